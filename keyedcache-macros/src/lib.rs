@@ -1,0 +1,1 @@
+//! The macros of `keyedcache`; use them through that crate.

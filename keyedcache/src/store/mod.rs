@@ -1,0 +1,395 @@
+//! The contract of a store: a place for records that answers by key.
+//!
+//! A store knows stored keys, records (opaque), leases, and generations. It never sees values,
+//! codecs, policies or the cache. What an implementor writes is [`Store`]; that it is written right
+//! is shown by the `keyedcache-conformance` suite, one test a behaviour.
+//!
+//! Rules for every operation:
+//!
+//! - An operation whose outcome is unknown fails with [`ErrorKind::OutcomeUnknown`]; a store resends
+//!   only reads, deletes, invalidations, and what a token guards.
+//! - Nothing here waits for another holder, except [`Store::changed`].
+//! - Dropping a returned future leaves the operation either done or not done, never half done.
+//!
+//! [`ErrorKind::OutcomeUnknown`]: crate::ErrorKind::OutcomeUnknown
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::Moment;
+use crate::error::Error;
+use crate::record::{Generation, Record, RecordId, Scope, ScopeId, random_bytes};
+
+/// What every operation of a store returns.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// A key as stores see it: `{prefix}:{version}:{key}`, printable text.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StoredKey(Arc<str>);
+
+impl StoredKey {
+    /// The stored key of this text.
+    #[must_use]
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What pushes name it by: the XXH3-64 of its text.
+    #[must_use]
+    pub fn digest(&self) -> KeyDigest {
+        KeyDigest(xxhash_rust::xxh3::xxh3_64(self.0.as_bytes()))
+    }
+}
+
+impl fmt::Debug for StoredKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoredKey({})", self.0)
+    }
+}
+
+impl fmt::Display for StoredKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// 64 bits that stand for a stored key in pushed changes. Two keys may share one: a push may drop a
+/// neighbour's near entry, never spare the right one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct KeyDigest(pub u64);
+
+/// Who asks: 64 random bits for each cache handle of each process, the first half of its lease
+/// tokens.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct HolderId(pub u64);
+
+impl HolderId {
+    /// A new one.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(u64::from_le_bytes(random_bytes()))
+    }
+}
+
+/// Names one lease: who holds it, and 64 random bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct LeaseToken {
+    /// The holder.
+    pub holder: HolderId,
+    /// What tells its leases apart.
+    pub nonce: u64,
+}
+
+impl LeaseToken {
+    /// A new one of `holder`.
+    #[must_use]
+    pub fn random(holder: HolderId) -> Self {
+        Self { holder, nonce: u64::from_le_bytes(random_bytes()) }
+    }
+
+    /// Its 16 bytes, holder first.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.holder.0.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.nonce.to_le_bytes());
+        bytes
+    }
+
+    /// The token of 16 bytes that [`to_bytes`](Self::to_bytes) made.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        let (holder, nonce) = bytes.split_at(8);
+        let word = |half: &[u8]| u64::from_le_bytes(half.try_into().expect("half of 16 is 8"));
+        Self { holder: HolderId(word(holder)), nonce: word(nonce) }
+    }
+}
+
+/// How long a store keeps a record; `None` is for ever. Zero is never asked for.
+pub type Ttl = Option<Duration>;
+
+/// What must be so for a save to take place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Guard {
+    /// Nothing.
+    Always,
+    /// What is stored is still this record; with `None`, nothing is stored.
+    Seen(Option<RecordId>),
+    /// This lease still stands. Saving ends it.
+    Lease(LeaseToken),
+}
+
+/// What stands under one key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slot {
+    /// The record, if one is there and the store's time for it is not over.
+    pub record: Option<Record>,
+    /// The lease that stands, if any.
+    pub lease: Option<LeaseToken>,
+    /// Whether a holder released its lease within the last [`DECLINED_FOR`] saying that its answer
+    /// is not to be stored, and nothing has been saved or deleted since.
+    pub declined: bool,
+}
+
+/// How long a store remembers that a lease ended with an answer that is not to be stored.
+pub const DECLINED_FOR: Duration = Duration::from_secs(1);
+
+/// What [`Store::load`] found, in the order asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// One for each key.
+    pub slots: Vec<Slot>,
+    /// One for each scope; `None` where the store has none, which means: everything stamped with it
+    /// is missing.
+    pub generations: Vec<Option<Generation>>,
+}
+
+/// The answer to a request for a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Leasing {
+    /// The token holds the lease now.
+    Granted,
+    /// Another holds it.
+    Held {
+        /// Who.
+        by: LeaseToken,
+        /// For how long still, unless it is renewed.
+        remaining: Duration,
+    },
+    /// The record is not the one that was seen; this is what stands there.
+    Changed(Slot),
+}
+
+/// Why a lease is given back without a save.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Release {
+    /// Nothing was computed: the next one should take over.
+    Abandoned,
+    /// The answer is not to be stored: those who wait should compute side by side.
+    Declined,
+}
+
+/// How hard an invalidation strikes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Severity {
+    /// What was stored is missing.
+    Hard,
+    /// What was stored is stale: served while one caller refreshes it.
+    Soft,
+}
+
+/// The new life of a record, for [`Store::touch`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Life {
+    /// From when its times count.
+    pub created: Moment,
+    /// How long it is fresh; `None` is for ever.
+    pub fresh_for: Ttl,
+    /// How long the store keeps it; `None` is for ever.
+    pub ttl: Ttl,
+}
+
+/// The answer to [`Store::increment`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Incremented {
+    /// The sum that is stored now.
+    Sum(i64),
+    /// The record is not the one that was seen; nothing was changed.
+    Changed(Slot),
+}
+
+/// One page of [`Store::scan`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Keys that start with the prefix. A key may come twice, none that stood all the while is
+    /// missed.
+    pub keys: Vec<StoredKey>,
+    /// What to pass to get the next page; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// What a store can do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// It keeps what is saved. `false` only of the null store.
+    pub stores: bool,
+    /// It grants leases; without them single flight is within the process.
+    pub leases: bool,
+    /// It tells [`Sink`]s what others change, so that a near cache may stand in front of it.
+    pub pushes: bool,
+    /// Other processes see what it keeps.
+    pub shared: bool,
+    /// The largest record it takes, in bytes.
+    pub max_record: Option<usize>,
+}
+
+impl Capabilities {
+    /// A store that keeps records and nothing more; switch on what it can.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { stores: true, leases: false, pushes: false, shared: false, max_record: None }
+    }
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Who is told of pushed changes: the near cache in front of a store, and those who wait.
+///
+/// Calls come from any thread and must return at once.
+pub trait Sink: Send + Sync {
+    /// The record under this key has been saved, touched, incremented or deleted.
+    fn key_changed(&self, key: KeyDigest);
+
+    /// This scope has been invalidated.
+    fn scope_changed(&self, scope: ScopeId);
+
+    /// Changes may have been missed: nothing that was heard before can be trusted.
+    fn lost(&self);
+}
+
+/// A place for records that answers by key.
+pub trait Store: fmt::Debug + Send + Sync {
+    /// What it is called in messages: its kind and place, without secrets (`disk:/var/cache/app`).
+    fn name(&self) -> &str;
+
+    /// What it can do. Asked once, when a cache is built.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Its clock: what the ages of its records are measured by.
+    fn now(&self) -> Moment;
+
+    /// What stands under each key, and the generation of each scope.
+    ///
+    /// - The answer reflects everything acknowledged before the call.
+    /// - A record whose time is over is not returned; nor is a lease whose time is over.
+    /// - One round trip, or one for each node in parallel.
+    fn load<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded>;
+
+    /// Stores a record if the guard holds; says whether it did.
+    ///
+    /// - With [`Guard::Lease`], ends the lease in the same step. With the others, takes away
+    ///   whatever lease stands on the key.
+    /// - A record that cannot be stored (too large, no room) is an error and leaves what was there.
+    fn save<'a>(
+        &'a self,
+        key: &'a StoredKey,
+        record: Record,
+        ttl: Ttl,
+        guard: Guard,
+    ) -> Pending<'a, bool>;
+
+    /// Deletes records and takes the leases on their keys away; says how many records were there.
+    ///
+    /// A key without a record loses its lease all the same.
+    fn delete<'a>(&'a self, keys: &'a [StoredKey]) -> Pending<'a, usize>;
+
+    /// Asks for the right to compute and save one key, for `ttl`.
+    ///
+    /// - [`Granted`](Leasing::Granted) if the record is still the one `seen` (or both are absent)
+    ///   and no lease stands, or the same token asks again.
+    /// - [`Held`](Leasing::Held) if another lease stands, whatever the record.
+    /// - [`Changed`](Leasing::Changed) if the record is another one.
+    fn lease<'a>(
+        &'a self,
+        key: &'a StoredKey,
+        token: LeaseToken,
+        ttl: Duration,
+        seen: Option<RecordId>,
+    ) -> Pending<'a, Leasing>;
+
+    /// Lets a lease last `ttl` from now; `false` if this token does not hold it.
+    fn renew<'a>(&'a self, key: &'a StoredKey, token: LeaseToken, ttl: Duration)
+    -> Pending<'a, bool>;
+
+    /// Gives a lease back; `false`, and nothing changes, if this token does not hold it.
+    fn release<'a>(
+        &'a self,
+        key: &'a StoredKey,
+        token: LeaseToken,
+        release: Release,
+    ) -> Pending<'a, bool>;
+
+    /// Returns when `lease` no longer stands on the key, or after `at_most`.
+    ///
+    /// May return early, as may any wake-up: the caller reads again. At once if the lease does not
+    /// stand. Notices a holder's death as early as the store can.
+    fn changed<'a>(
+        &'a self,
+        key: &'a StoredKey,
+        lease: LeaseToken,
+        at_most: Duration,
+    ) -> Pending<'a, ()>;
+
+    /// Tells `sink` of changes from now on, while it lives.
+    ///
+    /// Every change of a record or a scope by anyone is told, but for saves under a lease of
+    /// `holder`. A change is told before the operation that made it resolves in this process, and
+    /// before [`trusted`](Self::trusted) next returns `true` when another process made it.
+    fn subscribe(&self, holder: HolderId, sink: Weak<dyn Sink>);
+
+    /// Whether every change so far has been told to the sinks. Asked before each near hit, so it
+    /// must cost nanoseconds; it may do the telling.
+    fn trusted(&self) -> bool;
+
+    /// The generation of each scope; absent ones are created. Of two that create one, the stored
+    /// one wins.
+    fn generations<'a>(&'a self, scopes: &'a [Scope]) -> Pending<'a, Vec<Generation>>;
+
+    /// Replaces the hard or the soft token of each scope.
+    ///
+    /// After `Ok`, every scope bears another token, for everyone. After an error, any of them may.
+    fn invalidate<'a>(&'a self, scopes: &'a [Scope], severity: Severity) -> Pending<'a, ()>;
+
+    /// Gives a record another life if it is still the one `seen`; says whether it did.
+    ///
+    /// The record keeps its id. Takes no lease away.
+    fn touch<'a>(&'a self, key: &'a StoredKey, seen: RecordId, life: Life) -> Pending<'a, bool>;
+
+    /// Adds to a counter if its record is still the one `seen`; atomic, and keeps its life and id.
+    ///
+    /// Of any number of simultaneous increments of one `seen`, all take place.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotACounter`](crate::ErrorKind::NotACounter) if the record is not a counter or
+    /// the sum does not fit; nothing is changed.
+    fn increment<'a>(
+        &'a self,
+        key: &'a StoredKey,
+        seen: RecordId,
+        by: i64,
+    ) -> Pending<'a, Incremented>;
+
+    /// One page of the keys that start with `prefix`, about `limit` of them; `from` is the last
+    /// page's `next`. Records only: never leases, never generations.
+    fn scan<'a>(
+        &'a self,
+        prefix: &'a str,
+        from: Option<&'a str>,
+        limit: usize,
+    ) -> Pending<'a, Page>;
+
+    /// Deletes the records whose keys start with `prefix`, and nothing else, in bounded steps; says
+    /// how many there were.
+    ///
+    /// Only reclaims room: what must be missing has been invalidated before.
+    fn clear<'a>(&'a self, prefix: &'a str) -> Pending<'a, usize>;
+}

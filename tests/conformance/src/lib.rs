@@ -1,0 +1,1 @@
+//! The behaviours every store must show.
