@@ -13,9 +13,14 @@
 //!
 //! [`ErrorKind::OutcomeUnknown`]: crate::ErrorKind::OutcomeUnknown
 
+mod audience;
+#[cfg(feature = "disk")]
+mod disk;
 mod memory;
 mod null;
 
+#[cfg(feature = "disk")]
+pub use disk::{DiskStore, DiskStoreBuilder};
 pub use memory::{MemoryStore, MemoryStoreBuilder};
 pub use null::NullStore;
 

@@ -4,7 +4,6 @@
 //!   waits, wakes or tells.
 //! - Every operation takes place within one poll, so dropping its future leaves nothing half done.
 
-mod audience;
 mod shard;
 #[cfg(test)]
 mod tests;
@@ -16,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
-use self::audience::Audience;
 use self::shard::{KEY_ROOM, Shard};
+use super::audience::Audience;
 use super::{
     Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Life, Loaded, Page, Pending,
     Release, Severity, Sink, Store, StoredKey, Ttl,
