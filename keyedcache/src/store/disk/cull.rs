@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use heed::RoTxn;
 
 use super::environment::Tree;
-use super::layout::{ENDS, LEASES, LeaseEntry, STORED, moment_of_end, sequence_of};
+use super::layout::{ENDS, EntryKey, LEASES, LeaseEntry, STORED, moment_of_end, sequence_of};
 use super::opening::Opening;
 use super::reader;
 use super::writing::Writing;
@@ -27,9 +27,10 @@ const LEASES_AT_ONCE: usize = 8;
 /// How many records are removed at most when a transaction has found no room.
 const CULLED_FOR_ROOM: usize = 4096;
 
-/// How often room is looked for while there is none.
+/// How often room is looked for while there is none: ever less often, since looking uses some up.
 const RETRY_FIRST: Duration = Duration::from_millis(10);
-const RETRY_LAST: Duration = Duration::from_secs(10);
+const RETRY_LATE: Duration = Duration::from_secs(5);
+const RETRY_LAST: Duration = Duration::from_secs(60);
 
 /// What the writer knows of the room that is left.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Room {
         Self {
             limit_pages,
             map_pages,
-            kept: (limit_pages / 8).max(64).min(map_pages / 2),
+            kept: map_pages.saturating_sub(limit_pages),
             page,
             retry: None,
             lease_cursor: Vec::new(),
@@ -69,8 +70,15 @@ impl Room {
     }
 
     /// Whether it is time to see if there is room again, at the cost of a few of the pages kept.
-    pub(super) fn may_retry(&self) -> bool {
+    pub(super) fn may_probe(&self) -> bool {
         self.retry.is_some_and(|(at, _)| at <= Instant::now())
+    }
+
+    /// Dirties the fewest pages a transaction can, so that [`learn`](Self::learn) sees whether the
+    /// file grows.
+    pub(super) fn probe(writing: &mut Writing<'_>) -> heed::Result<()> {
+        let key = EntryKey::changes(writing.transaction());
+        writing.tree.put(&mut writing.txn, key.as_bytes(), &[])
     }
 
     /// Learns from a transaction that has been committed.
@@ -80,9 +88,15 @@ impl Room {
             self.retry = None;
             return;
         }
+        let is_nearly_gone = self.map_pages.saturating_sub(after) < self.kept / 4;
+        let longest = if is_nearly_gone {
+            RETRY_LAST
+        } else {
+            RETRY_LATE
+        };
         let pause = match self.retry {
             None => Duration::ZERO,
-            Some((_, pause)) => (pause * 2).clamp(RETRY_FIRST, RETRY_LAST),
+            Some((_, pause)) => (pause * 2).clamp(RETRY_FIRST, longest),
         };
         self.retry = Some((Instant::now() + pause, pause));
     }

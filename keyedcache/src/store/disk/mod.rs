@@ -34,6 +34,8 @@ mod owner;
 mod reader;
 mod registry;
 mod ring;
+#[cfg(test)]
+mod tests;
 mod waiters;
 mod writer;
 mod writing;

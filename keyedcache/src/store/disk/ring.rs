@@ -72,6 +72,15 @@ impl Ring {
         }
     }
 
+    /// Has the changes of the last transactions told again; returns the last one still told.
+    #[cfg(test)]
+    pub(super) fn rewind(&self, transactions: u64) -> u64 {
+        let told = self.told.load(Ordering::Acquire);
+        let told = told.saturating_sub(transactions);
+        self.told.store(told, Ordering::Release);
+        told
+    }
+
     fn tell_rest(&self, opening: &Opening) -> Result<(), Error> {
         let told = self.told.load(Ordering::Acquire);
         // Copied out first: a sink must find no transaction open on its thread.

@@ -81,6 +81,11 @@ impl Waiters {
         self.wake.notify_one();
     }
 
+    #[cfg(test)]
+    pub(super) fn is_watching(&self) -> bool {
+        !self.state.lock().waiting.is_empty()
+    }
+
     fn register(&self, awaited: Awaited) -> (Registered<'_>, oneshot::Receiver<()>) {
         let (wake, woken) = oneshot::channel();
         let mut state = self.state.lock();

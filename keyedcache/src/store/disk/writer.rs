@@ -250,18 +250,21 @@ impl Writer<'_> {
         if jobs.is_empty() {
             return;
         }
-        let is_admitted = self.room.admits(self.opening);
-        let outcome = match turn {
-            Ok(writing) if is_admitted => self.attempt(writing, &mut jobs),
-            Ok(_) => Ok(false),
-            Err(error) => Err(error),
-        };
-        if let Ok(true) = outcome {
-            for job in jobs {
-                job.finish(Ok(()));
+        let written = match turn {
+            Ok(writing) if self.room.admits(self.opening) => {
+                self.attempt(writing, &mut jobs).is_ok()
             }
-        } else {
-            for job in jobs {
+            // Given up here: a thread that begins again while it writes waits for itself.
+            Ok(writing) => {
+                drop(writing);
+                false
+            }
+            Err(_) => false,
+        };
+        for job in jobs {
+            if written {
+                job.finish(Ok(()));
+            } else {
                 self.alone(job);
             }
         }
@@ -281,7 +284,7 @@ impl Writer<'_> {
             let tried = Writing::begin(self.opening)
                 .and_then(|writing| self.attempt(writing, std::slice::from_mut(&mut job)));
             match tried {
-                Ok(_) => return job.finish(Ok(())),
+                Ok(()) => return job.finish(Ok(())),
                 Err(error) if fault::is_full(&error) && attempt < ATTEMPTS => {
                     // What goes wrong here goes wrong again in the next attempt, which tells it.
                     let _ = self.make_room((bytes.unwrap_or(0) as u64) << attempt);
@@ -294,26 +297,29 @@ impl Writer<'_> {
 
     /// Whether there may be room for what stores; looks for some now and then while there is none.
     fn is_admitted(&mut self) -> bool {
-        if !self.room.admits(self.opening) && self.room.may_retry() {
-            let _ = self.make_room(0);
+        if !self.room.admits(self.opening) && self.room.may_probe() {
+            // What goes wrong here leaves things as they are: nothing is admitted.
+            let _ = self.probe();
         }
         self.room.admits(self.opening)
     }
 
+    fn probe(&mut self) -> heed::Result<()> {
+        self.opening.env.clear_stale_readers()?;
+        let mut writing = Writing::begin(self.opening)?;
+        Room::probe(&mut writing)?;
+        self.commit(writing)
+    }
+
     /// Runs the jobs in one transaction and commits it; nothing is told to their callers yet.
-    fn attempt(
-        &mut self,
-        mut writing: Writing<'_>,
-        jobs: &mut [Box<dyn Job>],
-    ) -> heed::Result<bool> {
+    fn attempt(&mut self, mut writing: Writing<'_>, jobs: &mut [Box<dyn Job>]) -> heed::Result<()> {
         for job in &mut *jobs {
             job.run(&mut writing)?;
         }
         if jobs.iter().any(|job| job.request().bytes.is_some()) {
             self.room.cull(&mut writing)?;
         }
-        self.commit(writing)?;
-        Ok(true)
+        self.commit(writing)
     }
 
     /// Makes room by removing records.
@@ -323,9 +329,7 @@ impl Writer<'_> {
         self.room.make(&mut writing, bytes)?;
         self.commit(writing)?;
         // What one transaction frees is used again by the second one after it.
-        let mut writing = Writing::begin(self.opening)?;
-        self.room.make(&mut writing, 0)?;
-        self.commit(writing)
+        self.probe()
     }
 
     fn commit(&mut self, mut writing: Writing<'_>) -> heed::Result<()> {
