@@ -296,6 +296,7 @@ fn costs() {
         tree.put(&mut txn, text.as_bytes(), &value).unwrap();
         txn.commit().unwrap();
     }
+    let sample = record(1000);
     let noop = std::task::Waker::noop();
     let mut context = std::task::Context::from_waker(noop);
     let time = |name: &str, count: usize, body: &mut dyn FnMut(usize)| {
@@ -330,8 +331,8 @@ fn costs() {
     time("save, on the writer's thread", 5_000, &mut |n| {
         let mut writing = writing::Writing::begin(&store.opening).unwrap();
         let ttl = Some(Duration::from_secs(300));
-        let (key, record) = (&keys[n], record(1000));
-        assert!(writing.save(key, &record, ttl, Guard::Always).unwrap());
+        let key = &keys[n];
+        assert!(writing.save(key, &sample, ttl, Guard::Always).unwrap());
         writing.commit().unwrap();
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -339,7 +340,7 @@ fn costs() {
         .unwrap();
     time("save", 5_000, &mut |n| {
         let ttl = Some(Duration::from_secs(300));
-        let saved = store.save(&keys[n], record(1000), ttl, Guard::Always);
+        let saved = store.save(&keys[n], sample.clone(), ttl, Guard::Always);
         assert!(runtime.block_on(saved).unwrap());
     });
     time("64 saves at once", 100, &mut |n| {
@@ -347,7 +348,7 @@ fn costs() {
         let saves: Vec<_> = (0..64)
             .map(|m| {
                 let key = &keys[(n + m * 97) % RECORDS];
-                let mut save = store.save(key, record(1000), ttl, Guard::Always);
+                let mut save = store.save(key, sample.clone(), ttl, Guard::Always);
                 let is_done = save.as_mut().poll(&mut context).is_ready();
                 (save, is_done)
             })
