@@ -74,28 +74,40 @@ pub(crate) async fn timeout<F: Future>(duration: Duration, future: F) -> Option<
 mod tests {
     use std::future::ready;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::task::{Context, Wake, Waker};
     use std::thread::{self, Thread};
     use std::time::Instant;
 
     use super::*;
 
-    struct Unpark(Thread);
+    struct Unpark {
+        thread: Thread,
+        woken: AtomicBool,
+    }
 
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
-            self.0.unpark();
+            self.woken.store(true, Ordering::Release);
+            self.thread.unpark();
         }
     }
 
+    /// The flag is not the park token, which starting the background thread may use up.
     fn run<F: Future>(future: F) -> F::Output {
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let unpark = Arc::new(Unpark {
+            thread: thread::current(),
+            woken: AtomicBool::new(false),
+        });
+        let waker = Waker::from(Arc::clone(&unpark));
         let mut future = pin!(future);
         loop {
             if let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
                 return answer;
             }
-            thread::park();
+            while !unpark.woken.swap(false, Ordering::Acquire) {
+                thread::park();
+            }
         }
     }
 

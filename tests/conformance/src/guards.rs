@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use keyedcache::store::{Guard, HolderId, LeaseToken, Leasing, Release, Slot};
+use keyedcache::store::{Guard, HolderId, LeaseToken, Leasing, Release, Slot, StoredKey};
 
 use crate::fixtures::record;
 use crate::subject::HOUR;
@@ -71,7 +71,7 @@ pub fn of_many_who_saw_one_record_exactly_one_replaces_it(subject: &Subject<'_>)
     Ok(())
 }
 
-fn one_wins(subject: &Subject<'_>, key: &keyedcache::store::StoredKey, guard: Guard) {
+fn one_wins(subject: &Subject<'_>, key: &StoredKey, guard: Guard) {
     let saves = subject.contest(8, |n, handle| {
         let record = record(n.to_string().as_bytes());
         handle.save(key, &record, guard).then_some(record)

@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -18,7 +19,7 @@ use keyedcache::store::{
 use crate::subject::HOUR;
 
 /// After this long an operation is taken to hang, and the case fails.
-const HANGS: Duration = Duration::from_secs(60);
+const HANGS: Duration = Duration::from_mins(1);
 
 /// How many keys a scan asks for at once: few, so that there are many pages.
 const PAGE: usize = 7;
@@ -227,30 +228,43 @@ fn done<T>(operation: &str, pending: Pending<'_, T>) -> T {
     block_on(pending).unwrap_or_else(|error| panic!("{operation} failed: {error:?}"))
 }
 
-struct Unpark(Thread);
+struct Unpark {
+    thread: Thread,
+    woken: AtomicBool,
+}
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
     }
 }
 
 /// Runs a future to its end on this thread.
+///
+/// That it was woken is kept apart from the thread's park token, which what the future does inside a
+/// poll (receiving from a std channel, say) may use up.
 ///
 /// # Panics
 ///
 /// If it hangs.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let start = Instant::now();
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let unpark = Arc::new(Unpark {
+        thread: thread::current(),
+        woken: AtomicBool::new(false),
+    });
+    let waker = Waker::from(Arc::clone(&unpark));
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);
     loop {
         if let Poll::Ready(answer) = future.as_mut().poll(&mut context) {
             return answer;
         }
-        let left = HANGS.checked_sub(start.elapsed());
-        thread::park_timeout(left.expect("no operation takes longer than a minute"));
+        while !unpark.woken.swap(false, Ordering::Acquire) {
+            let left = HANGS.checked_sub(start.elapsed());
+            thread::park_timeout(left.expect("no operation takes longer than a minute"));
+        }
     }
 }
 

@@ -34,19 +34,31 @@
 //! - With a store on a real clock [`advance`](Harness::advance) sleeps, and the cases about time take
 //!   as long; no case asserts that something happened quickly, but for waits that must end.
 
+// A case panics where the store fails it; saying so on each would bury what it shows.
+#![allow(clippy::missing_panics_doc)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use keyedcache::store::Store;
 
+pub mod clear;
+pub mod concurrency;
+pub mod counters;
+pub mod expiry;
 mod fixtures;
+pub mod generations;
 pub mod guards;
 mod handle;
 pub mod leases;
 mod listener;
+pub mod nothing;
+pub mod pushes;
 pub mod records;
+pub mod scan;
 mod subject;
 mod suite;
+pub mod waiting;
 
 pub use handle::Handle;
 pub use subject::{Skipped, Subject, Verdict};

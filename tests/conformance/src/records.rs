@@ -2,7 +2,7 @@
 
 use keyedcache::ErrorKind;
 use keyedcache::record::Record;
-use keyedcache::store::{Guard, Slot, StoredKey};
+use keyedcache::store::{Guard, Severity, Slot, StoredKey};
 
 use crate::fixtures::{record, record_of_size, rubbish};
 use crate::{Subject, Verdict};
@@ -160,7 +160,7 @@ pub fn key_and_scope_of_one_text_are_two_things(subject: &Subject<'_>) -> Verdic
     let stored = record(b"same");
     subject.put(&key, &stored);
     assert_eq!(subject.loaded_generation(&scope), Some(generation));
-    subject.invalidate(&[scope.clone()], keyedcache::store::Severity::Hard);
+    subject.invalidate(std::slice::from_ref(&scope), Severity::Hard);
     assert_eq!(subject.load(&key).record, Some(stored));
     assert_eq!(subject.delete(&[key]), 1);
     assert!(

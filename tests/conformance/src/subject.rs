@@ -24,7 +24,7 @@ impl fmt::Display for Skipped {
 }
 
 /// Long enough that it is never over during a case.
-pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
 /// The store under test. Its methods are those of its first [`Handle`].
 pub struct Subject<'a> {
