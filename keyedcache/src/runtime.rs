@@ -7,7 +7,6 @@
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::sync::OnceLock;
-use std::sync::mpsc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -24,21 +23,16 @@ pub(crate) fn background() -> &'static Handle {
 }
 
 fn start() -> Handle {
-    let (tell, told) = mpsc::sync_channel(1);
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("the operating system gives a runtime its poller");
+    let handle = runtime.handle().clone();
     std::thread::Builder::new()
         .name("keyedcache".into())
-        .spawn(move || {
-            let runtime = Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("the operating system gives a runtime its poller");
-            // Nobody left to tell means that the process is ending.
-            let _ = tell.send(runtime.handle().clone());
-            runtime.block_on(pending::<()>());
-        })
+        .spawn(move || runtime.block_on(pending::<()>()))
         .expect("the operating system gives the background thread");
-    told.recv()
-        .expect("the background thread tells its handle first of all")
+    handle
 }
 
 /// Returns after `duration`; may be polled on any thread, inside any runtime or none.
@@ -74,28 +68,40 @@ pub(crate) async fn timeout<F: Future>(duration: Duration, future: F) -> Option<
 mod tests {
     use std::future::ready;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::task::{Context, Wake, Waker};
     use std::thread::{self, Thread};
     use std::time::Instant;
 
     use super::*;
 
-    struct Unpark(Thread);
+    struct Unpark {
+        thread: Thread,
+        woken: AtomicBool,
+    }
 
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
-            self.0.unpark();
+            self.woken.store(true, Ordering::Release);
+            self.thread.unpark();
         }
     }
 
+    /// The flag stands apart from the park token, which what a poll does inside may use up.
     fn run<F: Future>(future: F) -> F::Output {
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let unpark = Arc::new(Unpark {
+            thread: thread::current(),
+            woken: AtomicBool::new(false),
+        });
+        let waker = Waker::from(Arc::clone(&unpark));
         let mut future = pin!(future);
         loop {
             if let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
                 return answer;
             }
-            thread::park();
+            while !unpark.woken.swap(false, Ordering::Acquire) {
+                thread::park();
+            }
         }
     }
 
