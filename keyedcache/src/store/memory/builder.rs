@@ -3,10 +3,10 @@
 use parking_lot::{Mutex, RwLock};
 
 use super::MemoryStore;
-use super::audience::Audience;
 use super::shard::{KEY_ROOM, Shard};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
+use crate::store::audience::Audience;
 
 /// Settings of a [`MemoryStore`].
 #[derive(Clone, Debug)]

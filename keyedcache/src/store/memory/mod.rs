@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
-use super::audience::Audience;
 pub use self::builder::MemoryStoreBuilder;
 use self::shard::Shard;
 use super::{
@@ -26,6 +25,7 @@ use super::{
 use crate::clock::{Clock, Moment};
 use crate::record::{Generation, GenerationToken, Record, RecordId, Scope, ScopeId};
 use crate::runtime::timeout;
+use crate::store::audience::Audience;
 
 /// How often one who waits looks at a manual clock, which wakes nobody when it is moved.
 const MANUAL_CLOCK_LOOK: Duration = Duration::from_millis(5);
