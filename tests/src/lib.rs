@@ -1,1 +1,4 @@
-//! Nothing here yet.
+//! What the tests of several files share.
+
+pub mod child;
+pub mod stored;
