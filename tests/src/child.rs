@@ -107,6 +107,7 @@ impl Child {
     /// # Panics
     ///
     /// If it cannot be waited for.
+    #[must_use]
     pub fn end(mut self) -> bool {
         self.input = None;
         let status = self.process.wait();

@@ -89,7 +89,7 @@ fn what_has_ended_goes_before_what_is_old() {
         .open()
         .unwrap();
     save(&store, "old", &record(1000), None).unwrap();
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     for number in 0..450 {
         save(
             &store,
@@ -201,19 +201,19 @@ fn own_changes_are_told_before_they_resolve_and_once() {
     store.subscribe(holder, Arc::downgrade(&sink));
     save(&store, "k", &record(100), None).unwrap();
     let told = format!("key {}", key("k").digest().0);
-    assert_eq!(heard.take(), [told.clone()]);
+    assert_eq!(heard.take(), [told]);
     assert!(store.trusted());
-    assert_eq!(heard.take(), [String::new(); 0]);
+    assert!(heard.take().is_empty());
     let token = LeaseToken::random(holder);
     let seen = slot(&store, "k").record.map(|record| record.id());
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     assert_eq!(
         wait(store.lease(&key("k"), token, minute, seen)).unwrap(),
         Leasing::Granted
     );
     assert!(wait(store.save(&key("k"), record(100), None, Guard::Lease(token))).unwrap());
     assert!(store.trusted());
-    assert_eq!(heard.take(), [String::new(); 0]);
+    assert!(heard.take().is_empty());
     let scope = Scope::new("s");
     wait(store.invalidate(std::slice::from_ref(&scope), Severity::Soft)).unwrap();
     assert_eq!(heard.take(), [format!("{:?}", scope.id())]);
@@ -245,7 +245,7 @@ fn a_waiter_is_woken_by_the_save_and_by_time() {
     let folder = tempfile::tempdir().unwrap();
     let store = small(folder.path());
     let token = LeaseToken::random(HolderId::random());
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     assert_eq!(
         wait(store.lease(&key("k"), token, minute, None)).unwrap(),
         Leasing::Granted
@@ -281,7 +281,7 @@ fn costs() {
         wait(store.save(
             key,
             record(1000),
-            Some(Duration::from_secs(300)),
+            Some(Duration::from_mins(5)),
             Guard::Always,
         ))
         .unwrap();
@@ -330,7 +330,7 @@ fn costs() {
     });
     time("save, on the writer's thread", 5_000, &mut |n| {
         let mut writing = writing::Writing::begin(&store.opening).unwrap();
-        let ttl = Some(Duration::from_secs(300));
+        let ttl = Some(Duration::from_mins(5));
         let key = &keys[n];
         assert!(writing.save(key, &sample, ttl, Guard::Always).unwrap());
         writing.commit().unwrap();
@@ -339,12 +339,12 @@ fn costs() {
         .build()
         .unwrap();
     time("save", 5_000, &mut |n| {
-        let ttl = Some(Duration::from_secs(300));
+        let ttl = Some(Duration::from_mins(5));
         let saved = store.save(&keys[n], sample.clone(), ttl, Guard::Always);
         assert!(runtime.block_on(saved).unwrap());
     });
     time("64 saves at once", 100, &mut |n| {
-        let ttl = Some(Duration::from_secs(300));
+        let ttl = Some(Duration::from_mins(5));
         let saves: Vec<_> = (0..64)
             .map(|m| {
                 let key = &keys[(n + m * 97) % RECORDS];
