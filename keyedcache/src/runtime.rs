@@ -1,0 +1,128 @@
+//! How futures are driven: [`wait`] for callers without a runtime, and a private background runtime
+//! for timers and for what outlives its caller.
+//!
+//! Nothing of ours ever depends on the runtime that happens to be current: a timer made here fires
+//! whether it is polled under `.await`, in `.wait()`, or by a runtime that is shut down meanwhile.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread, ThreadId};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle, RuntimeFlavor};
+
+/// The private runtime: one thread, started at first use, that lives as long as the process.
+pub(crate) fn background() -> &'static Handle {
+    static BACKGROUND: OnceLock<Handle> = OnceLock::new();
+    BACKGROUND.get_or_init(|| {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime needs only an event descriptor, which every process can make");
+        let handle = runtime.handle().clone();
+        thread::Builder::new()
+            .name("keyedcache".to_owned())
+            .spawn(move || runtime.block_on(std::future::pending::<()>()))
+            .expect("a process that cannot start a thread cannot cache");
+        handle
+    })
+}
+
+/// Returns after `duration`.
+pub(crate) async fn sleep(duration: Duration) {
+    let timer = {
+        let _inside = background().enter();
+        tokio::time::sleep(duration)
+    };
+    timer.await;
+}
+
+/// What `future` returns, or `None` after `duration`. What is ready at once costs no timer.
+pub(crate) async fn timeout<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let first = std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+    if let Poll::Ready(output) = first {
+        return Some(output);
+    }
+    let mut timer = pin!(sleep(duration));
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(output) = future.as_mut().poll(context) {
+            return Poll::Ready(Some(output));
+        }
+        timer.as_mut().poll(context).map(|()| None)
+    })
+    .await
+}
+
+/// Drives `future` to its end on this thread.
+///
+/// Polled once in place, since near and disk reads are ready at once; otherwise the thread parks.
+/// A worker of a multi-thread runtime hands its other tasks over first.
+pub(crate) fn wait<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+        return output;
+    }
+    let park = move || {
+        loop {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+                return output;
+            }
+            thread::park();
+        }
+    };
+    if on_worker() { tokio::task::block_in_place(park) } else { park() }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Whether this thread is a worker of a multi-thread runtime, whose tasks can move elsewhere.
+///
+/// A thread inside such a runtime's `block_on` (so a `LocalSet`'s) is not: its tasks cannot move,
+/// and `block_in_place` would panic there.
+fn on_worker() -> bool {
+    tokio::runtime::worker_index().is_some()
+        && Handle::try_current()
+            .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread)
+}
+
+/// Where a computation is led from, to tell who would wait for itself by waiting for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    thread: ThreadId,
+    task: Option<tokio::task::Id>,
+    asynchronous: bool,
+}
+
+impl Place {
+    /// This place in async or in sync code.
+    pub(crate) fn here(asynchronous: bool) -> Self {
+        Self { thread: thread::current().id(), task: tokio::task::try_id(), asynchronous }
+    }
+
+    /// Whether blocking here could keep the computation led at `leader` from going on.
+    ///
+    /// Async code led on this thread needs this thread, unless this is a worker whose other tasks
+    /// move on; and async code of this very task never moves while the task blocks.
+    pub(crate) fn would_block(self, leader: Self) -> bool {
+        if self.asynchronous || !leader.asynchronous {
+            return false;
+        }
+        let same_task = self.task.is_some() && self.task == leader.task;
+        same_task || (self.thread == leader.thread && !on_worker())
+    }
+}
