@@ -13,6 +13,12 @@
 //!
 //! [`ErrorKind::OutcomeUnknown`]: crate::ErrorKind::OutcomeUnknown
 
+mod memory;
+mod null;
+
+pub use memory::{MemoryStore, MemoryStoreBuilder};
+pub use null::NullStore;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -248,7 +254,13 @@ impl Capabilities {
     /// A store that keeps records and nothing more; switch on what it can.
     #[must_use]
     pub const fn new() -> Self {
-        Self { stores: true, leases: false, pushes: false, shared: false, max_record: None }
+        Self {
+            stores: true,
+            leases: false,
+            pushes: false,
+            shared: false,
+            max_record: None,
+        }
     }
 }
 
@@ -323,8 +335,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     ) -> Pending<'a, Leasing>;
 
     /// Lets a lease last `ttl` from now; `false` if this token does not hold it.
-    fn renew<'a>(&'a self, key: &'a StoredKey, token: LeaseToken, ttl: Duration)
-    -> Pending<'a, bool>;
+    fn renew<'a>(
+        &'a self,
+        key: &'a StoredKey,
+        token: LeaseToken,
+        ttl: Duration,
+    ) -> Pending<'a, bool>;
 
     /// Gives a lease back; `false`, and nothing changes, if this token does not hold it.
     fn release<'a>(

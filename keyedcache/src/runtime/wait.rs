@@ -1,60 +1,12 @@
-//! How futures are driven: [`wait`] for callers without a runtime, and a private background runtime
-//! for timers and for what outlives its caller.
-//!
-//! Nothing of ours ever depends on the runtime that happens to be current: a timer made here fires
-//! whether it is polled under `.await`, in `.wait()`, or by a runtime that is shut down meanwhile.
+//! Waiting on a thread for what is async, anywhere, and knowing for whom that would never end.
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread, ThreadId};
-use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle, RuntimeFlavor};
-
-/// The private runtime: one thread, started at first use, that lives as long as the process.
-pub(crate) fn background() -> &'static Handle {
-    static BACKGROUND: OnceLock<Handle> = OnceLock::new();
-    BACKGROUND.get_or_init(|| {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime needs only an event descriptor, which every process can make");
-        let handle = runtime.handle().clone();
-        thread::Builder::new()
-            .name("keyedcache".to_owned())
-            .spawn(move || runtime.block_on(std::future::pending::<()>()))
-            .expect("a process that cannot start a thread cannot cache");
-        handle
-    })
-}
-
-/// Returns after `duration`.
-pub(crate) async fn sleep(duration: Duration) {
-    let timer = {
-        let _inside = background().enter();
-        tokio::time::sleep(duration)
-    };
-    timer.await;
-}
-
-/// What `future` returns, or `None` after `duration`. What is ready at once costs no timer.
-pub(crate) async fn timeout<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let first = std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
-    if let Poll::Ready(output) = first {
-        return Some(output);
-    }
-    let mut timer = pin!(sleep(duration));
-    std::future::poll_fn(|context| {
-        if let Poll::Ready(output) = future.as_mut().poll(context) {
-            return Poll::Ready(Some(output));
-        }
-        timer.as_mut().poll(context).map(|()| None)
-    })
-    .await
-}
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// Drives `future` to its end on this thread.
 ///
