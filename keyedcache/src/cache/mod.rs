@@ -1,0 +1,3 @@
+//! Caches: how they are configured.
+
+pub mod config;
