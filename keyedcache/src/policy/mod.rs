@@ -1,5 +1,16 @@
 //! What is decided from times and numbers alone: no I/O, no clock, no random source.
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the path of a call will use it")
+)]
+pub(crate) mod freshness;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the path of a call will use it")
+)]
+pub(crate) mod spread;
+
 use std::time::Duration;
 
 /// How long what is stored is fresh.
