@@ -2,8 +2,10 @@
 
 pub mod clock;
 mod error;
+pub mod key;
 pub mod record;
 pub mod store;
 
 pub use clock::{Clock, Moment};
 pub use error::{Error, ErrorKind, NotCachedError, NotCachedReason};
+pub use key::{Key, KeyPart};
