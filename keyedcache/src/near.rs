@@ -123,7 +123,7 @@ where
     where
         P: KeyParts<Identities = K>,
     {
-        let entry = self.entries.get(&Lookup::new(parts))?;
+        let entry = self.entries.get(&Lookup(parts))?;
         let in_time = if entry.asks {
             vouch(entry.deadline)
         } else {

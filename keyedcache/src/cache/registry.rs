@@ -8,8 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::error::{Error, ErrorKind};
 use crate::store::broken::BrokenStore;
 
-use super::Cache;
-use super::config;
+use super::{Cache, CacheBuilder, config};
 
 /// The alias of the cache that is used where none is named.
 pub(crate) const DEFAULT_ALIAS: &str = "default";
@@ -60,13 +59,13 @@ pub(crate) fn default_cache() -> Cache {
 pub(crate) fn named_or_broken(alias: &str) -> Cache {
     named(alias).unwrap_or_else(|error| {
         tracing::error!(target: "keyedcache", %error, "there is no cache `{alias}`");
-        Cache::builder().store(Arc::new(BrokenStore::new(&error))).build_unchecked()
+        CacheBuilder::on(Arc::new(BrokenStore::new(&error)))
     })
 }
 
 /// The cache the environment describes under this alias; for the default one, memory if it does not.
 fn from_environment(alias: &str, registered: &BTreeMap<String, Cache>) -> Result<Cache, Error> {
-    let mut configured = config::from_environment(|name| std::env::var(name).ok())?
+    let mut configured = config::from_environment(|name| std::env::var_os(name))?
         .unwrap_or_default();
     if let Some(config) = configured.remove(alias) {
         return Cache::builder().config(config).build();

@@ -124,7 +124,7 @@ impl Function {
     fn new(spec: Spec, cache: &Cache) -> Self {
         let core = cache.core();
         let policy = spec.policy(&core.policy);
-        let scope = core.prefix_scope(&Key::namespace_text(&spec.namespace));
+        let scope = core.prefix_scope(Key::of_parts(&spec.namespace, &()).text());
         let has_near = spec.local || core.has_near();
         Self {
             near: if has_near { policy.near } else { 0 },

@@ -46,11 +46,12 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// No options yet; the namespace is the path of this type, as the compiler prints it.
+    /// No options yet; the namespace is the path of this type, as the compiler prints it, with
+    /// dots: `shop.prices.find`.
     ///
     /// `module_path!()` would be the same for two functions nested in two others.
     pub fn of<C: ?Sized>() -> Self {
-        Self::named(std::any::type_name::<C>())
+        Self::named(std::any::type_name::<C>().replace("::", "."))
     }
 
     /// No options yet, under this namespace.
