@@ -25,8 +25,9 @@ fn hashed<P: KeyPart + ?Sized>(part: &P) -> Recorder {
 }
 
 /// Two parts of one identity type agree in text, identity and hash, or differ in text and identity.
+/// Says whether they agree.
 #[track_caller]
-fn agree<P, Q>(one: &P, other: &Q)
+fn agree<P, Q>(one: &P, other: &Q) -> bool
 where
     P: KeyPart + ?Sized,
     Q: KeyPart<Identity = P::Identity> + ?Sized,
@@ -42,6 +43,7 @@ where
     assert_eq!(other.is_identity(&identity), same, "{text}");
     assert_eq!(other.identity() == identity, same, "{text}");
     assert!(!same || hashed(one) == hashed(other), "{text}");
+    same
 }
 
 /// Pairs of which about half are equal.
@@ -61,7 +63,7 @@ proptest! {
     #[test]
     fn text_agrees_however_it_is_owned((one, other) in pair(texts())) {
         let (one, other) = (one.as_str(), other.as_str());
-        agree(one, other);
+        prop_assert_eq!(agree(one, other), one == other);
         agree(one, &other.to_owned());
         agree(&one.to_owned(), other);
         agree(one, &Cow::Borrowed(other));
@@ -75,7 +77,7 @@ proptest! {
     #[test]
     fn system_strings_agree_on_any_bytes((one, other) in pair(vec(1_u8.., 0..4))) {
         let [one, other] = [one, other].map(|bytes| CString::new(bytes).expect("no zeros"));
-        agree::<CStr, CString>(&one, &other);
+        prop_assert_eq!(agree::<CStr, CString>(&one, &other), one == other);
         #[cfg(unix)]
         {
             use std::os::unix::ffi::OsStrExt;
@@ -86,7 +88,7 @@ proptest! {
     #[test]
     fn sequences_agree_however_they_are_owned((one, other) in pair(vec(texts(), 0..3))) {
         let borrowed: Vec<&str> = other.iter().map(String::as_str).collect();
-        agree(&one, &borrowed);
+        prop_assert_eq!(agree(&one, &borrowed), one == other);
         agree(&one[..], &VecDeque::from(borrowed.clone()));
         agree(&Arc::<[String]>::from(one.clone()), &Cow::Borrowed(&borrowed[..]));
         agree(&one.iter().collect::<LinkedList<_>>(), &Box::<[&str]>::from(borrowed.clone()));
@@ -97,7 +99,7 @@ proptest! {
 
     #[test]
     fn bytes_and_numbers_agree_in_sequences((one, other) in pair(vec(any::<u16>(), 0..5))) {
-        agree(&one[..], &other);
+        prop_assert_eq!(agree(&one[..], &other), one == other);
         let mut turned = VecDeque::from(other.clone());
         turned.push_front(0); // the ring no longer starts at its beginning
         turned.pop_front();
@@ -112,14 +114,18 @@ proptest! {
     #[test]
     fn maps_and_sets_agree_however_they_are_ordered((one, other) in pair(vec((texts(), 0..3_u8), 0..4))) {
         let borrowed = || other.iter().map(|(key, value)| (key.as_str(), value));
-        agree(&one.iter().cloned().collect::<BTreeMap<_, _>>(), &borrowed().collect::<HashMap<_, _>>());
-        agree(&one.iter().cloned().collect::<BTreeSet<_>>(), &borrowed().collect::<HashSet<_>>());
+        let map = one.iter().cloned().collect::<BTreeMap<_, _>>();
+        let same = map == other.iter().cloned().collect();
+        prop_assert_eq!(agree(&map, &borrowed().collect::<HashMap<_, _>>()), same);
+        let set = one.iter().cloned().collect::<BTreeSet<_>>();
+        let same = set == other.iter().cloned().collect();
+        prop_assert_eq!(agree(&set, &borrowed().collect::<HashSet<_>>()), same);
     }
 
     #[test]
     fn variants_tuples_and_ranges_agree((one, other) in pair((texts(), any::<i8>(), 0..3_u8))) {
         let (text, number, kind) = &other;
-        agree(&one, &(text.as_str(), number, Box::new(*kind)));
+        prop_assert_eq!(agree(&one, &(text.as_str(), number, Box::new(*kind))), one == other);
         let option = |kind: u8, text: String| (kind > 0).then_some(text);
         agree(&option(one.2, one.0.clone()), &option(*kind, text.clone()).as_deref());
         let result = |kind: u8, text: String, number| if kind > 0 { Ok(text) } else { Err(number) };
@@ -138,7 +144,7 @@ proptest! {
 
     #[test]
     fn scalars_agree((one, other) in pair((any::<i128>(), any::<char>(), any::<f32>(), 0..3_u8))) {
-        agree(&one.0, &&other.0);
+        prop_assert_eq!(agree(&one.0, &&other.0), one.0 == other.0);
         agree(&one.1, &Arc::new(other.1));
         agree(&one.2, &Cow::Borrowed(&other.2));
         agree(&[one.2], &[other.2]);
@@ -164,10 +170,12 @@ proptest! {
 
 #[test]
 fn texts_beside_each_other_do_not_run_together_in_the_hash() {
-    let mut pairs = [Recorder::default(), Recorder::default()];
-    ("ab", ("c", ())).hash_identities(&mut pairs[0]);
-    ("a", ("bc", ())).hash_identities(&mut pairs[1]);
-    assert_ne!(pairs[0], pairs[1]);
+    let bytes_hashed = |one: &str, other: &str| {
+        let mut recorder = Recorder::default();
+        (one, (other, ())).hash_identities(&mut recorder);
+        recorder.bytes()
+    };
+    assert_ne!(bytes_hashed("ab", "c"), bytes_hashed("a", "bc"));
 }
 
 #[test]
