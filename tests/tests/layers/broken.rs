@@ -228,7 +228,7 @@ fn an_expansion_that_names_something_else_is_found() {
     ] {
         assert_eq!(straying(code).len(), 1, "{code}");
     }
-    let fine = "let x: ::core::option::Option<#ty> = #krate::__private::begin(&SITE); #name::call(); Self::f(); <#ty as ::std::fmt::Debug>::fmt(x)";
+    let fine = "g(::keyedcache, x); let x: ::core::option::Option<#ty> = #krate::__private::begin(&SITE); #name::call(); Self::f(); <#ty as ::std::fmt::Debug>::fmt(x)";
     assert_eq!(straying(fine), [""; 0]);
     assert_eq!(
         rules::straying_expansions("fn f() { std::mem::take(x) }"),
