@@ -3,6 +3,7 @@
 pub mod clock;
 mod error;
 pub mod record;
+mod runtime;
 pub mod store;
 
 pub use clock::{Clock, Moment};

@@ -4,6 +4,8 @@
 //! [`RecordId`] at a fixed place, a [touched](Record::touched) copy with another life, and, for
 //! counters, an [incremented](Record::incremented) copy.
 
+mod stub;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,7 +49,10 @@ impl Scope {
         let text = text.into();
         let mut id = [0; 16];
         id.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..16]);
-        Self { text, id: ScopeId(id) }
+        Self {
+            text,
+            id: ScopeId(id),
+        }
     }
 
     /// Its stored form.
@@ -137,7 +142,10 @@ impl Generation {
     /// A new one.
     #[must_use]
     pub fn random() -> Self {
-        Self { hard: GenerationToken::random(), soft: GenerationToken::random() }
+        Self {
+            hard: GenerationToken::random(),
+            soft: GenerationToken::random(),
+        }
     }
 }
 
