@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread, ThreadId};
 
@@ -14,31 +15,39 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 /// A worker of a multi-thread runtime hands its other tasks over first.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let unpark = Arc::new(Unpark { thread: thread::current(), woken: AtomicBool::new(false) });
+    let waker = Waker::from(Arc::clone(&unpark));
     let mut context = Context::from_waker(&waker);
     if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
         return output;
     }
     let park = move || {
         loop {
+            while !unpark.woken.swap(false, Ordering::Acquire) {
+                thread::park();
+            }
             if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
                 return output;
             }
-            thread::park();
         }
     };
     if on_worker() { tokio::task::block_in_place(park) } else { park() }
 }
 
-struct Unpark(Thread);
+/// The flag is more than the park token, which whatever the poll itself waits for may use up.
+struct Unpark {
+    thread: Thread,
+    woken: AtomicBool,
+}
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
     }
 }
 

@@ -5,6 +5,7 @@
 //! - Every operation takes place within one poll, so dropping its future leaves nothing half done.
 
 mod audience;
+mod builder;
 mod shard;
 #[cfg(test)]
 mod tests;
@@ -17,13 +18,13 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, RwLock};
 
 use self::audience::Audience;
-use self::shard::{KEY_ROOM, Shard};
+pub use self::builder::MemoryStoreBuilder;
+use self::shard::Shard;
 use super::{
     Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Life, Loaded, Page, Pending,
     Release, Severity, Sink, Store, StoredKey, Ttl,
 };
 use crate::clock::{Clock, Moment};
-use crate::error::{Error, ErrorKind};
 use crate::record::{Generation, GenerationToken, Record, RecordId, Scope, ScopeId};
 use crate::runtime::timeout;
 
@@ -51,92 +52,17 @@ const CLEARED_AT_ONCE: usize = 256;
 /// ```
 pub struct MemoryStore {
     clock: Clock,
-    max_bytes: usize,
+    max_record: usize,
     shards: Vec<Mutex<Shard>>,
     generations: RwLock<HashMap<ScopeId, Generation>>,
     audience: Audience,
-}
-
-/// Settings of a [`MemoryStore`].
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct MemoryStoreBuilder {
-    clock: Clock,
-    max_bytes: usize,
-    shards: usize,
-}
-
-impl MemoryStoreBuilder {
-    /// What its times are measured by; by default the system's clock.
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// How many bytes its records and their keys may take; 64 MiB by default.
-    ///
-    /// Divided evenly among the shards, so the largest record is a shard's part less 1 KiB: by
-    /// default, 8 MiB less 1 KiB.
-    pub fn max_bytes(mut self, bytes: usize) -> Self {
-        self.max_bytes = bytes;
-        self
-    }
-
-    /// How many locks its keys are divided among; 8 by default.
-    pub fn shards(mut self, shards: usize) -> Self {
-        self.shards = shards;
-        self
-    }
-
-    /// The store, empty.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Config`] if there are no shards, or fewer than 2 KiB for each.
-    pub fn build(self) -> Result<MemoryStore, Error> {
-        let room = self.max_bytes.checked_div(self.shards).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Config,
-                "build",
-                "a memory store needs at least one shard",
-            )
-        })?;
-        if room < 2 * KEY_ROOM {
-            return Err(
-                Error::new(ErrorKind::Config, "build", "a shard needs at least 2 KiB")
-                    .with("max_bytes", self.max_bytes)
-                    .with("shards", self.shards),
-            );
-        }
-        Ok(MemoryStore {
-            clock: self.clock,
-            max_bytes: self.max_bytes,
-            shards: (0..self.shards)
-                .map(|_| Mutex::new(Shard::new(room)))
-                .collect(),
-            generations: RwLock::default(),
-            audience: Audience::default(),
-        })
-    }
-}
-
-impl Default for MemoryStoreBuilder {
-    fn default() -> Self {
-        Self {
-            clock: Clock::system(),
-            max_bytes: 64 << 20,
-            shards: 8,
-        }
-    }
 }
 
 impl MemoryStore {
     /// An empty store with the default settings.
     #[must_use]
     pub fn new() -> Self {
-        Self::builder()
-            .build()
-            .expect("the default settings are valid")
+        Self::builder().assemble()
     }
 
     /// Settings to change before it is built.
@@ -215,7 +141,7 @@ impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStore")
             .field("clock", &self.clock)
-            .field("max_bytes", &self.max_bytes)
+            .field("max_record", &self.max_record)
             .field("shards", &self.shards.len())
             .finish_non_exhaustive()
     }
@@ -227,7 +153,7 @@ impl Store for MemoryStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let max_record = Some(self.max_bytes / self.shards.len() - KEY_ROOM);
+        let max_record = Some(self.max_record);
         Capabilities {
             leases: true,
             pushes: true,
