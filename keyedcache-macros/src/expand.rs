@@ -124,7 +124,8 @@ impl<'a> Expansion<'a> {
             }
         } else {
             quote! {
-                match #private::begin_wait(#asked) {
+                let __kc_begun = #private::begin_wait(#asked);
+                match __kc_begun {
                     #private::Begun::Answer(__kc_answer) => __kc_answer,
                     #stale
                     #private::Begun::Alone => #companion::uncached(#(#arguments),*),
@@ -306,7 +307,7 @@ impl<'a> Expansion<'a> {
         }
         let seen = names()
             .filter(|name| mentions(quote!(#part), &name.to_string()))
-            .map(|name| quote!(let #name = (&#private::Argument(#name)).seen();));
+            .map(|name| quote!(let #name = (&&#private::Argument(#name)).seen();));
         quote! {{
             use #private::{BorrowedArgument as _, CopiedArgument as _};
             #(#seen)*

@@ -12,10 +12,13 @@
 //! Counters are noted *before* a store is asked, so a change that arrives between the answer and
 //! the insertion is not lost.
 
+use std::hash::Hash;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use equivalent::Equivalent;
+
 use crate::clock::{Clock, Moment};
-use crate::key::{KeyParts, Lookup, Owned};
+use crate::key::Owned;
 use crate::store::KeyDigest;
 
 const STRIPES: usize = 4096;
@@ -101,7 +104,7 @@ pub(crate) struct Near<K: 'static, V> {
 
 impl<K, V> Near<K, V>
 where
-    Owned<K>: std::hash::Hash + Eq,
+    Owned<K>: Hash + Eq,
     V: Clone,
 {
     /// A near cache of at most `capacity` entries.
@@ -114,16 +117,16 @@ where
     /// `vouch` is asked, with the entry's deadline, only for entries that were
     /// [put](Self::put) to ask; and before the counters are compared, which it may bump.
     #[inline]
-    pub(crate) fn get<P>(
+    pub(crate) fn get<Q>(
         &self,
-        parts: &P,
+        key: &Q,
         epoch: &Epoch,
         vouch: impl FnOnce(Moment) -> bool,
     ) -> Option<V>
     where
-        P: KeyParts<Identities = K>,
+        Q: Hash + Equivalent<Owned<K>>,
     {
-        let entry = self.entries.get(&Lookup(parts))?;
+        let entry = self.entries.get(key)?;
         let in_time = if entry.asks {
             vouch(entry.deadline)
         } else {

@@ -61,7 +61,7 @@ fn arguments_and_answers_may_be_missing() {
     block_on(without_anything());
     assert!(
         without_arguments::key()
-            .as_str()
+            .text()
             .ends_with("without_arguments")
     );
 }
@@ -357,5 +357,5 @@ async fn options(x: &str) -> Result<String, std::io::Error> {
 #[test]
 fn every_option_is_taken() {
     assert_eq!(block_on(options("x")).ok().as_deref(), Some("x"));
-    assert_eq!(AllOptions::key("x").as_str(), "options::x");
+    assert_eq!(AllOptions::key("x").text(), "options::x");
 }

@@ -113,6 +113,42 @@ impl Call {
         }
     }
 
+    /// The right to compute now whatever is cached and whoever computes it: joins no flight, and
+    /// takes the lease over. `None` while the cache is disabled.
+    pub(crate) async fn begin_anew(&self) -> Option<Box<Leader>> {
+        let core = &self.plan.core;
+        if !core.is_enabled() {
+            return None;
+        }
+        let seat = core.flights.replace(&self.key, &self.plan.scopes, self.place);
+        match self.lease_by_force().await {
+            Ok(Some((claim, generations))) => {
+                Some(Leader::new(self, seat, Some(claim), generations, None))
+            }
+            Ok(None) => Some(Leader::new(self, seat, None, Vec::new(), None)),
+            Err(error) => {
+                core.count_failure(&error, &self.key);
+                Some(Leader::new(self, seat, None, Vec::new(), None))
+            }
+        }
+    }
+
+    /// Takes the lease from whoever has it. `None` where there are no leases, or others do the same
+    /// all the time.
+    async fn lease_by_force(&self) -> Result<Option<(Claim, Vec<Option<Generation>>)>, Error> {
+        const TRIES: usize = 8;
+        for _ in 0..TRIES {
+            let mut look = self.look().await?;
+            match self.generations_and_lease(&mut look).await? {
+                Asked::Granted(claim) => return Ok(Some((claim, look.generations))),
+                Asked::Held { by, .. } => self.take_away(by).await,
+                Asked::Changed(_) => {}
+                Asked::NoLeases => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether other processes' leases are waited for.
     fn minds_leases(&self) -> bool {
         self.plan.core.capabilities.leases

@@ -2,7 +2,6 @@
 //! environment describes, or one in memory.
 
 use std::collections::HashMap;
-use std::future::Future;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,10 +12,10 @@ use crate::observe::CacheStats;
 use crate::policy::Timeout;
 
 use super::registry::default_cache;
-use super::{Add, CacheTtl, Delete, GetOrSet, Increment, Request, Set};
+use super::{Add, Boxed, CacheTtl, Delete, GetOrSet, Increment, Request, Set};
 
 /// The value under a key, in the default cache; see [`Cache::get`](super::Cache::get).
-pub fn cache_get<T: DeserializeOwned>(key: impl Into<Key>) -> Request<impl Future<Output = Result<T, NotCachedError>> + Send> {
+pub fn cache_get<T: DeserializeOwned + 'static>(key: impl Into<Key>) -> Request<Boxed<'static, Result<T, NotCachedError>>> {
     default_cache().get(key)
 }
 
@@ -41,22 +40,22 @@ pub fn cache_delete(key: impl Into<Key>) -> Delete {
 }
 
 /// Whether something is under a key, in the default cache; see [`Cache::contains`](super::Cache::contains).
-pub fn cache_contains(key: impl Into<Key>) -> Request<impl Future<Output = bool> + Send> {
+pub fn cache_contains(key: impl Into<Key>) -> Request<Boxed<'static, bool>> {
     default_cache().contains(key)
 }
 
 /// Gives what is under a key another life, in the default cache; see [`Cache::touch`](super::Cache::touch).
-pub fn cache_touch(key: impl Into<Key>, timeout: impl Into<Timeout>) -> Request<impl Future<Output = Result<bool, Error>> + Send> {
+pub fn cache_touch(key: impl Into<Key>, timeout: impl Into<Timeout>) -> Request<Boxed<'static, Result<bool, Error>>> {
     default_cache().touch(key, timeout)
 }
 
 /// Lets what is under a key live for ever, in the default cache; see [`Cache::persist`](super::Cache::persist).
-pub fn cache_persist(key: impl Into<Key>) -> Request<impl Future<Output = Result<bool, Error>> + Send> {
+pub fn cache_persist(key: impl Into<Key>) -> Request<Boxed<'static, Result<bool, Error>>> {
     default_cache().persist(key)
 }
 
 /// How long what is under a key still is fresh, in the default cache; see [`Cache::ttl`](super::Cache::ttl).
-pub fn cache_ttl(key: impl Into<Key>) -> Request<impl Future<Output = Result<CacheTtl, Error>> + Send> {
+pub fn cache_ttl(key: impl Into<Key>) -> Request<Boxed<'static, Result<CacheTtl, Error>>> {
     default_cache().ttl(key)
 }
 
@@ -71,27 +70,27 @@ pub fn cache_decrement(key: impl Into<Key>, by: i64) -> Increment {
 }
 
 /// The values under these keys, in the default cache; see [`Cache::get_many`](super::Cache::get_many).
-pub fn cache_get_many<T: DeserializeOwned + Send>(keys: impl IntoIterator<Item = Key>) -> Request<impl Future<Output = HashMap<Key, T>> + Send> {
+pub fn cache_get_many<T: DeserializeOwned + Send + 'static>(keys: impl IntoIterator<Item = Key>) -> Request<Boxed<'static, HashMap<Key, T>>> {
     default_cache().get_many(keys)
 }
 
 /// Stores several values, in the default cache; see [`Cache::set_many`](super::Cache::set_many).
-pub fn cache_set_many<'a, T: Serialize + Sync + 'a>(entries: impl IntoIterator<Item = (Key, &'a T)>) -> Request<impl Future<Output = Result<(), Error>> + Send> {
+pub fn cache_set_many<'a, T: Serialize + Sync + 'a>(entries: impl IntoIterator<Item = (Key, &'a T)>) -> Request<Boxed<'a, Result<(), Error>>> {
     default_cache().set_many(entries)
 }
 
 /// Deletes what is under these keys, in the default cache; see [`Cache::delete_many`](super::Cache::delete_many).
-pub fn cache_delete_many(keys: impl IntoIterator<Item = Key>) -> Request<impl Future<Output = Result<usize, Error>> + Send> {
+pub fn cache_delete_many(keys: impl IntoIterator<Item = Key>) -> Request<Boxed<'static, Result<usize, Error>>> {
     default_cache().delete_many(keys)
 }
 
 /// Forgets everything, in the default cache; see [`Cache::clear`](super::Cache::clear).
-pub fn cache_clear() -> Request<impl Future<Output = Result<usize, Error>> + Send> {
+pub fn cache_clear() -> Request<Boxed<'static, Result<usize, Error>>> {
     default_cache().clear()
 }
 
 /// Probes the store, in the default cache; see [`Cache::require`](super::Cache::require).
-pub fn cache_require() -> Request<impl Future<Output = Result<(), Error>> + Send> {
+pub fn cache_require() -> Request<Boxed<'static, Result<(), Error>>> {
     default_cache().require()
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct Claim {
 impl Claim {
     pub(super) fn new(call: &Call, generations: &[Option<Generation>]) -> Self {
         let token =
-            LeaseToken::random(call.plan.core.holder, generation::digest(generations));
+            LeaseToken::random(call.plan.core.holder).under(generation::digest(generations));
         Self { call: call.clone(), token, release: Some(Release::Abandoned) }
     }
 

@@ -8,7 +8,7 @@ use crate::clock::Moment;
 use crate::error::Error;
 use crate::flight::Shared;
 use crate::generation;
-use crate::policy::{Freshness, Standing, Times, judge};
+use crate::policy::{Freshness, Standing, Times, head_start, judge};
 use crate::record::{Generation, Header, Record, RecordId};
 use crate::store::{LeaseToken, Slot};
 
@@ -65,10 +65,10 @@ impl Call {
         let plan = &self.plan;
         let opened = record.open().and_then(|(header, payload)| {
             let standing = generation::standing(&header.stamp, &plan.scopes, generations);
-            if header.fingerprint != plan.fingerprint || standing == Standing::Invalidated {
+            if !header.fingerprint.agrees_with(plan.fingerprint) || standing == Standing::Invalidated {
                 return Ok(Found::Missing { on_error: None });
             }
-            let verdict = judge(&times(&header), standing, self.now(), plan.policy.early, draw());
+            let verdict = judge(&times(&header), standing, self.now(), self.head_start(&header));
             Ok(match verdict.freshness {
                 Freshness::Fresh => Found::Fresh {
                     value: (self.decode)(&header, &payload)?,
@@ -97,17 +97,19 @@ impl Call {
     /// Until when a near cache may serve it. With `early` the die is cast here, once, instead of at
     /// each hit.
     pub(crate) fn fresh_until(&self, header: &Header) -> Moment {
-        let until = header.fresh_until();
+        header.fresh_until().minus(self.head_start(header))
+    }
+
+    /// How long before its end this record is refreshed already.
+    fn head_start(&self, header: &Header) -> Duration {
         match self.plan.policy.early {
-            Some(beta) if until != Moment::NEVER => {
-                until.minus(crate::policy::head_start(header.cost, beta, draw()))
-            }
-            _ => until,
+            Some(beta) => head_start(header.cost, beta, draw()),
+            None => Duration::ZERO,
         }
     }
 }
 
-fn times(header: &Header) -> Times {
+pub(super) fn times(header: &Header) -> Times {
     Times {
         created: header.created,
         fresh_for: header.fresh_for,
@@ -124,9 +126,4 @@ pub(crate) fn draw() -> f64 {
     {
         (bits + 1) as f64 / (1_u64 << 53) as f64
     }
-}
-
-/// The longest a record is of any use: what its store is told to keep it for.
-pub(crate) fn ttl(header: &Header) -> Option<Duration> {
-    header.ttl()
 }

@@ -26,7 +26,7 @@ pub use free::{
     cache_persist, cache_require, cache_set, cache_set_many, cache_stats, cache_touch, cache_ttl,
 };
 pub use get_or_set::GetOrSet;
-pub use request::{Add, Delete, Increment, Request, Set};
+pub use request::{Add, Boxed, Delete, Increment, Request, Set};
 pub use verbs::CacheTtl;
 
 pub(crate) use core::Core;

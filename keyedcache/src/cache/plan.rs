@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::flight::Shared;
 use crate::policy::{Policy, Timeout, spread};
-use crate::record::{Fingerprint, Header, RecordId, Scope, Stamp};
+use crate::record::{Fingerprint, Header, Scope, Stamp};
 use crate::runtime::Place;
 use crate::store::StoredKey;
 
@@ -43,17 +43,14 @@ impl Plan {
             0.0 => timeout,
             jitter => spread(timeout, jitter, draw()),
         });
-        Header {
-            id: RecordId::random(),
-            created: self.core.store.now(),
-            fresh_for,
-            stale_for: policy.stale,
-            stale_if_error: policy.stale_if_error,
-            cost,
-            fingerprint: self.fingerprint,
-            stamp,
-            ..Header::default()
-        }
+        let mut header = Header::new(self.core.store.now());
+        header.fresh_for = fresh_for;
+        header.stale_for = policy.stale;
+        header.stale_if_error = policy.stale_if_error;
+        header.cost = cost;
+        header.fingerprint = self.fingerprint;
+        header.stamp = stamp;
+        header
     }
 }
 

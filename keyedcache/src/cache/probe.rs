@@ -23,7 +23,7 @@ pub(super) async fn probe(core: &Core) -> Result<(), Error> {
         return Ok(());
     }
     if core.capabilities.leases {
-        let token = LeaseToken::random(core.holder, 0);
+        let token = LeaseToken::random(core.holder);
         let leasing =
             core.ask("lease", store.lease(&key, token, Duration::from_secs(1), None)).await?;
         if leasing != Leasing::Granted {

@@ -13,6 +13,9 @@ use crate::store::Severity;
 
 use super::value::Value;
 
+/// The future of a request that says nothing of how it is done.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// Something to be done: `.await` it in async code, `.wait()` it in sync code.
 ///
 /// Nothing happens before. Dropping the future that it turns into, once polled, leaves the operation
@@ -153,8 +156,8 @@ impl Delete {
         }
         let core = &self.at.plan.core;
         core.invalidate(&[core.prefix_scope(self.at.key.text())], Severity::Hard).await?;
-        let below = core.store.clear(&format!("{}::", self.at.stored));
-        Ok(own + core.ask("clear", below).await?)
+        let below = format!("{}::", self.at.stored);
+        Ok(own + core.ask("clear", core.store.clear(&below)).await?)
     }
 }
 request_with_options!(Delete => Result<usize, Error>);

@@ -14,7 +14,7 @@ use crate::generation;
 use crate::key::Key;
 use crate::near;
 use crate::policy::{Freshness, MissingBecause, Standing, Timeout, judge};
-use crate::record::{Fingerprint, Generation, Header, Record, RecordId, Stamp};
+use crate::record::{CodecId, Generation, Header, Record, RecordId, Stamp};
 use crate::store::{Guard, Incremented, Life, Slot, StoredKey};
 
 use super::look::times;
@@ -46,9 +46,17 @@ pub(super) struct Gone {
 impl Value {
     /// The value that is cached.
     pub(crate) async fn get<T: DeserializeOwned>(&self) -> Result<T, NotCachedError> {
+        self.get_as(codec::decode_payload).await
+    }
+
+    /// What is cached, as `decode` reads it.
+    pub(crate) async fn get_as<T>(
+        &self,
+        decode: impl FnOnce(&Header, &Bytes) -> Result<T, Error>,
+    ) -> Result<T, NotCachedError> {
         let counters = &self.plan.core.counters;
         let found = match self.find().await {
-            Ok(live) => live.decode().map_err(|error| {
+            Ok(live) => decode(&live.header, &live.payload).map_err(|error| {
                 counters.undecodable.count();
                 self.not_cached(NotCachedReason::Undecodable, Some(error))
             }),
@@ -101,7 +109,14 @@ impl Value {
         if !core.is_enabled() {
             return Ok(());
         }
-        let (header, record) = self.seal(value, timeout).await?;
+        let header = self.header(timeout).await?;
+        let record = core.seal(&header, value).map_err(|error| error.with("key", &self.key))?;
+        self.replace(&header, record).await
+    }
+
+    /// Stores a record, whatever is there.
+    pub(crate) async fn replace(&self, header: &Header, record: Record) -> Result<(), Error> {
+        let core = &self.plan.core;
         let save = core.store.save(&self.stored, record, header.ttl(), Guard::Always);
         let saved = core.ask("save", save).await;
         self.changed_here();
@@ -118,7 +133,8 @@ impl Value {
         if !core.is_enabled() {
             return Ok(false);
         }
-        let (header, record) = self.seal(value, timeout).await?;
+        let header = self.header(timeout).await?;
+        let record = core.seal(&header, value).map_err(|error| error.with("key", &self.key))?;
         loop {
             let seen = match self.find().await {
                 Ok(_) => return Ok(false),
@@ -140,16 +156,10 @@ impl Value {
         }
     }
 
-    async fn seal<T: Serialize + ?Sized>(
-        &self,
-        value: &T,
-        timeout: Timeout,
-    ) -> Result<(Header, Record), Error> {
-        let plan = &self.plan;
-        let stamp = self.stamp().await?;
-        let header = plan.header(timeout, stamp, Duration::ZERO);
-        let record = plan.core.seal(&header, value);
-        record.map(|record| (header, record)).map_err(|error| error.with("key", &self.key))
+    /// The header of what is written now.
+    pub(crate) async fn header(&self, timeout: Timeout) -> Result<Header, Error> {
+        let stamp = self.stamp().await.map_err(|error| error.with("key", &self.key))?;
+        Ok(self.plan.header(timeout, stamp, Duration::ZERO))
     }
 
     /// The stamp of what is written from now on.
@@ -173,7 +183,7 @@ impl Value {
     }
 
     /// What this process keeps or computes of the key is void, whether the write arrived or not.
-    pub(super) fn changed_here(&self) {
+    pub(crate) fn changed_here(&self) {
         self.plan.core.flights.detach_key(&self.stored);
         near::drop_key(self.stored.digest());
     }
@@ -189,7 +199,9 @@ impl Value {
                 Ok(live) => live,
                 Err(gone) => return gone.absent_or_error(&self.key),
             };
-            let header = self.plan.touched(live.header, timeout);
+            let mut header = live.header;
+            header.created = core.store.now();
+            header.fresh_for = timeout.as_duration();
             let life = Life {
                 created: header.created,
                 fresh_for: header.fresh_for,
@@ -227,7 +239,7 @@ impl Value {
         let by = by.ok_or_else(|| named(out_of_range()))?;
         loop {
             let sum = match self.find().await {
-                Ok(live) if live.header.is_counter() => self.add_to(&live.record, by).await,
+                Ok(live) if live.header.codec == CodecId::COUNTER => self.add_to(&live.record, by).await,
                 Ok(live) => self.replace_by_counter(&live, by).await,
                 Err(gone) => {
                     if gone.reason == NotCachedReason::Disabled {
@@ -273,12 +285,13 @@ impl Value {
                 .with_source(error)
         })?;
         let sum = number.checked_add(by).ok_or_else(out_of_range)?;
-        let header = Header { id: RecordId::random(), ..live.header.clone() };
+        let mut header = live.header.clone();
+        header.id = RecordId::random();
         let left = match header.last_use() {
             Moment::NEVER => None,
             until => Some(until.since(self.plan.core.store.now())),
         };
-        let record = Record::counter(&header, sum)?;
+        let record = Record::counter(header, sum)?;
         let saved = self.save_if(record, left, Some(live.record.id())).await?;
         Ok(saved.then_some(sum))
     }
@@ -291,9 +304,10 @@ impl Value {
         seen: Option<RecordId>,
     ) -> Result<Option<i64>, Error> {
         let sum = start.checked_add(by).ok_or_else(out_of_range)?;
-        let header = self.plan.header(timeout, self.stamp().await?, Duration::ZERO);
-        let record = Record::counter(&header, sum)?;
-        let saved = self.save_if(record, header.ttl(), seen).await?;
+        let header = self.header(timeout).await?;
+        let ttl = header.ttl();
+        let record = Record::counter(header, sum)?;
+        let saved = self.save_if(record, ttl, seen).await?;
         Ok(saved.then_some(sum))
     }
 
@@ -326,11 +340,11 @@ pub(super) fn judge_slot(
         Gone { reason: NotCachedReason::Undecodable, seen, source: Some(error) }
     })?;
     let gone = |reason| Err(Gone { reason, seen, source: None });
-    if header.fingerprint != plan.fingerprint {
+    if !header.fingerprint.agrees_with(plan.fingerprint) {
         return gone(NotCachedReason::Undecodable);
     }
     let standing = generation::standing(&header.stamp, &plan.scopes, generations);
-    let verdict = judge(&times(&header), standing, plan.core.store.now(), None);
+    let verdict = judge(&times(&header), standing, plan.core.store.now(), Duration::ZERO);
     match verdict.freshness {
         Freshness::Fresh | Freshness::Early => Ok(Live { header, payload, record }),
         Freshness::Missing(MissingBecause::Invalidated) => gone(NotCachedReason::Invalidated),

@@ -1,7 +1,6 @@
 //! What a cache can be asked to do with keys by hand, as requests.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use crate::store::Severity;
 
 use super::plan::Plan;
 use super::value::{Value, judge_slot};
-use super::{Add, Cache, Delete, GetOrSet, Increment, Request, Set};
+use super::{Add, Boxed, Cache, Delete, GetOrSet, Increment, Request, Set};
 
 /// How long something still is fresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +36,12 @@ impl Cache {
     }
 
     /// The value cached under a key. One round trip.
-    pub fn get<T: DeserializeOwned>(
+    pub fn get<T: DeserializeOwned + 'static>(
         &self,
         key: impl Into<Key>,
-    ) -> Request<impl Future<Output = Result<T, NotCachedError>> + Send + use<T>> {
+    ) -> Request<Boxed<'static, Result<T, NotCachedError>>> {
         let value = self.value(key.into());
-        Request::new(async move { value.get().await })
+        Request::new(Box::pin(async move { value.get().await }))
     }
 
     /// Stores a value under a key, whatever is there, for the cache's timeout unless the request
@@ -80,9 +79,9 @@ impl Cache {
     pub fn contains(
         &self,
         key: impl Into<Key>,
-    ) -> Request<impl Future<Output = bool> + Send + use<>> {
+    ) -> Request<Boxed<'static, bool>> {
         let value = self.value(key.into());
-        Request::new(async move { value.find().await.is_ok() })
+        Request::new(Box::pin(async move { value.find().await.is_ok() }))
     }
 
     /// Gives what is cached under a key another life from now on; answers whether it is there.
@@ -90,17 +89,17 @@ impl Cache {
         &self,
         key: impl Into<Key>,
         timeout: impl Into<Timeout>,
-    ) -> Request<impl Future<Output = Result<bool, Error>> + Send + use<>> {
+    ) -> Request<Boxed<'static, Result<bool, Error>>> {
         let value = self.value(key.into());
         let timeout = timeout.into();
-        Request::new(async move { value.touch(timeout).await })
+        Request::new(Box::pin(async move { value.touch(timeout).await }))
     }
 
     /// Lets what is cached under a key live for ever; answers whether it is there.
     pub fn persist(
         &self,
         key: impl Into<Key>,
-    ) -> Request<impl Future<Output = Result<bool, Error>> + Send + use<>> {
+    ) -> Request<Boxed<'static, Result<bool, Error>>> {
         self.touch(key, Timeout::Never)
     }
 
@@ -108,9 +107,9 @@ impl Cache {
     pub fn ttl(
         &self,
         key: impl Into<Key>,
-    ) -> Request<impl Future<Output = Result<CacheTtl, Error>> + Send + use<>> {
+    ) -> Request<Boxed<'static, Result<CacheTtl, Error>>> {
         let value = self.value(key.into());
-        Request::new(async move { value.ttl().await })
+        Request::new(Box::pin(async move { value.ttl().await }))
     }
 
     /// Adds to the integer cached under a key, atomically, and answers the sum. The expiry stays.
@@ -124,13 +123,13 @@ impl Cache {
     }
 
     /// The values cached under these keys, in one round trip; what is missing is left out.
-    pub fn get_many<T: DeserializeOwned + Send>(
+    pub fn get_many<T: DeserializeOwned + Send + 'static>(
         &self,
         keys: impl IntoIterator<Item = Key>,
-    ) -> Request<impl Future<Output = HashMap<Key, T>> + Send + use<T>> {
+    ) -> Request<Boxed<'static, HashMap<Key, T>>> {
         let values: Vec<_> = keys.into_iter().map(|key| self.value(key)).collect();
         let cache = self.clone();
-        Request::new(async move { cache.load_many(&values).await })
+        Request::new(Box::pin(async move { cache.load_many(&values).await }))
     }
 
     async fn load_many<T: DeserializeOwned>(&self, values: &[Value]) -> HashMap<Key, T> {
@@ -173,14 +172,14 @@ impl Cache {
     pub fn set_many<'a, T: Serialize + Sync + 'a>(
         &self,
         entries: impl IntoIterator<Item = (Key, &'a T)>,
-    ) -> Request<impl Future<Output = Result<(), Error>> + Send + use<'a, T>> {
+    ) -> Request<Boxed<'a, Result<(), Error>>> {
         let sets: Vec<_> = entries.into_iter().map(|(key, value)| self.set(key, value)).collect();
-        Request::new(async move {
+        Request::new(Box::pin(async move {
             for set in sets {
                 set.run().await?;
             }
             Ok(())
-        })
+        }))
     }
 
     /// Deletes what is cached under these keys, in one round trip; answers how many records were
@@ -188,16 +187,16 @@ impl Cache {
     pub fn delete_many(
         &self,
         keys: impl IntoIterator<Item = Key>,
-    ) -> Request<impl Future<Output = Result<usize, Error>> + Send + use<>> {
+    ) -> Request<Boxed<'static, Result<usize, Error>>> {
         let values: Vec<_> = keys.into_iter().map(|key| self.value(key)).collect();
         let core = Arc::clone(self.core());
-        Request::new(async move {
+        Request::new(Box::pin(async move {
             let keys: Vec<_> = values.iter().map(|value| value.stored.clone()).collect();
             values.iter().for_each(Value::changed_here);
             let deleted = core.ask("delete", core.store.delete(&keys)).await;
             values.iter().for_each(Value::changed_here);
             deleted
-        })
+        }))
     }
 
     /// Forgets everything in this cache, of every version, for everyone; answers how many records
@@ -207,13 +206,14 @@ impl Cache {
     /// or not its room is reclaimed yet.
     pub fn clear(
         &self,
-    ) -> Request<impl Future<Output = Result<usize, Error>> + Send + use<>> {
+    ) -> Request<Boxed<'static, Result<usize, Error>>> {
         let core = Arc::clone(self.core());
-        Request::new(async move {
+        Request::new(Box::pin(async move {
             let everything = core.everything.clone();
             core.invalidate(&[everything], Severity::Hard).await?;
-            core.ask("clear", core.store.clear(&format!("{}:", core.prefix))).await
-        })
+            let keys = format!("{}:", core.prefix);
+            core.ask("clear", core.store.clear(&keys)).await
+        }))
     }
 
     /// Probes the store with a round trip of every kind it will be asked for.
@@ -221,9 +221,9 @@ impl Cache {
     /// # Errors
     ///
     /// The first thing that does not work, named.
-    pub fn require(&self) -> Request<impl Future<Output = Result<(), Error>> + Send + use<>> {
+    pub fn require(&self) -> Request<Boxed<'static, Result<(), Error>>> {
         let core = Arc::clone(self.core());
-        Request::new(async move { super::probe::probe(&core).await })
+        Request::new(Box::pin(async move { super::probe::probe(&core).await }))
     }
 }
 

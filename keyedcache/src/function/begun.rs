@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::cache::{Begin, Call, take};
+use crate::cache::{Begin, take};
 use crate::codec;
 use crate::error::Error;
 use crate::flight::Shared;
-use crate::key::KeyParts;
+use crate::key::{KeyParts, Lookup};
 use crate::record::Header;
 use crate::runtime::{self, Place};
 use crate::shape::Shape;
@@ -78,7 +78,7 @@ fn near_answer<S: Shape, A: KeyParts>(
     arguments: &A,
 ) -> Option<S::Answer> {
     let near = site.near::<A::Identities, S::Stored>()?;
-    let stored = near.get(arguments, &site.epoch, |deadline| site.vouch(deadline))?;
+    let stored = near.get(&Lookup(arguments), &site.epoch, |deadline| site.vouch(deadline))?;
     site.near_hits.count();
     Some(shape.answer(stored))
 }
@@ -99,7 +99,7 @@ async fn begin_slowly<S: Shape, A: KeyParts + Sync>(
 
 fn begun<S: Shape>(
     begin: Begin,
-    finish: Finish<S>,
+    mut finish: Finish<S>,
     near: impl FnOnce() -> Option<S::Answer>,
 ) -> Begun<S> {
     let shape = finish.shape();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use crate::Moment;
-use crate::cache::{Call, Core, Decode, Leader, Refresher, take};
+use crate::cache::{Call, Core, Decode, Leader, Refresher, Value, take};
 use crate::error::Error;
 use crate::flight::{Led, LeadingBody, lead_in_sync};
 use crate::key::{KeyParts, Owned};
@@ -102,10 +102,33 @@ impl<S: Shape> Finish<S> {
         answer
     }
 
+    /// Stores an answer that was not computed here, as a new write.
+    pub(super) async fn put(mut self, value: &Value, answer: &S::Answer) -> Result<(), Error> {
+        let to_store = self.timeout(answer).zip(self.shape.stored(answer));
+        let Some((timeout, stored)) = to_store else { return Ok(()) };
+        if S::LOCAL {
+            value.changed_here();
+            self.noted = self.noted.at_save();
+            let until = self.function.core().fresh_from_now(timeout);
+            self.put_near(stored, until);
+            return Ok(());
+        }
+        if !self.function.core().is_enabled() {
+            return Ok(());
+        }
+        let header = value.header(timeout).await?;
+        let record = self.seal(&header, stored).map_err(|error| error.with("key", &value.key))?;
+        value.replace(&header, record).await
+    }
+
+    fn seal(&self, header: &Header, stored: &S::Stored) -> Result<Record, Error> {
+        let sealed = self.shape.encode(stored, Seal { core: self.function.core(), header });
+        sealed.expect("what only local shapes cannot do is not asked of them")
+    }
+
     async fn save(&mut self, leader: &mut Leader, stored: &S::Stored, timeout: Timeout) {
         let header = leader.header(timeout);
-        let sealed = self.shape.encode(stored, Seal { core: self.function.core(), header: &header });
-        match sealed.expect("only local shapes cannot encode, and they are not saved") {
+        match self.seal(&header, stored) {
             Ok(record) => {
                 self.noted = self.noted.at_save();
                 if let Some(until) = leader.save(&header, record).await {

@@ -15,7 +15,7 @@ mod site;
 mod spec;
 
 pub use begun::{Begun, begin, begin_wait};
-pub use companions::{FunctionCall, invalidate_all, key};
+pub use companions::{Call, invalidate_all, key};
 pub use finish::{Lead, Leading, Refresh};
 pub use site::Site;
 pub use spec::{IntoTimeout, Spec};

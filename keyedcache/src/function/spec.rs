@@ -97,7 +97,7 @@ impl Spec {
 
     /// What tells this signature from another one's records.
     pub fn fingerprint(mut self, fingerprint: u64) -> Self {
-        self.fingerprint = Fingerprint(fingerprint);
+        self.fingerprint = Fingerprint::from_bits(fingerprint);
         self
     }
 

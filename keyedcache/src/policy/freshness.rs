@@ -75,14 +75,13 @@ pub(crate) struct Judgement {
 
 /// Judges a record at a moment.
 ///
-/// `early` is the beta of early refreshes, and `draw` a random number in (0, 1] for them, drawn for
-/// this call.
+/// `head_start` is how long before the end of its freshness a refresh may begin: zero, or what
+/// [`head_start`] told for this call.
 pub(crate) fn judge(
     times: &Times,
     standing: Standing,
     now: Moment,
-    early: Option<f64>,
-    draw: f64,
+    head_start: Duration,
 ) -> Judgement {
     let unusable = |why| Judgement {
         freshness: Freshness::Missing(why),
@@ -97,12 +96,10 @@ pub(crate) fn judge(
     let is_within = |span: Duration| span > Duration::ZERO && now < fresh_until.plus(span);
     let is_young = now < fresh_until;
     let freshness = match standing {
-        Standing::Current if is_young => match early {
-            Some(beta) if is_due_early(times.cost, beta, draw, now, fresh_until) => {
-                Freshness::Early
-            }
-            _ => Freshness::Fresh,
-        },
+        Standing::Current if is_young => {
+            let is_due = fresh_until != Moment::NEVER && now.plus(head_start) >= fresh_until;
+            if is_due { Freshness::Early } else { Freshness::Fresh }
+        }
         _ if is_within(times.stale_for) => Freshness::Stale,
         _ if is_young => Freshness::Missing(MissingBecause::Invalidated),
         _ => Freshness::Missing(MissingBecause::Expired),
@@ -125,22 +122,16 @@ fn fresh_until(times: &Times, now: Moment) -> Option<Moment> {
     Some(times.created.min(now).plus(fresh_for))
 }
 
-/// Whether a fresh record is refreshed already now: `XFetch`, from Vattani, Chierichetti and
-/// Lowenstein, "Optimal Probabilistic Cache Stampede Prevention" (VLDB 2015). The gap before the
-/// end is exponentially distributed around the cost of computing, which no other distribution
+/// How long before its end a record that cost this much is refreshed already: `XFetch`, from
+/// Vattani, Chierichetti and Lowenstein, "Optimal Probabilistic Cache Stampede Prevention" (VLDB
+/// 2015). It is exponentially distributed around the cost of computing, which no other distribution
 /// betters.
-fn is_due_early(cost: Duration, beta: f64, draw: f64, now: Moment, fresh_until: Moment) -> bool {
-    if fresh_until == Moment::NEVER {
-        return false;
-    }
+///
+/// `draw` is a random number in (0, 1], drawn for this call.
+pub(crate) fn head_start(cost: Duration, beta: f64, draw: f64) -> Duration {
     // No draw may be zero, whose logarithm is infinite, nor a gap NaN, be beta what it may.
     let gap = cost.as_secs_f64() * beta * -draw.clamp(f64::MIN_POSITIVE, 1.0).ln();
-    let gap = if gap > 0.0 {
-        Duration::try_from_secs_f64(gap).unwrap_or(Duration::MAX)
-    } else {
-        Duration::ZERO
-    };
-    now.plus(gap) >= fresh_until
+    if gap > 0.0 { Duration::try_from_secs_f64(gap).unwrap_or(Duration::MAX) } else { Duration::ZERO }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How long an answer is fresh.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Timeout {
     /// This long; zero means that it is not stored.
     After(Duration),
@@ -49,7 +49,7 @@ impl From<u64> for Timeout {
 }
 
 /// Among whom a missing value is computed once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SingleFlight {
     /// Among all processes that share the store.
@@ -90,8 +90,8 @@ impl Default for Policy {
             timeout_err: None,
             timeout_none: None,
             refresh_in_foreground: false,
-            single_flight: SingleFlight::Everywhere,
-            wait: Duration::from_secs(60),
+            single_flight: SingleFlight::Cluster,
+            wait: Duration::from_secs(30),
             lease: Duration::from_secs(10),
             lease_max: Duration::from_secs(600),
             near: 10_000,

@@ -21,7 +21,7 @@ pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
         return output;
     }
-    let park = move || {
+    let mut park = move || {
         loop {
             while !unpark.woken.swap(false, Ordering::Acquire) {
                 thread::park();

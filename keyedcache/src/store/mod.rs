@@ -13,6 +13,7 @@
 //!
 //! [`ErrorKind::OutcomeUnknown`]: crate::ErrorKind::OutcomeUnknown
 
+pub(crate) mod broken;
 mod memory;
 mod null;
 
@@ -99,10 +100,16 @@ pub struct LeaseToken {
 }
 
 impl LeaseToken {
-    /// A new one of `holder`, for what is computed under these generations.
+    /// A new one of `holder`.
     #[must_use]
-    pub fn random(holder: HolderId, generations: u32) -> Self {
-        Self { holder, nonce: u32::from_le_bytes(random_bytes()), generations }
+    pub fn random(holder: HolderId) -> Self {
+        Self { holder, nonce: u32::from_le_bytes(random_bytes()), generations: 0 }
+    }
+
+    /// The same for what is computed under these generations.
+    #[must_use]
+    pub fn under(self, generations: u32) -> Self {
+        Self { generations, ..self }
     }
 
     /// Its 16 bytes, holder first.

@@ -10,6 +10,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::check::is_alias;
 use super::CacheConfig;
 use super::draft::Draft;
 use super::mistake::{self, Mistake};
@@ -130,8 +131,7 @@ impl Reader<'_> {
             );
             return None;
         };
-        let is_alias = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-        if name.is_empty() || !name.bytes().all(is_alias) {
+        if !is_alias(name) {
             self.wrong(at, "the name of a cache takes letters, digits, `_` and `-`");
             return None;
         }

@@ -7,6 +7,7 @@
 //! - `known` is the one list of schemes and options; reading, messages and `docs/configuration.md`
 //!   follow it.
 
+mod check;
 mod draft;
 mod duration;
 mod environment;
@@ -27,8 +28,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::policy::Timeout;
+use crate::policy::{SingleFlight, Timeout};
 
+pub(super) use check::{check, check_alias};
 pub use environment::from_environment;
 pub use file::{from_file, from_toml};
 
@@ -160,16 +162,4 @@ pub enum CompressorName {
     Zstd,
     /// lz4.
     Lz4,
-}
-
-/// Who waits for a computation that is running, instead of running it too.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum SingleFlight {
-    /// Every process that shares the store.
-    Cluster,
-    /// Only callers in the same process.
-    Process,
-    /// Nobody.
-    Off,
 }

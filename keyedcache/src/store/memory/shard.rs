@@ -293,7 +293,7 @@ impl Shard {
         self.change(key, now, |place| match &mut place.kept {
             Some(kept) if kept.record.id() == seen => {
                 let summed = kept.record.incremented(by)?;
-                let sum = summed.count()?;
+                let sum = summed.counter_value()?;
                 kept.record = summed;
                 Ok(Incremented::Sum(sum))
             }
