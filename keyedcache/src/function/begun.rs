@@ -5,6 +5,7 @@
 //! [`cache`](crate::cache), is compiled once.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -44,8 +45,19 @@ pub fn begin<'a, S: Shape, A: KeyParts + Sync>(
         if let Some(answer) = near_answer(site, shape, arguments) {
             return Begun::Answer(answer);
         }
-        begin_slowly(site, shape, arguments, true).await
+        begin_boxed(site, shape, arguments).await
     }
+}
+
+/// Boxed, and in a frame of its own, since what calls it is on the stack while the body runs: a
+/// recursion would carry the future's size at every level.
+#[inline(never)]
+fn begin_boxed<'a, S: Shape, A: KeyParts + Sync>(
+    site: &'static Site,
+    shape: S,
+    arguments: &'a A,
+) -> Pin<Box<dyn Future<Output = Begun<S>> + Send + 'a>> {
+    Box::pin(begin_slowly(site, shape, arguments, true))
 }
 
 /// Looks for the answer of a sync function.

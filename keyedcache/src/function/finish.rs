@@ -187,9 +187,11 @@ impl<S: Shape> Lead<S> {
         self.finish(answer).await
     }
 
-    async fn finish(self, answer: S::Answer) -> S::Answer {
+    /// Boxed, and in a frame of its own, as beginning is.
+    #[inline(never)]
+    fn finish(self, answer: S::Answer) -> Pin<Box<impl Future<Output = S::Answer> + use<S>>> {
         let (leader, finish) = *self.0;
-        Box::pin(finish.finish(leader, answer)).await
+        Box::pin(finish.finish(leader, answer))
     }
 }
 
