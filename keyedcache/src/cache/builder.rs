@@ -175,7 +175,7 @@ fn open(config: StoreConfig, clock: &Clock) -> Result<Arc<dyn Store>, Error> {
             Arc::new(memory.build()?)
         }
         StoreConfig::Null => Arc::new(NullStore::with_clock(clock.clone())),
-        #[cfg(any())]
+        #[cfg(feature = "disk")]
         StoreConfig::Disk { path, size_limit } => {
             let mut disk = crate::store::DiskStore::builder(path).clock(clock.clone());
             if let Some(size_limit) = size_limit {
@@ -183,7 +183,7 @@ fn open(config: StoreConfig, clock: &Clock) -> Result<Arc<dyn Store>, Error> {
             }
             Arc::new(disk.open()?)
         }
-        #[cfg(not(any()))]
+        #[cfg(not(feature = "disk"))]
         StoreConfig::Disk { .. } => {
             return Err(Error::new(
                 ErrorKind::Config,

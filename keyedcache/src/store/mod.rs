@@ -13,10 +13,15 @@
 //!
 //! [`ErrorKind::OutcomeUnknown`]: crate::ErrorKind::OutcomeUnknown
 
+mod audience;
 pub(crate) mod broken;
+#[cfg(feature = "disk")]
+mod disk;
 mod memory;
 mod null;
 
+#[cfg(feature = "disk")]
+pub use disk::{DiskStore, DiskStoreBuilder};
 pub use memory::{MemoryStore, MemoryStoreBuilder};
 pub use null::NullStore;
 

@@ -3,7 +3,7 @@
 use parking_lot::{Mutex, RwLock};
 
 use super::MemoryStore;
-use super::audience::Audience;
+use crate::store::audience::Audience;
 use super::shard::{KEY_ROOM, Shard};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};

@@ -4,7 +4,6 @@
 //!   waits, wakes or tells.
 //! - Every operation takes place within one poll, so dropping its future leaves nothing half done.
 
-mod audience;
 mod builder;
 mod shard;
 #[cfg(test)]
@@ -17,9 +16,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
-use self::audience::Audience;
 pub use self::builder::MemoryStoreBuilder;
 use self::shard::Shard;
+use super::audience::Audience;
 use super::{
     Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Life, Loaded, Page, Pending,
     Release, Severity, Sink, Store, StoredKey, Ttl,

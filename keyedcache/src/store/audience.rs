@@ -1,4 +1,4 @@
-//! Those who are told what changes in a memory store.
+//! Those who are told what changes in a store.
 //!
 //! Sinks are held weakly and called under no lock, since what they do is their own affair.
 
