@@ -205,7 +205,7 @@ impl<'a> Expansion<'a> {
         let place = ours(function.answer_span());
         let mut form = quote!((&&&&&#private::Probe::<#answer>::new()).form());
         if let Some(given) = &options.timeout_err {
-            form = quote_spanned!(ours(given.name.span())=> (&#private::Fit(#form)).with_errors());
+            form = quote_spanned!(ours(given.name.span())=> (&&#private::Fit(#form)).with_errors());
         }
         if let Some(given) = &options.timeout_none {
             let tell = quote_spanned!(ours(given.name.span())=> #private::telling_nones);
@@ -217,7 +217,7 @@ impl<'a> Expansion<'a> {
             "shared"
         };
         let fit = Ident::new(fit, place);
-        let mut shape = quote!((&#private::Fit(#form)).#fit());
+        let mut shape = quote!((&&#private::Fit(#form)).#fit());
         if let Some(given) = &options.cache_if {
             let condition = &given.value;
             shape = quote!(#private::cache_if(#shape, #condition));
