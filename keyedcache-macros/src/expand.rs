@@ -124,7 +124,8 @@ impl<'a> Expansion<'a> {
             }
         } else {
             quote! {
-                match #private::begin_wait(#asked) {
+                let __kc_begun = #private::begin_wait(#asked);
+                match __kc_begun {
                     #private::Begun::Answer(__kc_answer) => __kc_answer,
                     #stale
                     #private::Begun::Alone => #companion::uncached(#(#arguments),*),
@@ -204,7 +205,7 @@ impl<'a> Expansion<'a> {
         let place = ours(function.answer_span());
         let mut form = quote!((&&&&&#private::Probe::<#answer>::new()).form());
         if let Some(given) = &options.timeout_err {
-            form = quote_spanned!(ours(given.name.span())=> (&#private::Fit(#form)).with_errors());
+            form = quote_spanned!(ours(given.name.span())=> (&&#private::Fit(#form)).with_errors());
         }
         if let Some(given) = &options.timeout_none {
             let tell = quote_spanned!(ours(given.name.span())=> #private::telling_nones);
@@ -216,7 +217,7 @@ impl<'a> Expansion<'a> {
             "shared"
         };
         let fit = Ident::new(fit, place);
-        let mut shape = quote!((&#private::Fit(#form)).#fit());
+        let mut shape = quote!((&&#private::Fit(#form)).#fit());
         if let Some(given) = &options.cache_if {
             let condition = &given.value;
             shape = quote!(#private::cache_if(#shape, #condition));
@@ -306,7 +307,7 @@ impl<'a> Expansion<'a> {
         }
         let seen = names()
             .filter(|name| mentions(quote!(#part), &name.to_string()))
-            .map(|name| quote!(let #name = (&#private::Argument(#name)).seen();));
+            .map(|name| quote!(let #name = (&&#private::Argument(#name)).seen();));
         quote! {{
             use #private::{BorrowedArgument as _, CopiedArgument as _};
             #(#seen)*

@@ -1,6 +1,6 @@
 //! Turns a form into a shape, and says what is amiss where it does not fit, once.
 //!
-//! `(&Fit(form)).shared()`, with both traits in scope, finds [`FitToShare`] if the answer satisfies
+//! `(&&Fit(form)).shared()`, with both traits in scope, finds [`FitToShare`] if the answer satisfies
 //! what it must. Else it finds [`UnfitToShare`], whose own bound then fails, with the message of
 //! [`Shareable`], and whose result is of use to the rest of the expansion: nothing else fails.
 

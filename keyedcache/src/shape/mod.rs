@@ -225,3 +225,6 @@ where
         self.shape.decode(decoder)
     }
 }
+
+#[cfg(test)]
+mod tests;
