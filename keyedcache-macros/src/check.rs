@@ -280,19 +280,19 @@ fn check_pairs(options: &Options, mistakes: &mut Mistakes) {
     let who = options.single_flight.as_ref().map(|given| given.value);
 
     refuse(
-        name(&options.skip),
+        name(options.skip.as_ref()),
         options.key.is_some(),
         "`skip` says nothing beside `key`, which alone makes the key",
     );
     refuse(
-        name(&options.refresh),
+        name(options.refresh.as_ref()),
         options.stale.is_none() && options.early.is_none(),
         "`refresh` says how `stale` or `early` refreshes; give one of them",
     );
     for option in [
-        name(&options.stale),
-        name(&options.early),
-        name(&options.jitter),
+        name(options.stale.as_ref()),
+        name(options.early.as_ref()),
+        name(options.jitter.as_ref()),
     ] {
         refuse(
             option,
@@ -301,11 +301,11 @@ fn check_pairs(options: &Options, mistakes: &mut Mistakes) {
         );
     }
     refuse(
-        name(&options.near),
+        name(options.near.as_ref()),
         local && options.near.as_ref().is_some_and(|near| near.value == 0),
         "`local` keeps answers in the near cache only, so it must have entries",
     );
-    for option in [name(&options.version), name(&options.lease)] {
+    for option in [name(options.version.as_ref()), name(options.lease.as_ref())] {
         refuse(
             option,
             local,
@@ -313,19 +313,19 @@ fn check_pairs(options: &Options, mistakes: &mut Mistakes) {
         );
     }
     refuse(
-        name(&options.single_flight),
+        name(options.single_flight.as_ref()),
         local && who == Some(SingleFlight::Cluster),
         "other processes cannot wait for what is `local`",
     );
     refuse(
-        name(&options.wait),
+        name(options.wait.as_ref()),
         who == Some(SingleFlight::Off),
         "with `single_flight = \"off\"` nobody waits",
     );
 }
 
-fn name<T>(option: &Option<Given<T>>) -> Option<&syn::Ident> {
-    option.as_ref().map(|given| &given.name)
+fn name<T>(option: Option<&Given<T>>) -> Option<&syn::Ident> {
+    option.map(|given| &given.name)
 }
 
 /// Whether the answer has no type that could be written elsewhere: `impl Trait`, `!`, or one that

@@ -93,10 +93,7 @@ impl LeaseToken {
     /// A new one of `holder`.
     #[must_use]
     pub fn random(holder: HolderId) -> Self {
-        Self {
-            holder,
-            nonce: u64::from_le_bytes(random_bytes()),
-        }
+        Self { holder, nonce: u64::from_le_bytes(random_bytes()) }
     }
 
     /// Its 16 bytes, holder first.
@@ -113,10 +110,7 @@ impl LeaseToken {
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         let (holder, nonce) = bytes.split_at(8);
         let word = |half: &[u8]| u64::from_le_bytes(half.try_into().expect("half of 16 is 8"));
-        Self {
-            holder: HolderId(word(holder)),
-            nonce: word(nonce),
-        }
+        Self { holder: HolderId(word(holder)), nonce: word(nonce) }
     }
 }
 
@@ -247,13 +241,7 @@ impl Capabilities {
     /// A store that keeps records and nothing more; switch on what it can.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            stores: true,
-            leases: false,
-            pushes: false,
-            shared: false,
-            max_record: None,
-        }
+        Self { stores: true, leases: false, pushes: false, shared: false, max_record: None }
     }
 }
 
@@ -328,12 +316,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     ) -> Pending<'a, Leasing>;
 
     /// Lets a lease last `ttl` from now; `false` if this token does not hold it.
-    fn renew<'a>(
-        &'a self,
-        key: &'a StoredKey,
-        token: LeaseToken,
-        ttl: Duration,
-    ) -> Pending<'a, bool>;
+    fn renew<'a>(&'a self, key: &'a StoredKey, token: LeaseToken, ttl: Duration)
+    -> Pending<'a, bool>;
 
     /// Gives a lease back; `false`, and nothing changes, if this token does not hold it.
     fn release<'a>(
