@@ -39,11 +39,7 @@ impl Parse for Deleted {
 pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
     let Deleted { path, arguments } = Deleted::parse.parse2(input)?;
     check_arguments(arguments.as_ref())?;
-    let companion = if arguments.is_some() {
-        "invalidate"
-    } else {
-        "invalidate_all"
-    };
+    let companion = if arguments.is_some() { "invalidate" } else { "invalidate_all" };
     let arguments = arguments.unwrap_or_default();
     if is_method(&path) {
         let path = method_companion(path, companion);
@@ -77,11 +73,7 @@ fn is_method(path: &ExprPath) -> bool {
     let before_last = path.path.segments.iter().rev().nth(1);
     path.qself.is_some()
         || before_last.is_some_and(|segment| {
-            segment
-                .ident
-                .to_string()
-                .trim_start_matches("r#")
-                .starts_with(char::is_uppercase)
+            segment.ident.to_string().trim_start_matches("r#").starts_with(char::is_uppercase)
         })
 }
 
@@ -112,18 +104,13 @@ mod tests {
     }
 
     fn refused(text: &str) -> String {
-        expand(text.parse().expect("tokens"))
-            .expect_err(text)
-            .to_string()
+        expand(text.parse().expect("tokens")).expect_err(text).to_string()
     }
 
     #[test]
     fn a_path_means_every_call() {
         assert_eq!(expanded("find"), "find::invalidate_all()");
-        assert_eq!(
-            expanded("crate::products::find,"),
-            "crate::products::find::invalidate_all()"
-        );
+        assert_eq!(expanded("crate::products::find,"), "crate::products::find::invalidate_all()");
         assert_eq!(expanded("r#type"), "r#type::invalidate_all()");
     }
 
@@ -131,23 +118,14 @@ mod tests {
     fn arguments_mean_one_call() {
         assert_eq!(expanded("find(2, 6)"), "find::invalidate(2,6)");
         assert_eq!(expanded("a::find()"), "a::find::invalidate()");
-        assert_eq!(
-            expanded("find(x.y(), &[1, 2][..],)"),
-            "find::invalidate(x.y(),&[1,2][..],)"
-        );
+        assert_eq!(expanded("find(x.y(), &[1, 2][..],)"), "find::invalidate(x.y(),&[1,2][..],)");
     }
 
     #[test]
     fn a_type_before_the_name_means_a_method() {
         assert_eq!(expanded("Repo::find"), "Repo::find_invalidate_all()");
-        assert_eq!(
-            expanded("a::Repo::<u8>::find(1)"),
-            "a::Repo::<u8>::find_invalidate(1)"
-        );
-        assert_eq!(
-            expanded("<Repo as Find>::find(1)"),
-            "<Repo>::find_invalidate(1)"
-        );
+        assert_eq!(expanded("a::Repo::<u8>::find(1)"), "a::Repo::<u8>::find_invalidate(1)");
+        assert_eq!(expanded("<Repo as Find>::find(1)"), "<Repo>::find_invalidate(1)");
         assert_eq!(expanded("<Repo>::find"), "<Repo>::find_invalidate_all()");
         assert_eq!(expanded("Self::find"), "Self::find_invalidate_all()");
     }

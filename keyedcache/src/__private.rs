@@ -29,7 +29,7 @@ pub struct Key(String);
 
 impl Key {
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub fn text(&self) -> &str {
         &self.0
     }
 }
