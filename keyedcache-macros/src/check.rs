@@ -90,10 +90,13 @@ fn check_arguments(options: &Options, function: &Function, mistakes: &mut Mistak
             && reference.mutability.is_some()
             && in_key
         {
+            let name = argument.name.as_ref().map_or_else(|| "name".into(), ToString::to_string);
             mistakes.at(
                 ty,
-                "an argument that the function changes cannot be part of the key; leave it out: \
-                 `skip(name)`",
+                format!(
+                    "an argument that the function changes cannot be part of the key; leave it \
+                     out: `skip({name})`"
+                ),
             );
         }
     }

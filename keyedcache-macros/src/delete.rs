@@ -1,10 +1,10 @@
 //! `cache_delete_function!`: which companion a path and its arguments mean.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Expr, ExprPath, Token, parenthesized};
+use syn::{Error, Expr, ExprPath, Token, parenthesized};
 
 /// What stands in the macro's parentheses.
 struct Deleted {
@@ -15,7 +15,8 @@ struct Deleted {
 impl Parse for Deleted {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         if input.is_empty() {
-            return Err(input.error(
+            return Err(Error::new(
+                Span::call_site(),
                 "name the function, or one call of it: `cache_delete_function!(find)`, \
                  `cache_delete_function!(find(2, 6))`",
             ));
@@ -45,11 +46,7 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
         let path = method_companion(path, companion);
         return Ok(quote!(#path(#arguments)));
     }
-    let span = path
-        .path
-        .segments
-        .last()
-        .map_or_else(proc_macro2::Span::call_site, |last| last.ident.span());
+    let span = path.path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
     let companion = Ident::new(companion, span);
     Ok(quote!(#path::#companion(#arguments)))
 }
@@ -88,7 +85,7 @@ fn method_companion(mut path: ExprPath, companion: &str) -> ExprPath {
     {
         qself.position = 0;
         qself.as_token = None;
-        path.path.leading_colon = Some(Token![::](proc_macro2::Span::call_site()));
+        path.path.leading_colon = Some(Token![::](Span::call_site()));
         path.path.segments = path.path.segments.into_iter().rev().take(1).collect();
     }
     path

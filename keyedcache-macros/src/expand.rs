@@ -9,7 +9,7 @@
 //! they are `Send` must be found out, not promised.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{format_ident, quote};
 use syn::spanned::Spanned;
 use syn::{Attribute, Expr, FnArg, Meta, ReturnType, Signature};
 
@@ -185,11 +185,12 @@ impl<'a> Expansion<'a> {
         let place = ours(function.answer_span());
         let mut form = quote!((&&&&&#private::Probe::<#answer>::new()).form());
         if let Some(given) = &options.timeout_err {
-            form = quote_spanned!(ours(given.name.span())=> (&&#private::Fit(#form)).with_errors());
+            let with_errors = Ident::new("with_errors", ours(given.name.span()));
+            form = quote!((&&#private::Fit(#form)).#with_errors());
         }
         if let Some(given) = &options.timeout_none {
-            let tell = quote_spanned!(ours(given.name.span())=> #private::telling_nones);
-            form = quote!(#tell(#form));
+            let telling_nones = Ident::new("telling_nones", ours(given.name.span()));
+            form = quote!(#private::Fit(#form).#telling_nones());
         }
         let fit = if options.local.is_some() { "local" } else { "shared" };
         let fit = Ident::new(fit, place);
@@ -239,9 +240,7 @@ impl<'a> Expansion<'a> {
     /// error, at this place.
     fn part_type(&self, place: proc_macro2::Span) -> TokenStream {
         let private = &self.private;
-        let part = quote_spanned!(ours(place)=> KeyPart);
-        let of = quote_spanned!(ours(place)=> impl);
-        quote!(#of #private::#part)
+        placed(quote!(impl #private::KeyPart), ours(place))
     }
 
     /// The expressions that make the parts, and where errors about them belong.
@@ -386,6 +385,15 @@ impl Argument {
     fn shown(&self) -> String {
         self.name.as_ref().map_or_else(|| "_".to_owned(), ToString::to_string)
     }
+}
+
+/// The tokens, all at one place.
+fn placed(tokens: TokenStream, place: proc_macro2::Span) -> TokenStream {
+    let placed = tokens.into_iter().map(|mut token| {
+        token.set_span(place);
+        token
+    });
+    placed.collect()
 }
 
 /// Whether the expression names a field of something.

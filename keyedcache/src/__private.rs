@@ -19,7 +19,7 @@ pub use crate::shape::fit::{
 pub use crate::shape::probe::{
     Anything, OptionAndSharedErrors, OptionInResult, Probe, SharedErrors, Variant,
 };
-pub use crate::shape::{Shape, cache_if, telling_nones};
+pub use crate::shape::{Shape, cache_if};
 use crate::{Error, NotCachedError, NotCachedReason};
 
 // What stands in for the keys.
@@ -102,9 +102,7 @@ macro_rules! displayed {
         }
     )*};
 }
-displayed!(
-    u8, u16, u32, u64, usize, i8, i16, i32, i64, isize, bool, char, str, String
-);
+displayed!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize, bool, char, str, String);
 
 // The site and what it says.
 
@@ -117,10 +115,7 @@ pub struct Site {
 impl Site {
     #[must_use]
     pub const fn new(make: fn() -> Spec) -> Self {
-        Self {
-            make,
-            spec: OnceLock::new(),
-        }
+        Self { make, spec: OnceLock::new() }
     }
 
     pub fn spec(&self) -> &Spec {
@@ -138,10 +133,7 @@ pub struct Spec {
 
 impl Spec {
     pub fn of<C: ?Sized>() -> Self {
-        Self {
-            namespace: std::any::type_name::<C>(),
-            options: Vec::new(),
-        }
+        Self { namespace: std::any::type_name::<C>(), options: Vec::new() }
     }
 
     fn with(mut self, name: &'static str, value: &dyn std::fmt::Debug) -> Self {
@@ -309,10 +301,7 @@ pub fn key<A: KeyParts>(site: &'static Site, arguments: &A) -> Key {
 
 impl<S: Shape> Call<S> {
     pub fn new<A: KeyParts>(site: &'static Site, _shape: S, arguments: &A) -> Self {
-        Self {
-            key: key(site, arguments),
-            shape: PhantomData,
-        }
+        Self { key: key(site, arguments), shape: PhantomData }
     }
 
     pub fn peek(

@@ -59,10 +59,7 @@ fn what_fits_becomes_a_shape_that_stores() {
     assert_eq!(name(&(&&Fit(form!(u8))).shared()), "Shared");
     assert_eq!(name(&(&&Fit(form!(Alias<u8>))).shared()), "Shared");
     assert_eq!(name(&(&&Fit(form!(Unserialized))).local()), "Local");
-    assert_eq!(
-        name(&(&&Fit(form!(Result<u8, String>))).with_errors()),
-        "Failing"
-    );
+    assert_eq!(name(&(&&Fit(form!(Result<u8, String>))).with_errors()), "Failing");
 }
 
 #[test]
@@ -101,9 +98,7 @@ fn errors_are_shared_if_they_can_be() {
     for_both((&&Fit(form!(Result<Option<u8>, String>))).shared(), Some(3));
 
     fn for_both<T, S: Shape<Answer = Result<T, String>>>(shape: S, ok: T) {
-        let shared = shape
-            .share_error(&Err("no".to_owned()))
-            .expect("a `String` can be shared");
+        let shared = shape.share_error(&Err("no".to_owned())).expect("a `String` can be shared");
         let answer = shape.answer_of_error(&shared).expect("it came from here");
         assert_eq!(answer.err().as_deref(), Some("no"));
         assert!(shape.share_error(&Ok(ok)).is_none());
@@ -115,9 +110,7 @@ fn errors_are_shared_if_they_can_be() {
 
 #[test]
 fn a_condition_decides_what_is_stored() {
-    let shape = cache_if((&&Fit(form!(Alias<u8>))).shared(), |answer| {
-        *answer == Ok(3)
-    });
+    let shape = cache_if((&&Fit(form!(Alias<u8>))).shared(), |answer| *answer == Ok(3));
     assert_eq!(shape.stored(&Ok(3)), Some(&3));
     assert_eq!(shape.stored(&Ok(4)), None);
     assert_eq!(shape.stored(&Err(Opaque)), None);
