@@ -16,10 +16,7 @@ use crate::talk::{Report, Request};
 /// `KEYEDCACHE_URL`.
 #[cached(timeout = 60)]
 fn nearest_restaurant(x: i32, y: i32) -> String {
-    let thread = thread::current()
-        .name()
-        .and_then(|name| name.parse().ok())
-        .unwrap_or_default();
+    let thread = thread::current().name().and_then(|name| name.parse().ok()).unwrap_or_default();
     say(&Report::Computing { thread }); // this is how runs are counted
     thread::sleep(SLOW);
     format!("The Golden Carp, a short walk from ({x}, {y})")
@@ -42,9 +39,7 @@ fn obey() -> Result<(), Box<dyn Error>> {
             Request::Ask { threads } => ask(threads),
             Request::Peek => say(&match nearest_restaurant::peek(2, 6).wait() {
                 Ok(answer) => Report::Cached { answer },
-                Err(missing) => Report::Missing {
-                    reason: missing.reason.to_string(),
-                },
+                Err(missing) => Report::Missing { reason: missing.reason.to_string() },
             }),
             Request::Forget => {
                 cache_delete_function!(nearest_restaurant).wait()?;
@@ -62,11 +57,7 @@ fn ask(threads: usize) {
         start.wait();
         let asked = Instant::now();
         let answer = nearest_restaurant(2, 6);
-        say(&Report::Answered {
-            thread,
-            took: asked.elapsed(),
-            answer,
-        });
+        say(&Report::Answered { thread, took: asked.elapsed(), answer });
     };
     thread::scope(|scope| {
         for number in 1..=threads {

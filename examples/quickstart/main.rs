@@ -60,9 +60,8 @@ fn main() -> ExitCode {
 fn direct(screen: Screen, tally: &mut Tally) -> io::Result<bool> {
     let folder = tempfile::tempdir()?;
     let mut team = Team::start(PROCESSES, folder.path())?;
-    screen.heading(&format!(
-        "{PROCESSES} processes of {THREADS} threads, one folder as their store"
-    ));
+    screen
+        .heading(&format!("{PROCESSES} processes of {THREADS} threads, one folder as their store"));
     for act in [once, from_the_cache, forgotten, taken_over] {
         match act(screen, &mut team, tally)? {
             Ok(promise) => screen.kept(&promise),
@@ -77,10 +76,7 @@ fn direct(screen: Screen, tally: &mut Tally) -> io::Result<bool> {
 
 /// Every thread of every process asks at the same moment: one computes, the others wait for it.
 fn once(screen: Screen, team: &mut Team, tally: &mut Tally) -> io::Result<Outcome> {
-    screen.act(
-        1,
-        "All ask for nearest_restaurant(2, 6) at once; it takes a second",
-    );
+    screen.act(1, "All ask for nearest_restaurant(2, 6) at once; it takes a second");
     let round = Round::of_all(screen, team)?;
     for process in team.numbers() {
         let computed = round.computed_by(process);
@@ -99,19 +95,12 @@ fn once(screen: Screen, team: &mut Team, tally: &mut Tally) -> io::Result<Outcom
     *tally = Tally {
         executions: round.executions.len(),
         callers: round.answers.len(),
-        processes: round
-            .answers
-            .iter()
-            .map(|answer| answer.process)
-            .collect::<BTreeSet<_>>()
-            .len(),
+        processes: round.answers.iter().map(|answer| answer.process).collect::<BTreeSet<_>>().len(),
     };
-    Ok(round
-        .all_answered()
-        .and_then(|()| match round.executions.len() {
-            1 => Ok("the function ran once".to_owned()),
-            runs => Err(format!("the function ran {runs} times")),
-        }))
+    Ok(round.all_answered().and_then(|()| match round.executions.len() {
+        1 => Ok("the function ran once".to_owned()),
+        runs => Err(format!("the function ran {runs} times")),
+    }))
 }
 
 /// They ask again: nobody computes.
@@ -120,31 +109,21 @@ fn from_the_cache(screen: Screen, team: &mut Team, _: &mut Tally) -> io::Result<
     let round = Round::of_all(screen, team)?;
     for process in team.numbers() {
         let slowest = human(round.slowest(process, |_| true));
-        let details = format!(
-            "{} answers, the slowest in {slowest}",
-            round.answers_of(process)
-        );
+        let details = format!("{} answers, the slowest in {slowest}", round.answers_of(process));
         screen.row(process, Tone::Good, "cached", &details);
     }
-    Ok(round
-        .all_answered()
-        .and_then(|()| match round.executions.len() {
-            0 => Ok("the function did not run".to_owned()),
-            runs => Err(format!("the function ran {runs} times more")),
-        }))
+    Ok(round.all_answered().and_then(|()| match round.executions.len() {
+        0 => Ok("the function did not run".to_owned()),
+        runs => Err(format!("the function ran {runs} times more")),
+    }))
 }
 
 /// One process forgets the function's answers: no other sees them any more.
 fn forgotten(screen: Screen, team: &mut Team, _: &mut Tally) -> io::Result<Outcome> {
     let (first, others) = (1, 2..=PROCESSES);
-    screen.act(
-        3,
-        "Process 1 runs cache_delete_function!(nearest_restaurant)",
-    );
+    screen.act(3, "Process 1 runs cache_delete_function!(nearest_restaurant)");
     team.tell(first, &Request::Forget)?;
-    if !team.hear(&mut screen.bar(), PATIENCE, |heard| {
-        matches!(heard.report, Report::Forgotten)
-    }) {
+    if !team.hear(&mut screen.bar(), PATIENCE, |heard| matches!(heard.report, Report::Forgotten)) {
         return Ok(Err("the deletion was not acknowledged".to_owned()));
     }
     screen.row(first, Tone::Good, "forgot", "acknowledged by the store");
@@ -177,10 +156,7 @@ fn forgotten(screen: Screen, team: &mut Team, _: &mut Tally) -> io::Result<Outco
 /// The process that computes is killed half-way: one that waits for it takes over.
 fn taken_over(screen: Screen, team: &mut Team, _: &mut Tally) -> io::Result<Outcome> {
     let (first, second) = (1, 2);
-    screen.act(
-        4,
-        "Process 1 computes, process 2 waits for it, and process 1 is killed (SIGKILL)",
-    );
+    screen.act(4, "Process 1 computes, process 2 waits for it, and process 1 is killed (SIGKILL)");
     let mut bar = screen.bar();
     let computing = |process| {
         move |heard: Heard| {
@@ -204,12 +180,7 @@ fn taken_over(screen: Screen, team: &mut Team, _: &mut Tally) -> io::Result<Outc
     team.kill(first)?;
     let killed = Instant::now();
     bar.clear();
-    screen.row(
-        first,
-        Tone::Bad,
-        "killed",
-        &format!("after {} of work", human(SLOW / 2)),
-    );
+    screen.row(first, Tone::Bad, "killed", &format!("after {} of work", human(SLOW / 2)));
 
     if !team.hear(&mut bar, PATIENCE, computing(second)) {
         return Ok(Err("nobody took over".to_owned()));
@@ -226,11 +197,7 @@ fn taken_over(screen: Screen, team: &mut Team, _: &mut Tally) -> io::Result<Outc
     let Some(took) = answer else {
         return Ok(Err("process 2 took over and did not answer".to_owned()));
     };
-    let details = format!(
-        "took over {} later; its call took {}",
-        human(takeover),
-        human(took)
-    );
+    let details = format!("took over {} later; its call took {}", human(takeover), human(took));
     screen.row(second, Tone::Work, "computed", &details);
     Ok(if takeover <= TAKEOVER {
         Ok("another took over".to_owned())
@@ -249,14 +216,7 @@ struct Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            executions,
-            callers,
-            processes,
-        } = self;
-        write!(
-            f,
-            "executions: {executions} · callers: {callers} · processes: {processes}"
-        )
+        let Self { executions, callers, processes } = self;
+        write!(f, "executions: {executions} · callers: {callers} · processes: {processes}")
     }
 }

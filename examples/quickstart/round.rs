@@ -34,17 +34,8 @@ impl Round {
         team.hear(&mut screen.bar(), PATIENCE, |Heard { process, report }| {
             match report {
                 Report::Computing { thread } => round.executions.push((process, thread)),
-                Report::Answered {
-                    thread,
-                    took,
-                    answer: text,
-                } => {
-                    round.answers.push(Answer {
-                        process,
-                        thread,
-                        took,
-                        text,
-                    });
+                Report::Answered { thread, took, answer: text } => {
+                    round.answers.push(Answer { process, thread, took, text });
                 }
                 _ => {}
             }
@@ -66,27 +57,17 @@ impl Round {
 
     /// The threads of a process that ran the function.
     pub(crate) fn computed_by(&self, process: usize) -> Vec<usize> {
-        self.executions
-            .iter()
-            .filter(|(by, _)| *by == process)
-            .map(|(_, thread)| *thread)
-            .collect()
+        self.executions.iter().filter(|(by, _)| *by == process).map(|(_, thread)| *thread).collect()
     }
 
     /// How many threads of a process were answered.
     pub(crate) fn answers_of(&self, process: usize) -> usize {
-        self.answers
-            .iter()
-            .filter(|answer| answer.process == process)
-            .count()
+        self.answers.iter().filter(|answer| answer.process == process).count()
     }
 
     /// How long the slowest of some threads of a process waited.
     pub(crate) fn slowest(&self, process: usize, of: impl Fn(usize) -> bool) -> Duration {
-        let of_process = self
-            .answers
-            .iter()
-            .filter(|answer| answer.process == process);
+        let of_process = self.answers.iter().filter(|answer| answer.process == process);
         of_process
             .filter(|answer| of(answer.thread))
             .map(|answer| answer.took)

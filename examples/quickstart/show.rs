@@ -38,10 +38,7 @@ impl Screen {
     pub(crate) fn new() -> Self {
         let terminal = io::stdout().is_terminal();
         let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self {
-            terminal,
-            colour: terminal && !unwanted,
-        }
+        Self { terminal, colour: terminal && !unwanted }
     }
 
     pub(crate) fn heading(self, text: &str) {
@@ -62,26 +59,16 @@ impl Screen {
     }
 
     pub(crate) fn broken(self, what: &str) {
-        println!(
-            "   {} promise broken: {what}",
-            self.paint(Tone::Bad.code(), "✗")
-        );
+        println!("   {} promise broken: {what}", self.paint(Tone::Bad.code(), "✗"));
     }
 
     /// A bar for one run of the function; it does not show before it is started.
     pub(crate) fn bar(self) -> Bar {
-        Bar {
-            screen: self,
-            started: None,
-        }
+        Bar { screen: self, started: None }
     }
 
     fn paint(self, code: &str, text: &str) -> String {
-        if self.colour {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
 
@@ -108,10 +95,7 @@ impl Bar {
             usize::try_from(elapsed.as_millis() / step).map_or(WIDTH, |full| full.min(WIDTH));
         let (full, empty) = ("█".repeat(full), "░".repeat(WIDTH - full));
         let seconds = elapsed.as_secs_f64();
-        print!(
-            "\r   {}{empty} {seconds:.1} s",
-            self.screen.paint(Tone::Work.code(), &full)
-        );
+        print!("\r   {}{empty} {seconds:.1} s", self.screen.paint(Tone::Work.code(), &full));
         flush();
     }
 

@@ -19,11 +19,7 @@ pub(crate) enum Report {
     /// A thread has begun to run the function.
     Computing { thread: usize },
     /// The call of a thread has returned.
-    Answered {
-        thread: usize,
-        took: Duration,
-        answer: String,
-    },
+    Answered { thread: usize, took: Duration, answer: String },
     /// There is a cached answer.
     Cached { answer: String },
     /// There is none.
@@ -60,11 +56,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Computing { thread } => write!(f, "computing\t{thread}"),
-            Self::Answered {
-                thread,
-                took,
-                answer,
-            } => {
+            Self::Answered { thread, took, answer } => {
                 write!(f, "answered\t{thread}\t{}\t{answer}", took.as_micros())
             }
             Self::Cached { answer } => write!(f, "cached\t{answer}"),
@@ -80,20 +72,14 @@ impl FromStr for Report {
     fn from_str(line: &str) -> Result<Self, String> {
         let parsed = || {
             Some(match *line.split('\t').collect::<Vec<_>>() {
-                ["computing", thread] => Self::Computing {
-                    thread: thread.parse().ok()?,
-                },
+                ["computing", thread] => Self::Computing { thread: thread.parse().ok()? },
                 ["answered", thread, micros, answer] => Self::Answered {
                     thread: thread.parse().ok()?,
                     took: Duration::from_micros(micros.parse().ok()?),
                     answer: answer.to_owned(),
                 },
-                ["cached", answer] => Self::Cached {
-                    answer: answer.to_owned(),
-                },
-                ["missing", reason] => Self::Missing {
-                    reason: reason.to_owned(),
-                },
+                ["cached", answer] => Self::Cached { answer: answer.to_owned() },
+                ["missing", reason] => Self::Missing { reason: reason.to_owned() },
                 ["forgotten"] => Self::Forgotten,
                 _ => return None,
             })

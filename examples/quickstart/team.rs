@@ -31,10 +31,7 @@ impl Team {
     /// Starts so many processes that share the disk store in `folder`.
     pub(crate) fn start(count: usize, folder: &Path) -> io::Result<Self> {
         let (sender, reports) = mpsc::channel();
-        let mut team = Self {
-            processes: Vec::new(),
-            reports,
-        };
+        let mut team = Self { processes: Vec::new(), reports };
         for number in 1..=count {
             let mut process = Command::new(env::current_exe()?)
                 .arg(CHILD)
@@ -57,10 +54,7 @@ impl Team {
 
     /// Tells a process what to do.
     pub(crate) fn tell(&mut self, process: usize, request: &Request) -> io::Result<()> {
-        let input = self.processes[process - 1]
-            .stdin
-            .as_mut()
-            .expect("its input is piped");
+        let input = self.processes[process - 1].stdin.as_mut().expect("its input is piped");
         writeln!(input, "{request}")?;
         input.flush()
     }
@@ -112,11 +106,7 @@ impl Drop for Team {
 }
 
 fn pass_on(process: usize, output: impl BufRead, reports: &Sender<Heard>) {
-    for report in output
-        .lines()
-        .map_while(Result::ok)
-        .filter_map(|line| line.parse().ok())
-    {
+    for report in output.lines().map_while(Result::ok).filter_map(|line| line.parse().ok()) {
         if reports.send(Heard { process, report }).is_err() {
             return;
         }

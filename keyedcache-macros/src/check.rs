@@ -47,10 +47,7 @@ fn check_kind(function: &Function, mistakes: &mut Mistakes) {
         );
     }
     if let Some(constness) = &signature.constness {
-        mistakes.at(
-            constness,
-            "a const fn cannot be cached: a cache is not known at compile time",
-        );
+        mistakes.at(constness, "a const fn cannot be cached: a cache is not known at compile time");
     }
     if let Safety::Unsafe(unsafety) = &signature.safety {
         mistakes.at(
@@ -60,16 +57,10 @@ fn check_kind(function: &Function, mistakes: &mut Mistakes) {
         );
     }
     if let Some(abi) = &signature.abi {
-        mistakes.at(
-            abi,
-            "an extern fn cannot be cached; cache a Rust function that calls it",
-        );
+        mistakes.at(abi, "an extern fn cannot be cached; cache a Rust function that calls it");
     }
     if let Some(variadic) = &signature.variadic {
-        mistakes.at(
-            variadic,
-            "a variadic function cannot be cached: its arguments have no types",
-        );
+        mistakes.at(variadic, "a variadic function cannot be cached: its arguments have no types");
     }
 }
 
@@ -87,36 +78,25 @@ fn check_generics(function: &Function, mistakes: &mut Mistakes) {
 fn check_arguments(options: &Options, function: &Function, mistakes: &mut Mistakes) {
     for argument in &function.arguments {
         let ty = argument.ty();
-        if let Some(cfg) = argument
-            .written
-            .attrs
-            .iter()
-            .find(|attr| attr.path().is_ident("cfg"))
-        {
-            mistakes.at(
-                cfg,
-                "an argument under `#[cfg]` cannot be cached by; write two functions",
-            );
+        if let Some(cfg) = argument.written.attrs.iter().find(|attr| attr.path().is_ident("cfg")) {
+            mistakes.at(cfg, "an argument under `#[cfg]` cannot be cached by; write two functions");
         }
         if is_impl_trait(ty) {
-            mistakes.at(
-                ty,
-                "`impl Trait` is not yet supported in cached functions; name a type",
-            );
+            mistakes.at(ty, "`impl Trait` is not yet supported in cached functions; name a type");
         }
         let in_key = options.key.is_none()
-            && !argument
-                .name
-                .as_ref()
-                .is_some_and(|name| options.skips(name));
+            && !argument.name.as_ref().is_some_and(|name| options.skips(name));
         if let Type::Reference(reference) = ty
             && reference.mutability.is_some()
             && in_key
         {
+            let name = argument.name.as_ref().map_or_else(|| "name".into(), ToString::to_string);
             mistakes.at(
                 ty,
-                "an argument that the function changes cannot be part of the key; leave it out: \
-                 `skip(name)`",
+                format!(
+                    "an argument that the function changes cannot be part of the key; leave it \
+                     out: `skip({name})`"
+                ),
             );
         }
     }
@@ -154,10 +134,7 @@ fn check_answer(options: &Options, function: &Function, mistakes: &mut Mistakes)
         return;
     };
     if let Type::Never(_) = **answer {
-        mistakes.at(
-            answer,
-            "a function that never returns has no answer to cache",
-        );
+        mistakes.at(answer, "a function that never returns has no answer to cache");
         return;
     }
     if is_impl_trait(answer) {
@@ -184,10 +161,7 @@ fn check_answer(options: &Options, function: &Function, mistakes: &mut Mistakes)
 }
 
 fn check_companion(options: &Options, function: &Function, mistakes: &mut Mistakes) {
-    let name = options
-        .companion
-        .as_ref()
-        .map_or(function.name(), |given| &given.value);
+    let name = options.companion.as_ref().map_or(function.name(), |given| &given.value);
     if PRIMITIVES.iter().any(|primitive| name == primitive) {
         mistakes.at(
             name,
@@ -201,32 +175,16 @@ fn check_companion(options: &Options, function: &Function, mistakes: &mut Mistak
 
 fn check_times(options: &Options, mistakes: &mut Mistakes) {
     let zero = |given: &Option<Given<Period>>| {
-        given
-            .as_ref()
-            .filter(|given| given.value.is_zero())
-            .map(|given| given.name.clone())
+        given.as_ref().filter(|given| given.value.is_zero()).map(|given| given.name.clone())
     };
-    if let Some(Given {
-        name,
-        value: Timeout::After(period),
-    }) = &options.timeout
+    if let Some(Given { name, value: Timeout::After(period) }) = &options.timeout
         && period.is_zero()
     {
-        mistakes.at(
-            name,
-            "a timeout of zero stores nothing: remove the attribute, or give a time",
-        );
+        mistakes.at(name, "a timeout of zero stores nothing: remove the attribute, or give a time");
     }
-    for option in [
-        &options.stale,
-        &options.stale_if_error,
-        &options.timeout_err,
-    ] {
+    for option in [&options.stale, &options.stale_if_error, &options.timeout_err] {
         if let Some(name) = zero(option) {
-            mistakes.at(
-                &name,
-                format!("`{name}` of zero is the same as none; leave it out"),
-            );
+            mistakes.at(&name, format!("`{name}` of zero is the same as none; leave it out"));
         }
     }
     if let Some(name) = zero(&options.timeout_none) {
@@ -247,18 +205,12 @@ fn check_numbers(options: &Options, mistakes: &mut Mistakes) {
     if let Some(Given { name, value }) = &options.jitter
         && !(*value > 0.0 && *value < 1.0)
     {
-        mistakes.at(
-            name,
-            "`jitter` is a fraction of the timeout, between 0 and 1: `jitter = 0.1`",
-        );
+        mistakes.at(name, "`jitter` is a fraction of the timeout, between 0 and 1: `jitter = 0.1`");
     }
     if let Some(Given { name, value }) = &options.early
         && !(*value > 0.0 && value.is_finite())
     {
-        mistakes.at(
-            name,
-            "`early` is a factor above 0; 1.0 is the usual one, more is earlier",
-        );
+        mistakes.at(name, "`early` is a factor above 0; 1.0 is the usual one, more is earlier");
     }
 }
 
@@ -269,63 +221,47 @@ fn check_pairs(options: &Options, mistakes: &mut Mistakes) {
             mistakes.push(Error::new(name.span(), message));
         }
     };
-    let never = matches!(
-        &options.timeout,
-        Some(Given {
-            value: Timeout::Never,
-            ..
-        })
-    );
+    let never = matches!(&options.timeout, Some(Given { value: Timeout::Never, .. }));
     let local = options.local.is_some();
     let who = options.single_flight.as_ref().map(|given| given.value);
 
     refuse(
-        name(&options.skip),
+        name(options.skip.as_ref()),
         options.key.is_some(),
         "`skip` says nothing beside `key`, which alone makes the key",
     );
     refuse(
-        name(&options.refresh),
+        name(options.refresh.as_ref()),
         options.stale.is_none() && options.early.is_none(),
         "`refresh` says how `stale` or `early` refreshes; give one of them",
     );
-    for option in [
-        name(&options.stale),
-        name(&options.early),
-        name(&options.jitter),
-    ] {
-        refuse(
-            option,
-            never,
-            "an answer with `timeout = Never` never gets old",
-        );
+    for option in
+        [name(options.stale.as_ref()), name(options.early.as_ref()), name(options.jitter.as_ref())]
+    {
+        refuse(option, never, "an answer with `timeout = Never` never gets old");
     }
     refuse(
-        name(&options.near),
+        name(options.near.as_ref()),
         local && options.near.as_ref().is_some_and(|near| near.value == 0),
         "`local` keeps answers in the near cache only, so it must have entries",
     );
-    for option in [name(&options.version), name(&options.lease)] {
-        refuse(
-            option,
-            local,
-            "this is for stores, and with `local` nothing reaches one",
-        );
+    for option in [name(options.version.as_ref()), name(options.lease.as_ref())] {
+        refuse(option, local, "this is for stores, and with `local` nothing reaches one");
     }
     refuse(
-        name(&options.single_flight),
+        name(options.single_flight.as_ref()),
         local && who == Some(SingleFlight::Cluster),
         "other processes cannot wait for what is `local`",
     );
     refuse(
-        name(&options.wait),
+        name(options.wait.as_ref()),
         who == Some(SingleFlight::Off),
         "with `single_flight = \"off\"` nobody waits",
     );
 }
 
-fn name<T>(option: &Option<Given<T>>) -> Option<&syn::Ident> {
-    option.as_ref().map(|given| &given.name)
+fn name<T>(option: Option<&Given<T>>) -> Option<&syn::Ident> {
+    option.map(|given| &given.name)
 }
 
 /// Whether the answer has no type that could be written elsewhere: `impl Trait`, `!`, or one that

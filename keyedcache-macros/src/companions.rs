@@ -34,9 +34,7 @@ pub(crate) enum Answer {
 impl Companion {
     /// The companion under this visibility.
     pub(crate) fn write(&self, expansion: &Expansion<'_>, fallback: bool) -> TokenStream {
-        let Self {
-            docs, head, body, ..
-        } = self;
+        let Self { docs, head, body, .. } = self;
         let (krate, private) = (&expansion.krate, &expansion.private);
         let visibility = &expansion.function.visibility;
         let (must_use, answer) = match &self.answer {
@@ -49,11 +47,7 @@ impl Companion {
                 quote!(#krate::Request<impl ::core::future::Future<Output = #output> #bounds>),
             ),
         };
-        let body = if fallback {
-            quote!(::core::unreachable!())
-        } else {
-            body.clone()
-        };
+        let body = if fallback { quote!(::core::unreachable!()) } else { body.clone() };
         quote! {
             #[doc = #docs]
             #must_use
@@ -65,22 +59,14 @@ impl Companion {
 impl Expansion<'_> {
     /// The companions' methods.
     pub(crate) fn companions(&self) -> TokenStream {
-        let written = self
-            .requests()
-            .into_iter()
-            .map(|companion| companion.write(self, false));
+        let written = self.requests().into_iter().map(|companion| companion.write(self, false));
         let uncached = self.uncached();
         quote!(#(#written)* #uncached)
     }
 
     /// All companions but `uncached`.
     pub(crate) fn requests(&self) -> Vec<Companion> {
-        let Self {
-            private,
-            krate,
-            companion,
-            ..
-        } = self;
+        let Self { private, krate, companion, .. } = self;
         let (head, names) = self.head();
         let answer = self.function.answer();
         let arguments = quote!(&#companion::__kc_arguments(#(&#names),*));
@@ -110,28 +96,19 @@ impl Expansion<'_> {
             Companion {
                 docs: "Forgets the answer to these arguments, everywhere.",
                 head: head("invalidate", TokenStream::new()),
-                answer: Answer::Request {
-                    output: done.clone(),
-                    bounds: sendable.clone(),
-                },
+                answer: Answer::Request { output: done.clone(), bounds: sendable.clone() },
                 body: quote!(#call.invalidate()),
             },
             Companion {
                 docs: "Forgets the answers to all arguments, everywhere.",
                 head: quote!(invalidate_all()),
-                answer: Answer::Request {
-                    output: done.clone(),
-                    bounds: sendable,
-                },
+                answer: Answer::Request { output: done.clone(), bounds: sendable },
                 body: quote!(#private::invalidate_all(#companion::__kc_site())),
             },
             Companion {
                 docs: "Caches an answer to these arguments that was not computed here.",
                 head: head("put", quote!(#value: #answer)),
-                answer: Answer::Request {
-                    output: done,
-                    bounds: quote!(+ use<>),
-                },
+                answer: Answer::Request { output: done, bounds: quote!(+ use<>) },
                 body: quote!(#call.put(#value)),
             },
         ]
@@ -141,19 +118,13 @@ impl Expansion<'_> {
         let function = self.function;
         let companion = &self.companion;
         let generics = &function.signature.generics;
-        let parameters = function
-            .arguments
-            .iter()
-            .map(crate::function::Argument::plain);
+        let parameters = function.arguments.iter().map(crate::function::Argument::plain);
         let names = function.arguments.iter().map(|argument| &argument.binding);
         let awaited = function.is_async().then(|| quote!(.await));
         Companion {
             docs: "Computes now and replaces what is cached for these arguments.",
             head: quote!(refresh #generics (#(#parameters),*)),
-            answer: Answer::Request {
-                output: function.answer(),
-                bounds: TokenStream::new(),
-            },
+            answer: Answer::Request { output: function.answer(), bounds: TokenStream::new() },
             body: quote! {
                 let __kc_call = #call;
                 __kc_call.refresh(async move { #companion::uncached(#(#names),*) #awaited })
@@ -163,10 +134,7 @@ impl Expansion<'_> {
 
     /// What writes the heads of the companions that take the key's arguments, and their names.
     fn head(&self) -> (impl Fn(&str, TokenStream) -> TokenStream, Vec<&Ident>) {
-        let names = self
-            .key_arguments()
-            .map(|argument| &argument.binding)
-            .collect();
+        let names = self.key_arguments().map(|argument| &argument.binding).collect();
         let parameters = self.key_arguments().map(crate::function::Argument::plain);
         let parameters = quote!(#(#parameters,)*);
         let lifetimes = self.function.lifetimes_in(&parameters);
@@ -179,14 +147,7 @@ impl Expansion<'_> {
 
     /// What `put` calls the answer: `value`, if no argument is called so.
     fn value_name(&self) -> Ident {
-        let taken = self
-            .function
-            .arguments
-            .iter()
-            .any(|argument| argument.binding == "value");
-        Ident::new(
-            if taken { "__kc_value" } else { "value" },
-            Span::call_site(),
-        )
+        let taken = self.function.arguments.iter().any(|argument| argument.binding == "value");
+        Ident::new(if taken { "__kc_value" } else { "value" }, Span::call_site())
     }
 }

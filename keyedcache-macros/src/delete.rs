@@ -1,10 +1,10 @@
 //! `cache_delete_function!`: which companion a path and its arguments mean.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Expr, ExprPath, Token, parenthesized};
+use syn::{Error, Expr, ExprPath, Token, parenthesized};
 
 /// What stands in the macro's parentheses.
 struct Deleted {
@@ -15,7 +15,8 @@ struct Deleted {
 impl Parse for Deleted {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         if input.is_empty() {
-            return Err(input.error(
+            return Err(Error::new(
+                Span::call_site(),
                 "name the function, or one call of it: `cache_delete_function!(find)`, \
                  `cache_delete_function!(find(2, 6))`",
             ));
@@ -39,21 +40,13 @@ impl Parse for Deleted {
 pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
     let Deleted { path, arguments } = Deleted::parse.parse2(input)?;
     check_arguments(arguments.as_ref())?;
-    let companion = if arguments.is_some() {
-        "invalidate"
-    } else {
-        "invalidate_all"
-    };
+    let companion = if arguments.is_some() { "invalidate" } else { "invalidate_all" };
     let arguments = arguments.unwrap_or_default();
     if is_method(&path) {
         let path = method_companion(path, companion);
         return Ok(quote!(#path(#arguments)));
     }
-    let span = path
-        .path
-        .segments
-        .last()
-        .map_or_else(proc_macro2::Span::call_site, |last| last.ident.span());
+    let span = path.path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
     let companion = Ident::new(companion, span);
     Ok(quote!(#path::#companion(#arguments)))
 }
@@ -77,11 +70,7 @@ fn is_method(path: &ExprPath) -> bool {
     let before_last = path.path.segments.iter().rev().nth(1);
     path.qself.is_some()
         || before_last.is_some_and(|segment| {
-            segment
-                .ident
-                .to_string()
-                .trim_start_matches("r#")
-                .starts_with(char::is_uppercase)
+            segment.ident.to_string().trim_start_matches("r#").starts_with(char::is_uppercase)
         })
 }
 
@@ -96,7 +85,7 @@ fn method_companion(mut path: ExprPath, companion: &str) -> ExprPath {
     {
         qself.position = 0;
         qself.as_token = None;
-        path.path.leading_colon = Some(Token![::](proc_macro2::Span::call_site()));
+        path.path.leading_colon = Some(Token![::](Span::call_site()));
         path.path.segments = path.path.segments.into_iter().rev().take(1).collect();
     }
     path
@@ -112,18 +101,13 @@ mod tests {
     }
 
     fn refused(text: &str) -> String {
-        expand(text.parse().expect("tokens"))
-            .expect_err(text)
-            .to_string()
+        expand(text.parse().expect("tokens")).expect_err(text).to_string()
     }
 
     #[test]
     fn a_path_means_every_call() {
         assert_eq!(expanded("find"), "find::invalidate_all()");
-        assert_eq!(
-            expanded("crate::products::find,"),
-            "crate::products::find::invalidate_all()"
-        );
+        assert_eq!(expanded("crate::products::find,"), "crate::products::find::invalidate_all()");
         assert_eq!(expanded("r#type"), "r#type::invalidate_all()");
     }
 
@@ -131,23 +115,14 @@ mod tests {
     fn arguments_mean_one_call() {
         assert_eq!(expanded("find(2, 6)"), "find::invalidate(2,6)");
         assert_eq!(expanded("a::find()"), "a::find::invalidate()");
-        assert_eq!(
-            expanded("find(x.y(), &[1, 2][..],)"),
-            "find::invalidate(x.y(),&[1,2][..],)"
-        );
+        assert_eq!(expanded("find(x.y(), &[1, 2][..],)"), "find::invalidate(x.y(),&[1,2][..],)");
     }
 
     #[test]
     fn a_type_before_the_name_means_a_method() {
         assert_eq!(expanded("Repo::find"), "Repo::find_invalidate_all()");
-        assert_eq!(
-            expanded("a::Repo::<u8>::find(1)"),
-            "a::Repo::<u8>::find_invalidate(1)"
-        );
-        assert_eq!(
-            expanded("<Repo as Find>::find(1)"),
-            "<Repo>::find_invalidate(1)"
-        );
+        assert_eq!(expanded("a::Repo::<u8>::find(1)"), "a::Repo::<u8>::find_invalidate(1)");
+        assert_eq!(expanded("<Repo as Find>::find(1)"), "<Repo>::find_invalidate(1)");
         assert_eq!(expanded("<Repo>::find"), "<Repo>::find_invalidate_all()");
         assert_eq!(expanded("Self::find"), "Self::find_invalidate_all()");
     }

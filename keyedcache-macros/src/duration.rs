@@ -44,9 +44,9 @@ impl Period {
             Lit::Int(seconds) if matches!(seconds.suffix(), "" | "u64") => {
                 Ok(Self::Literal(Duration::from_secs(seconds.base10_parse()?)))
             }
-            Lit::Str(text) => parse(&text.value())
-                .map(Self::Literal)
-                .map_err(|why| Error::new_spanned(text, why)),
+            Lit::Str(text) => {
+                parse(&text.value()).map(Self::Literal).map_err(|why| Error::new_spanned(text, why))
+            }
             Lit::Float(_) => Err(Error::new_spanned(
                 literal,
                 "a number is whole seconds; write a part of one as text: \"1500ms\"",
@@ -117,10 +117,7 @@ fn period(number: &str, unit: &str, text: &str) -> Result<Option<u128>, String> 
             _ => format!("\"{unit}\" is no unit of time; units are {names}"),
         });
     };
-    Ok(digits
-        .parse::<u128>()
-        .ok()
-        .and_then(|number| number.checked_mul(*length)))
+    Ok(digits.parse::<u128>().ok().and_then(|number| number.checked_mul(*length)))
 }
 
 fn not_a_duration(text: &str) -> String {
@@ -154,22 +151,13 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_duration_is_said() {
         let wrong = |text| parse(text).expect_err(text);
-        assert_eq!(
-            wrong("5x"),
-            "\"x\" is no unit of time; units are ns, us, ms, s, m, h, d"
-        );
-        assert_eq!(
-            wrong("5"),
-            "\"5\" needs a unit behind 5: ns, us, ms, s, m, h, d"
-        );
+        assert_eq!(wrong("5x"), "\"x\" is no unit of time; units are ns, us, ms, s, m, h, d");
+        assert_eq!(wrong("5"), "\"5\" needs a unit behind 5: ns, us, ms, s, m, h, d");
         assert!(wrong("").contains("missing"));
         for text in ["m", "-5m", "5m!", "1.5h", "soon", "_s", "5m, 3s"] {
-            assert!(wrong(text).contains("\""), "{text}");
+            assert!(wrong(text).contains('"'), "{text}");
         }
-        for text in [
-            "99999999999999999999999999999999999999999d",
-            "99999999999999999999d",
-        ] {
+        for text in ["99999999999999999999999999999999999999999d", "99999999999999999999d"] {
             assert!(wrong(text).contains("too long"), "{text}");
         }
     }

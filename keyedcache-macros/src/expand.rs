@@ -9,7 +9,7 @@
 //! they are `Send` must be found out, not promised.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{format_ident, quote};
 use syn::spanned::Spanned;
 use syn::{Attribute, Expr, FnArg, Meta, ReturnType, Signature};
 
@@ -37,10 +37,12 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     let companion = expansion.companion();
     let hidden = expansion.hidden();
     let companions = expansion.companions();
+    let lints = expansion.lints();
     let name = &expansion.companion;
     quote! {
         #asking
         #companion
+        #lints
         impl #name {
             #hidden
             #companions
@@ -56,13 +58,7 @@ impl<'a> Expansion<'a> {
             None => function.name().clone(),
         };
         companion.set_span(ours(companion.span()));
-        Self {
-            private: quote!(#krate::__private),
-            krate,
-            options,
-            function,
-            companion,
-        }
+        Self { private: quote!(#krate::__private), krate, options, function, companion }
     }
 
     /// The function under its own name.
@@ -90,16 +86,9 @@ impl<'a> Expansion<'a> {
 
     /// Asks the cache, and computes if it says so.
     fn ask(&self) -> TokenStream {
-        let Self {
-            private, companion, ..
-        } = self;
+        let Self { private, companion, .. } = self;
         let key_arguments = self.key_arguments().map(|argument| &argument.binding);
-        let arguments: Vec<_> = self
-            .function
-            .arguments
-            .iter()
-            .map(|arg| &arg.binding)
-            .collect();
+        let arguments: Vec<_> = self.function.arguments.iter().map(|arg| &arg.binding).collect();
         let asked = quote! {
             #companion::__kc_site(),
             #companion::__kc_shape(),
@@ -141,9 +130,7 @@ impl<'a> Expansion<'a> {
 
     /// What is done with a stale answer: it is returned, and refreshed if options say so.
     fn stale(&self) -> TokenStream {
-        let Self {
-            private, companion, ..
-        } = self;
+        let Self { private, companion, .. } = self;
         if !self.options.refreshes_in_background() {
             return quote!(#private::Begun::Stale(__kc_answer, _) => __kc_answer,);
         }
@@ -176,9 +163,7 @@ impl<'a> Expansion<'a> {
 
     /// What the function and its companions share.
     fn hidden(&self) -> TokenStream {
-        let Self {
-            private, companion, ..
-        } = self;
+        let Self { private, companion, .. } = self;
         let spec = spec::spec(self.options, self.function, companion, private);
         let shape = self.shape();
         let arguments = self.arguments();
@@ -195,27 +180,19 @@ impl<'a> Expansion<'a> {
 
     /// Finds out what of the answer is stored; the one place that demands something of its type.
     fn shape(&self) -> TokenStream {
-        let Self {
-            private,
-            options,
-            function,
-            ..
-        } = self;
+        let Self { private, options, function, .. } = self;
         let answer = function.answer();
         let place = ours(function.answer_span());
         let mut form = quote!((&&&&&#private::Probe::<#answer>::new()).form());
         if let Some(given) = &options.timeout_err {
-            form = quote_spanned!(ours(given.name.span())=> (&&#private::Fit(#form)).with_errors());
+            let with_errors = Ident::new("with_errors", ours(given.name.span()));
+            form = quote!((&&#private::Fit(#form)).#with_errors());
         }
         if let Some(given) = &options.timeout_none {
-            let tell = quote_spanned!(ours(given.name.span())=> #private::telling_nones);
-            form = quote!(#tell(#form));
+            let telling_nones = Ident::new("telling_nones", ours(given.name.span()));
+            form = quote!(#private::Fit(#form).#telling_nones());
         }
-        let fit = if options.local.is_some() {
-            "local"
-        } else {
-            "shared"
-        };
+        let fit = if options.local.is_some() { "local" } else { "shared" };
         let fit = Ident::new(fit, place);
         let mut shape = quote!((&&#private::Fit(#form)).#fit());
         if let Some(given) = &options.cache_if {
@@ -239,23 +216,23 @@ impl<'a> Expansion<'a> {
     fn arguments(&self) -> TokenStream {
         let mut parts = quote!(());
         let mut types = quote!(());
-        for (part, place) in self.parts().into_iter().rev() {
+        let all = self.parts();
+        let none = all.is_empty();
+        for (part, place) in all.into_iter().rev() {
             let ty = self.part_type(place);
             parts = quote!((#part, #parts));
             types = quote!((#ty, #types));
         }
         let parameters = self.key_arguments().map(|argument| {
-            let (name, ty) = (
-                argument.name.as_ref().unwrap_or(&argument.binding),
-                argument.ty(),
-            );
+            let (name, ty) = (self.key_name(argument), argument.ty());
             quote!(#name: &#ty)
         });
         let parameters = quote!(#(#parameters),*);
         let lifetimes = self.function.lifetimes_in(&parameters);
+        let output = if none { quote!({}) } else { quote!(-> #types { #parts }) };
         quote! {
             #[doc(hidden)]
-            fn __kc_arguments #lifetimes (#parameters) -> #types { #parts }
+            fn __kc_arguments #lifetimes (#parameters) #output
         }
     }
 
@@ -263,26 +240,22 @@ impl<'a> Expansion<'a> {
     /// error, at this place.
     fn part_type(&self, place: proc_macro2::Span) -> TokenStream {
         let private = &self.private;
-        let part = quote_spanned!(ours(place)=> KeyPart);
-        let of = quote_spanned!(ours(place)=> impl);
-        quote!(#of #private::#part)
+        placed(quote!(impl #private::KeyPart), ours(place))
     }
 
     /// The expressions that make the parts, and where errors about them belong.
     fn parts(&self) -> Vec<(TokenStream, proc_macro2::Span)> {
         let Some(given) = &self.options.key else {
-            let part = |argument: &Argument| {
-                let name = argument.name.as_ref().unwrap_or(&argument.binding);
+            let part = |argument: &'a Argument| {
+                let name = self.key_name(argument);
                 (quote!(#name), argument.ty().span())
             };
             return self.key_arguments().map(part).collect();
         };
         match &given.value {
-            Expr::Tuple(tuple) => tuple
-                .elems
-                .iter()
-                .map(|part| (self.part(part), part.span()))
-                .collect(),
+            Expr::Tuple(tuple) => {
+                tuple.elems.iter().map(|part| (self.part(part), part.span())).collect()
+            }
             part => vec![(self.part(part), part.span())],
         }
     }
@@ -291,12 +264,7 @@ impl<'a> Expansion<'a> {
     /// by value if they are `Copy`, else by reference, so that nothing is moved.
     fn part(&self, part: &Expr) -> TokenStream {
         let private = &self.private;
-        let names = || {
-            self.function
-                .arguments
-                .iter()
-                .filter_map(|argument| argument.name.as_ref())
-        };
+        let names = || self.function.arguments.iter().filter_map(|argument| argument.name.as_ref());
         if let Expr::Path(path) = part
             && names().any(|name| path.path.is_ident(name))
         {
@@ -313,6 +281,14 @@ impl<'a> Expansion<'a> {
             #(#seen)*
             #part
         }}
+    }
+
+    /// What an argument is called where the key is made: as `key = …` calls it, if that is given.
+    fn key_name(&self, argument: &'a Argument) -> &'a Ident {
+        match (&self.options.key, &argument.name) {
+            (Some(_), Some(name)) => name,
+            _ => &argument.binding,
+        }
     }
 
     /// The arguments that the key is made of.
@@ -356,33 +332,38 @@ impl Expansion<'_> {
             arrow.spans = arrow.spans.map(ours);
         }
         let visibility = &function.visibility;
-        let lints = function
-            .attributes
-            .iter()
-            .filter(|a| is_lint(a))
-            .map(without_expectations);
+        let kept = function.attributes.iter().filter(|attribute| {
+            attribute.path().is_ident("doc") || attribute.path().is_ident("must_use")
+        });
         let body = &function.body;
         quote! {
             /// The plain function: computes, and knows of no cache.
-            #(#lints)*
+            ///
+            #(#kept)*
             #visibility #signature #body
         }
+    }
+
+    /// The lint levels of the companions: the function's. `put` has one argument more, which may be
+    /// one too many.
+    pub(crate) fn lints(&self) -> TokenStream {
+        let attributes = self.function.attributes.iter();
+        let lints = attributes.filter(|attribute| is_lint(attribute)).map(without_expectations);
+        let many = self.function.arguments.len() >= 7;
+        let many = many.then(|| quote!(#[allow(clippy::too_many_arguments)]));
+        quote!(#many #(#lints)*)
     }
 
     /// What is added to the function's docs.
     fn docs(&self) -> TokenStream {
         let name = &self.companion;
         let list = |arguments: &mut dyn Iterator<Item = &Argument>| {
-            let names: Vec<_> = arguments.map(|argument| argument.shown()).collect();
+            let names: Vec<_> = arguments.map(Argument::shown).collect();
             names.join(", ")
         };
         let key = list(&mut self.key_arguments());
         let all = list(&mut self.function.arguments.iter());
-        let put = if key.is_empty() {
-            "value".to_owned()
-        } else {
-            format!("{key}, value")
-        };
+        let put = if key.is_empty() { "value".to_owned() } else { format!("{key}, value") };
         let docs = format!(
             "\n# Companions\n\n\
              This function is cached. `{name}::…` of it are requests, but for the first two: \
@@ -402,10 +383,17 @@ impl Expansion<'_> {
 impl Argument {
     /// What docs call it.
     fn shown(&self) -> String {
-        self.name
-            .as_ref()
-            .map_or_else(|| "_".to_owned(), ToString::to_string)
+        self.name.as_ref().map_or_else(|| "_".to_owned(), ToString::to_string)
     }
+}
+
+/// The tokens, all at one place.
+fn placed(tokens: TokenStream, place: proc_macro2::Span) -> TokenStream {
+    let placed = tokens.into_iter().map(|mut token| {
+        token.set_span(place);
+        token
+    });
+    placed.collect()
 }
 
 /// Whether the expression names a field of something.

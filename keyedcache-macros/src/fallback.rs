@@ -11,7 +11,7 @@ use crate::mistakes::Mistakes;
 use crate::options::Options;
 
 /// For an item that is no function we could read.
-pub(crate) fn unread(item: TokenStream, mistakes: Mistakes) -> TokenStream {
+pub(crate) fn unread(item: &TokenStream, mistakes: Mistakes) -> TokenStream {
     let mistakes = mistakes.into_tokens();
     quote!(#mistakes #item)
 }
@@ -19,13 +19,7 @@ pub(crate) fn unread(item: TokenStream, mistakes: Mistakes) -> TokenStream {
 /// For a function.
 pub(crate) fn fallback(options: &Options, function: &Function, mistakes: Mistakes) -> TokenStream {
     let mistakes = mistakes.into_tokens();
-    let Function {
-        attributes,
-        visibility,
-        signature,
-        body,
-        ..
-    } = function;
+    let Function { attributes, visibility, signature, body, .. } = function;
     let attributes = attributes.iter().map(without_expectations);
     let companions = companions(options, function);
     quote! {
@@ -56,13 +50,13 @@ fn companions(options: &Options, function: &Function) -> Option<TokenStream> {
     if answer_is_no_type {
         return Some(companion);
     }
-    let written = requests
-        .iter()
-        .map(|request| request.write(&expansion, true));
+    let written = requests.iter().map(|request| request.write(&expansion, true));
     let uncached = expansion.unmade();
+    let lints = expansion.lints();
     let name = &expansion.companion;
     Some(quote! {
         #companion
+        #lints
         impl #name {
             #(#written)*
             #uncached

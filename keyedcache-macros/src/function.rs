@@ -51,13 +51,7 @@ impl Function {
         }
         let body = input.parse()?;
         let arguments = arguments(&signature);
-        Ok(Self {
-            attributes,
-            visibility,
-            signature,
-            body,
-            arguments,
-        })
+        Ok(Self { attributes, visibility, signature, body, arguments })
     }
 
     /// Its name.
@@ -93,25 +87,15 @@ impl Function {
             }
             _ => false,
         };
-        let mut lifetimes: Vec<_> = self
-            .signature
-            .generics
-            .params
-            .iter()
-            .filter(named)
-            .cloned()
-            .collect();
+        let mut lifetimes: Vec<_> =
+            self.signature.generics.params.iter().filter(named).cloned().collect();
         for lifetime in &mut lifetimes {
             if let GenericParam::Lifetime(parameter) = lifetime {
                 parameter.lifetime.set_span(ours(parameter.lifetime.span()));
                 parameter.bounds.clear();
             }
         }
-        if lifetimes.is_empty() {
-            TokenStream::new()
-        } else {
-            quote!(<#(#lifetimes),*>)
-        }
+        if lifetimes.is_empty() { TokenStream::new() } else { quote!(<#(#lifetimes),*>) }
     }
 }
 
@@ -143,9 +127,7 @@ pub(crate) fn mentions(tokens: TokenStream, name: &str) -> bool {
         TokenTree::Literal(literal) => {
             let text = literal.to_string();
             text.contains('"')
-                && text
-                    .split(|c: char| c != '_' && !c.is_alphanumeric())
-                    .any(|word| word == name)
+                && text.split(|c: char| c != '_' && !c.is_alphanumeric()).any(|word| word == name)
         }
         TokenTree::Punct(_) => false,
     })
@@ -156,11 +138,7 @@ pub(crate) fn borrows(ty: &Type) -> Borrow {
     struct Search(Borrow);
     impl<'ast> visit::Visit<'ast> for Search {
         fn visit_lifetime(&mut self, lifetime: &'ast syn::Lifetime) {
-            let found = if lifetime.ident == "static" {
-                Borrow::Static
-            } else {
-                Borrow::Lifetime
-            };
+            let found = if lifetime.ident == "static" { Borrow::Static } else { Borrow::Lifetime };
             self.0 = self.0.max(found);
         }
 
@@ -191,10 +169,7 @@ fn arguments(signature: &Signature) -> Vec<Argument> {
         FnArg::Typed(typed) => Some(typed),
         FnArg::Receiver(_) => None,
     });
-    typed
-        .enumerate()
-        .map(|(place, written)| argument(place, written.clone()))
-        .collect()
+    typed.enumerate().map(|(place, written)| argument(place, written.clone())).collect()
 }
 
 fn argument(place: usize, written: PatType) -> Argument {
@@ -204,15 +179,9 @@ fn argument(place: usize, written: PatType) -> Argument {
         }
         _ => None,
     };
-    let mut binding = name
-        .clone()
-        .unwrap_or_else(|| format_ident!("__kc_arg{place}"));
+    let mut binding = name.clone().unwrap_or_else(|| format_ident!("__kc_arg{place}"));
     binding.set_span(ours(written.pat.span()));
-    Argument {
-        binding,
-        name,
-        written,
-    }
+    Argument { binding, name, written }
 }
 
 /// What to say if the next item is clearly no function.

@@ -15,11 +15,10 @@ pub(crate) fn path(options: &Options) -> TokenStream {
         let path = &given.value;
         return quote!(#path);
     }
-    match crate_name("keyedcache") {
-        Ok(FoundCrate::Name(name)) => {
-            let name = Ident::new(&name, Span::call_site());
-            quote!(::#name)
-        }
-        _ => quote!(::keyedcache),
-    }
+    let name = match crate_name("keyedcache") {
+        Ok(FoundCrate::Name(name)) => name,
+        Ok(FoundCrate::Itself) | Err(_) => "keyedcache".to_owned(),
+    };
+    let name = Ident::new(&name, Span::call_site());
+    quote!(::#name)
 }

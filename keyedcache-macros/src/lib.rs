@@ -68,7 +68,7 @@ pub fn cached(attribute: TokenStream, item: TokenStream) -> TokenStream {
         Ok(function) => function,
         Err(mistake) => {
             mistakes.push(mistake);
-            return fallback::unread(item, mistakes).into();
+            return fallback::unread(&item, mistakes).into();
         }
     };
     check::check(&options, &function, &mut mistakes);
@@ -86,7 +86,5 @@ pub fn cached(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// whose second-last segment begins with a capital, or is qualified, the last one is a method.
 #[proc_macro]
 pub fn cache_delete_function(input: TokenStream) -> TokenStream {
-    delete::expand(input.into())
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    delete::expand(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }

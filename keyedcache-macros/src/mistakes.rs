@@ -41,10 +41,6 @@ impl Mistakes {
 
     #[cfg(test)]
     pub(crate) fn messages(self) -> Vec<String> {
-        self.0
-            .into_iter()
-            .flatten()
-            .map(|mistake| mistake.to_string())
-            .collect()
+        self.0.into_iter().flatten().map(|mistake| mistake.to_string()).collect()
     }
 }

@@ -133,18 +133,13 @@ impl Options {
 
     /// Whether an old answer may be served while a new one is computed in the background.
     pub(crate) fn refreshes_in_background(&self) -> bool {
-        let foreground = self
-            .refresh
-            .as_ref()
-            .is_some_and(|r| r.value == Refresh::Foreground);
+        let foreground = self.refresh.as_ref().is_some_and(|r| r.value == Refresh::Foreground);
         (self.stale.is_some() || self.early.is_some()) && !foreground
     }
 
     /// Whether the argument of this name was skipped.
     pub(crate) fn skips(&self, argument: &Ident) -> bool {
-        self.skip
-            .as_ref()
-            .is_some_and(|skip| skip.value.contains(argument))
+        self.skip.as_ref().is_some_and(|skip| skip.value.contains(argument))
     }
 
     fn parse_one(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
@@ -155,43 +150,19 @@ impl Options {
         match name.to_string().as_str() {
             "timeout" => set(&mut self.timeout, name, input, "60", value(timeout)),
             "stale" => set(&mut self.stale, name, input, "\"5m\"", value(Period::parse)),
-            "stale_if_error" => set(
-                &mut self.stale_if_error,
-                name,
-                input,
-                "\"1h\"",
-                value(Period::parse),
-            ),
-            "refresh" => set(
-                &mut self.refresh,
-                name,
-                input,
-                "\"foreground\"",
-                value(refresh),
-            ),
+            "stale_if_error" => {
+                set(&mut self.stale_if_error, name, input, "\"1h\"", value(Period::parse))
+            }
+            "refresh" => set(&mut self.refresh, name, input, "\"foreground\"", value(refresh)),
             "early" => set(&mut self.early, name, input, "1.5", early),
             "jitter" => set(&mut self.jitter, name, input, "0.1", value(number)),
-            "timeout_err" => set(
-                &mut self.timeout_err,
-                name,
-                input,
-                "\"5s\"",
-                value(Period::parse),
-            ),
-            "timeout_none" => set(
-                &mut self.timeout_none,
-                name,
-                input,
-                "\"5s\"",
-                value(Period::parse),
-            ),
-            "cache_if" => set(
-                &mut self.cache_if,
-                name,
-                input,
-                "|answer| …",
-                value(Expr::parse),
-            ),
+            "timeout_err" => {
+                set(&mut self.timeout_err, name, input, "\"5s\"", value(Period::parse))
+            }
+            "timeout_none" => {
+                set(&mut self.timeout_none, name, input, "\"5s\"", value(Period::parse))
+            }
+            "cache_if" => set(&mut self.cache_if, name, input, "|answer| …", value(Expr::parse)),
             "key" => set(&mut self.key, name, input, "(x, y)", value(Expr::parse)),
             "skip" => set(&mut self.skip, name, input, "", arguments),
             "name" => set(&mut self.name, name, input, "\"find-product\"", value(text)),
@@ -199,35 +170,15 @@ impl Options {
             "cache" => set(&mut self.cache, name, input, "\"sessions\"", value(text)),
             "local" => set(&mut self.local, name, input, "", flag),
             "near" => set(&mut self.near, name, input, "10_000", value(whole)),
-            "single_flight" => set(
-                &mut self.single_flight,
-                name,
-                input,
-                "\"process\"",
-                value(single_flight),
-            ),
+            "single_flight" => {
+                set(&mut self.single_flight, name, input, "\"process\"", value(single_flight))
+            }
             "wait" => set(&mut self.wait, name, input, "\"10s\"", value(Period::parse)),
-            "lease" => set(
-                &mut self.lease,
-                name,
-                input,
-                "\"30s\"",
-                value(Period::parse),
-            ),
-            "companion" => set(
-                &mut self.companion,
-                name,
-                input,
-                "Name",
-                value(Ident::parse),
-            ),
-            "crate" => set(
-                &mut self.krate,
-                name,
-                input,
-                "::keyedcache",
-                value(Path::parse_mod_style),
-            ),
+            "lease" => set(&mut self.lease, name, input, "\"30s\"", value(Period::parse)),
+            "companion" => set(&mut self.companion, name, input, "Name", value(Ident::parse)),
+            "crate" => {
+                set(&mut self.krate, name, input, "::keyedcache", value(Path::parse_mod_style))
+            }
             _ => Err(unknown(&name)),
         }
     }
@@ -246,10 +197,7 @@ fn set<T>(
         return Err(input.error("expected a comma before the next option"));
     }
     if option.is_some() {
-        return Err(Error::new_spanned(
-            &name,
-            format!("`{name}` is given twice"),
-        ));
+        return Err(Error::new_spanned(&name, format!("`{name}` is given twice")));
     }
     *option = Some(Given { name, value });
     Ok(())
@@ -273,10 +221,7 @@ fn flag(name: &Ident, input: ParseStream<'_>, _: &str) -> syn::Result<()> {
     if input.is_empty() || input.peek(Token![,]) {
         return Ok(());
     }
-    Err(Error::new_spanned(
-        name,
-        format!("`{name}` takes no value: write `{name}`"),
-    ))
+    Err(Error::new_spanned(name, format!("`{name}` takes no value: write `{name}`")))
 }
 
 fn early(name: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<f64> {
@@ -315,13 +260,7 @@ fn timeout(input: ParseStream<'_>) -> syn::Result<Timeout> {
 }
 
 fn refresh(input: ParseStream<'_>) -> syn::Result<Refresh> {
-    choice(
-        input,
-        [
-            ("background", Refresh::Background),
-            ("foreground", Refresh::Foreground),
-        ],
-    )
+    choice(input, [("background", Refresh::Background), ("foreground", Refresh::Foreground)])
 }
 
 fn single_flight(input: ParseStream<'_>) -> syn::Result<SingleFlight> {
@@ -392,13 +331,8 @@ fn unknown(name: &Ident) -> Error {
         .find(|(elsewhere, _)| *elsewhere == written)
         .map(|(_, ours)| *ours)
         .or_else(|| nearest(&written, NAMES));
-    let question = meant
-        .map(|meant| format!("; did you mean `{meant}`?"))
-        .unwrap_or_default();
-    Error::new_spanned(
-        name,
-        format!("unknown option `{name}`{question}\noptions are {}", all()),
-    )
+    let question = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+    Error::new_spanned(name, format!("unknown option `{name}`{question}\noptions are {}", all()))
 }
 
 fn all() -> String {

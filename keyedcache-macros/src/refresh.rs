@@ -53,9 +53,7 @@ pub(crate) fn owned(function: &Function, private: &TokenStream) -> Owned {
             #private::KeepForRefresh::keep
         };
         owned.copies.extend(quote!(let #kept = #keep(#binding);));
-        owned
-            .arguments
-            .push(quote!(::core::borrow::Borrow::<#target>::borrow(&#kept)));
+        owned.arguments.push(quote!(::core::borrow::Borrow::<#target>::borrow(&#kept)));
     }
     owned
 }
@@ -64,10 +62,7 @@ pub(crate) fn owned(function: &Function, private: &TokenStream) -> Owned {
 fn borrowed(argument: &Argument) -> Option<&Type> {
     match argument.ty() {
         Type::Reference(reference)
-            if reference
-                .lifetime
-                .as_ref()
-                .is_none_or(|lifetime| lifetime.ident != "static") =>
+            if reference.lifetime.as_ref().is_none_or(|lifetime| lifetime.ident != "static") =>
         {
             Some(&reference.elem)
         }

@@ -23,20 +23,14 @@ pub(crate) fn spec(
         });
     }
     calls.extend(periods(options));
-    calls.extend(option(&options.name, |name| quote!(.name(#name))));
-    calls.extend(option(
-        &options.version,
-        |version| quote!(.version(#version)),
-    ));
-    calls.extend(option(&options.cache, |cache| quote!(.cache(#cache))));
-    calls.extend(option(&options.early, |beta| quote!(.early(#beta))));
-    calls.extend(option(
-        &options.jitter,
-        |fraction| quote!(.jitter(#fraction)),
-    ));
-    calls.extend(option(&options.near, |entries| quote!(.near(#entries))));
-    calls.extend(option(&options.local, |()| quote!(.local())));
-    calls.extend(option(&options.single_flight, |who| {
+    calls.extend(option(options.name.as_ref(), |name| quote!(.name(#name))));
+    calls.extend(option(options.version.as_ref(), |version| quote!(.version(#version))));
+    calls.extend(option(options.cache.as_ref(), |cache| quote!(.cache(#cache))));
+    calls.extend(option(options.early.as_ref(), |beta| quote!(.early(#beta))));
+    calls.extend(option(options.jitter.as_ref(), |fraction| quote!(.jitter(#fraction))));
+    calls.extend(option(options.near.as_ref(), |entries| quote!(.near(#entries))));
+    calls.extend(option(options.local.as_ref(), |()| quote!(.local())));
+    calls.extend(option(options.single_flight.as_ref(), |who| {
         let who = match who {
             SingleFlight::Cluster => quote!(Cluster),
             SingleFlight::Process => quote!(Process),
@@ -52,26 +46,23 @@ pub(crate) fn spec(
 }
 
 fn periods(options: &Options) -> TokenStream {
-    let period = |given: &Option<Given<Period>>| option(given, |period| quote!((#period)));
+    let period = |given: Option<&Given<Period>>| option(given, |period| quote!((#period)));
     let named = [
-        (quote!(.stale), period(&options.stale)),
-        (quote!(.stale_if_error), period(&options.stale_if_error)),
-        (quote!(.timeout_err), period(&options.timeout_err)),
-        (quote!(.timeout_none), period(&options.timeout_none)),
-        (quote!(.wait), period(&options.wait)),
-        (quote!(.lease), period(&options.lease)),
+        (quote!(.stale), period(options.stale.as_ref())),
+        (quote!(.stale_if_error), period(options.stale_if_error.as_ref())),
+        (quote!(.timeout_err), period(options.timeout_err.as_ref())),
+        (quote!(.timeout_none), period(options.timeout_none.as_ref())),
+        (quote!(.wait), period(options.wait.as_ref())),
+        (quote!(.lease), period(options.lease.as_ref())),
     ];
-    named
-        .into_iter()
-        .filter_map(|(name, value)| value.map(|value| quote!(#name #value)))
-        .collect()
+    named.into_iter().filter_map(|(name, value)| value.map(|value| quote!(#name #value))).collect()
 }
 
 fn option<T>(
-    given: &Option<Given<T>>,
+    given: Option<&Given<T>>,
     write: impl FnOnce(&T) -> TokenStream,
 ) -> Option<TokenStream> {
-    given.as_ref().map(|given| write(&given.value))
+    given.map(|given| write(&given.value))
 }
 
 /// What changes with the signature: the types of what makes the key, and that of the answer.
@@ -81,12 +72,7 @@ fn fingerprint(options: &Options, function: &Function) -> u64 {
     let types = function
         .arguments
         .iter()
-        .filter(|argument| {
-            !argument
-                .name
-                .as_ref()
-                .is_some_and(|name| options.skips(name))
-        })
+        .filter(|argument| !argument.name.as_ref().is_some_and(|name| options.skips(name)))
         .map(crate::function::Argument::ty);
     fnv1a(&spaced(quote!(#key (#(#types),*) -> #answer)))
 }
@@ -147,22 +133,10 @@ mod tests {
     #[test]
     fn the_fingerprint_is_that_of_the_types_however_written() {
         let first = of("", "fn f(x: Vec<u8>, y: i32) -> Result<u8, E> {}");
-        assert_eq!(
-            first,
-            of("", "pub fn g(a: Vec < u8 >, b:i32,)->Result<u8,E>{ 3 }")
-        );
-        assert_ne!(
-            first,
-            of("", "fn f(x: Vec<u8>, y: i64) -> Result<u8, E> {}")
-        );
-        assert_ne!(
-            first,
-            of("", "fn f(x: Vec<u8>, y: i32) -> Result<u16, E> {}")
-        );
-        assert_ne!(
-            first,
-            of("skip(y)", "fn f(x: Vec<u8>, y: i32) -> Result<u8, E> {}")
-        );
+        assert_eq!(first, of("", "pub fn g(a: Vec < u8 >, b:i32,)->Result<u8,E>{ 3 }"));
+        assert_ne!(first, of("", "fn f(x: Vec<u8>, y: i64) -> Result<u8, E> {}"));
+        assert_ne!(first, of("", "fn f(x: Vec<u8>, y: i32) -> Result<u16, E> {}"));
+        assert_ne!(first, of("skip(y)", "fn f(x: Vec<u8>, y: i32) -> Result<u8, E> {}"));
     }
 
     #[test]

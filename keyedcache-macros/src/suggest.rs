@@ -5,7 +5,10 @@ pub(crate) fn nearest<'a>(
     written: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let allowed = (written.chars().count() / 3).max(1);
+    let allowed = match written.chars().count() {
+        0..=2 => 0,
+        length => length / 3,
+    };
     candidates
         .into_iter()
         .map(|candidate| (distance(written, candidate), candidate))

@@ -1,7 +1,8 @@
 //! Everything that expansions of the macros may name. Not for users; it changes without notice.
 
+#![allow(missing_docs, missing_debug_implementations)]
+
 use std::borrow::Borrow;
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -17,7 +18,7 @@ pub use crate::shape::fit::{
 pub use crate::shape::probe::{
     Anything, OptionAndSharedErrors, OptionInResult, Probe, SharedErrors, Variant,
 };
-pub use crate::shape::{Shape, cache_if, telling_nones};
+pub use crate::shape::{Shape, cache_if};
 
 use crate::Request;
 

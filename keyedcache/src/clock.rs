@@ -55,12 +55,7 @@ impl fmt::Debug for Moment {
         if *self == Self::NEVER {
             return f.write_str("Moment(never)");
         }
-        write!(
-            f,
-            "Moment({}.{:06})",
-            self.0 / 1_000_000,
-            self.0 % 1_000_000
-        )
+        write!(f, "Moment({}.{:06})", self.0 / 1_000_000, self.0 % 1_000_000)
     }
 }
 
@@ -107,9 +102,7 @@ impl Clock {
     pub fn now(&self) -> Moment {
         match &self.0 {
             Source::System => {
-                let since = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Moment(saturating_micros(since))
             }
             Source::Manual(micros) => Moment(micros.load(Ordering::Acquire)),

@@ -16,7 +16,8 @@ mod observe;
 mod policy;
 pub mod record;
 mod runtime;
-mod shape;
+#[doc(hidden)]
+pub mod shape;
 pub mod store;
 
 pub use cache::{

@@ -1,5 +1,7 @@
 //! The companions of cached functions, the keys they make, and `cache_delete_function!`.
 
+#![allow(clippy::unused_async)]
+
 use keyedcache::{Error, cache_delete_function, cached};
 
 mod products {
@@ -19,10 +21,7 @@ mod products {
 use products::{find, find_async};
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("a runtime")
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
 #[test]
@@ -31,7 +30,7 @@ fn one_use_brings_the_function_and_its_companions() {
     assert_eq!(find::uncached(1, "a"), "1a");
     assert_eq!(find::refresh(1, "a").wait(), "1a");
     assert!(find::peek(1, "a").wait().is_err());
-    assert!(find::key(1, "a").text().ends_with("products.find::1::a"));
+    assert!(find::key(1, "a").text().ends_with("products::find::1::a"));
 }
 
 #[test]
@@ -138,10 +137,7 @@ fn skipped_arguments_are_no_part_of_the_key_nor_of_its_companions() {
 
 #[test]
 fn a_key_is_made_of_an_expression() {
-    let user = || User {
-        id: 3,
-        name: "n".to_owned(),
-    };
+    let user = || User { id: 3, name: "n".to_owned() };
     assert_eq!(by_field(&user(), Connection), "n");
     assert!(by_field::key(&user()).text().ends_with("by_field::3"));
     assert_eq!(block_on(by_field_not_copied(user(), &Connection)), 3);

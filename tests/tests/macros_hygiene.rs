@@ -1,13 +1,7 @@
 //! Expansions need no prelude, and nothing a user names gets in their way.
 
 #![no_implicit_prelude]
-#![allow(
-    dead_code,
-    non_camel_case_types,
-    missing_docs,
-    unreachable_pub,
-    clippy::pedantic
-)]
+#![allow(dead_code, non_camel_case_types, missing_docs, unreachable_pub, clippy::pedantic)]
 
 extern crate keyedcache as renamed;
 
@@ -64,9 +58,5 @@ fn names_of_users_are_not_in_the_way() {
     ::std::assert_eq!(fallible(3), ::core::result::Result::Ok(3));
     ::std::assert_eq!(kept("x"), "x");
     ::core::mem::drop(refreshed("x", "y"));
-    ::std::assert!(
-        ::keyedcache::cache_delete_function!(plain(3))
-            .wait()
-            .is_ok()
-    );
+    ::std::assert!(::keyedcache::cache_delete_function!(plain(3)).wait().is_ok());
 }

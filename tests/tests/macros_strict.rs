@@ -1,12 +1,7 @@
 //! Expansions raise no lint, not even where none may be allowed.
 
-#![deny(warnings, clippy::all, clippy::pedantic, clippy::nursery, missing_docs)]
-#![deny(
-    clippy::cargo,
-    clippy::missing_docs_in_private_items,
-    clippy::unwrap_used
-)]
-#![allow(clippy::cargo_common_metadata, clippy::multiple_crate_versions)]
+#![deny(warnings, clippy::all, clippy::pedantic, missing_docs)]
+#![deny(clippy::missing_docs_in_private_items, clippy::unwrap_used)]
 #![forbid(
     unused,
     unsafe_code,
@@ -35,6 +30,8 @@ use keyedcache::{cache_delete_function, cached};
 pub mod functions {
     //! Reachable from outside, as far as lints know.
 
+    use std::future::ready;
+
     use keyedcache::cached;
 
     /// A sync function.
@@ -47,7 +44,7 @@ pub mod functions {
     /// An async function.
     #[cached(timeout = 60, stale = "1h", cache_if = |answer| answer.len() > 3)]
     pub async fn refreshed(x: u8, name: &str) -> String {
-        std::future::ready(format!("{x}{name}")).await
+        ready(format!("{x}{name}")).await
     }
 
     /// A function that fails.
@@ -72,8 +69,15 @@ pub mod functions {
         other: &'a str,
         _connection: &(),
     ) -> Result<Option<String>, String> {
-        std::future::ready(Ok(Some(format!("{x}{name}{other}")))).await
+        ready(Ok(Some(format!("{x}{name}{other}")))).await
     }
+}
+
+/// As many arguments as a function may have.
+#[cached(timeout = 60)]
+#[must_use]
+pub fn many(x: u8, y: u8, z: u8, red: u8, green: u8, blue: u8, alpha: u8) -> u8 {
+    x + y + z + red + green + blue + alpha
 }
 
 /// A private function.
@@ -87,10 +91,8 @@ fn private((a, b): (u8, u8), _: u8, mut c: u8) -> u8 {
 fn expansions_raise_no_lint() {
     assert_eq!(functions::plain(1, "a"), "1a");
     assert_eq!(functions::fallible(1, "a", true).as_deref(), Ok("1a"));
+    assert_eq!(many(1, 2, 3, 4, 5, 6, 7), 28);
     assert_eq!(private((1, 2), 3, 4), 7);
     assert!(cache_delete_function!(private).wait().is_ok());
-    drop((
-        functions::refreshed(1, "a"),
-        functions::fallible_async(1, "a", "b", &()),
-    ));
+    drop((functions::refreshed(1, "a"), functions::fallible_async(1, "a", "b", &())));
 }

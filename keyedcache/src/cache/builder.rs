@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use crate::clock::Clock;
 use crate::codec::Codec;
 use crate::compress::Compression;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::observe::Counters;
 use crate::policy::{Policy, SingleFlight, Timeout};
 use crate::record::Scope;
@@ -186,7 +186,7 @@ fn open(config: StoreConfig, clock: &Clock) -> Result<Arc<dyn Store>, Error> {
         #[cfg(not(feature = "disk"))]
         StoreConfig::Disk { .. } => {
             return Err(Error::new(
-                ErrorKind::Config,
+                crate::ErrorKind::Config,
                 "open a store",
                 "a disk store needs the feature `disk` of keyedcache, which this build lacks",
             ));

@@ -323,7 +323,11 @@ impl Call {
     }
 
     /// The right to replace a stale record, unless somebody else has it.
-    pub(super) async fn lease_for_refresh(&self, seat: Seat, mut look: Look) -> Option<Box<Leader>> {
+    pub(super) async fn lease_for_refresh(
+        &self,
+        seat: Seat,
+        mut look: Look,
+    ) -> Option<Box<Leader>> {
         match self.generations_and_lease(&mut look).await {
             Ok(Asked::Granted(claim)) => {
                 let on_error = match look.found {

@@ -21,9 +21,7 @@ use crate::observe::{CacheStats, Counter, Counters};
 use crate::policy::{Policy, Timeout};
 use crate::record::{Header, Record, Scope, ScopeId};
 use crate::runtime;
-use crate::store::{
-    Capabilities, HolderId, KeyDigest, Pending, Severity, Sink, Store, StoredKey,
-};
+use crate::store::{Capabilities, HolderId, KeyDigest, Pending, Severity, Sink, Store, StoredKey};
 
 use super::renewal::Renewals;
 

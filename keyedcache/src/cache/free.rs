@@ -15,7 +15,9 @@ use super::registry::default_cache;
 use super::{Add, Boxed, CacheTtl, Delete, GetOrSet, Increment, Request, Set};
 
 /// The value under a key, in the default cache; see [`Cache::get`](super::Cache::get).
-pub fn cache_get<T: DeserializeOwned + 'static>(key: impl Into<Key>) -> Request<Boxed<'static, Result<T, NotCachedError>>> {
+pub fn cache_get<T: DeserializeOwned + 'static>(
+    key: impl Into<Key>,
+) -> Request<Boxed<'static, Result<T, NotCachedError>>> {
     default_cache().get(key)
 }
 
@@ -45,7 +47,10 @@ pub fn cache_contains(key: impl Into<Key>) -> Request<Boxed<'static, bool>> {
 }
 
 /// Gives what is under a key another life, in the default cache; see [`Cache::touch`](super::Cache::touch).
-pub fn cache_touch(key: impl Into<Key>, timeout: impl Into<Timeout>) -> Request<Boxed<'static, Result<bool, Error>>> {
+pub fn cache_touch(
+    key: impl Into<Key>,
+    timeout: impl Into<Timeout>,
+) -> Request<Boxed<'static, Result<bool, Error>>> {
     default_cache().touch(key, timeout)
 }
 
@@ -70,17 +75,23 @@ pub fn cache_decrement(key: impl Into<Key>, by: i64) -> Increment {
 }
 
 /// The values under these keys, in the default cache; see [`Cache::get_many`](super::Cache::get_many).
-pub fn cache_get_many<T: DeserializeOwned + Send + 'static>(keys: impl IntoIterator<Item = Key>) -> Request<Boxed<'static, HashMap<Key, T>>> {
+pub fn cache_get_many<T: DeserializeOwned + Send + 'static>(
+    keys: impl IntoIterator<Item = Key>,
+) -> Request<Boxed<'static, HashMap<Key, T>>> {
     default_cache().get_many(keys)
 }
 
 /// Stores several values, in the default cache; see [`Cache::set_many`](super::Cache::set_many).
-pub fn cache_set_many<'a, T: Serialize + Sync + 'a>(entries: impl IntoIterator<Item = (Key, &'a T)>) -> Request<Boxed<'a, Result<(), Error>>> {
+pub fn cache_set_many<'a, T: Serialize + Sync + 'a>(
+    entries: impl IntoIterator<Item = (Key, &'a T)>,
+) -> Request<Boxed<'a, Result<(), Error>>> {
     default_cache().set_many(entries)
 }
 
 /// Deletes what is under these keys, in the default cache; see [`Cache::delete_many`](super::Cache::delete_many).
-pub fn cache_delete_many(keys: impl IntoIterator<Item = Key>) -> Request<Boxed<'static, Result<usize, Error>>> {
+pub fn cache_delete_many(
+    keys: impl IntoIterator<Item = Key>,
+) -> Request<Boxed<'static, Result<usize, Error>>> {
     default_cache().delete_many(keys)
 }
 

@@ -98,14 +98,7 @@ impl Leader {
         if let Some(claim) = &claim {
             claim.keep();
         }
-        Box::new(Self {
-            call: call.clone(),
-            seat,
-            claim,
-            stamp,
-            began: Instant::now(),
-            on_error,
-        })
+        Box::new(Self { call: call.clone(), seat, claim, stamp, began: Instant::now(), on_error })
     }
 
     pub(crate) fn flight_id(&self) -> u64 {

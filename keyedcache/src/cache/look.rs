@@ -65,7 +65,9 @@ impl Call {
         let plan = &self.plan;
         let opened = record.open().and_then(|(header, payload)| {
             let standing = generation::standing(&header.stamp, &plan.scopes, generations);
-            if !header.fingerprint.agrees_with(plan.fingerprint) || standing == Standing::Invalidated {
+            if !header.fingerprint.agrees_with(plan.fingerprint)
+                || standing == Standing::Invalidated
+            {
                 return Ok(Found::Missing { on_error: None });
             }
             let verdict = judge(&times(&header), standing, self.now(), self.head_start(&header));

@@ -65,8 +65,8 @@ pub(crate) fn named_or_broken(alias: &str) -> Cache {
 
 /// The cache the environment describes under this alias; for the default one, memory if it does not.
 fn from_environment(alias: &str, registered: &BTreeMap<String, Cache>) -> Result<Cache, Error> {
-    let mut configured = config::from_environment(|name| std::env::var_os(name))?
-        .unwrap_or_default();
+    let mut configured =
+        config::from_environment(|name| std::env::var_os(name))?.unwrap_or_default();
     if let Some(config) = configured.remove(alias) {
         return Cache::builder().config(config).build();
     }

@@ -62,7 +62,11 @@ impl Value {
             }),
             Err(gone) => Err(self.not_cached(gone.reason, gone.source)),
         };
-        if found.is_ok() { counters.store_hits.count() } else { counters.misses.count() }
+        if found.is_ok() {
+            counters.store_hits.count()
+        } else {
+            counters.misses.count()
+        }
         found
     }
 
@@ -202,11 +206,8 @@ impl Value {
             let mut header = live.header;
             header.created = core.store.now();
             header.fresh_for = timeout.as_duration();
-            let life = Life {
-                created: header.created,
-                fresh_for: header.fresh_for,
-                ttl: header.ttl(),
-            };
+            let life =
+                Life { created: header.created, fresh_for: header.fresh_for, ttl: header.ttl() };
             let touch = core.store.touch(&self.stored, live.record.id(), life);
             let touched = core.ask("touch", touch).await;
             near::drop_key(self.stored.digest());
@@ -239,7 +240,9 @@ impl Value {
         let by = by.ok_or_else(|| named(out_of_range()))?;
         loop {
             let sum = match self.find().await {
-                Ok(live) if live.header.codec == CodecId::COUNTER => self.add_to(&live.record, by).await,
+                Ok(live) if live.header.codec == CodecId::COUNTER => {
+                    self.add_to(&live.record, by).await
+                }
                 Ok(live) => self.replace_by_counter(&live, by).await,
                 Err(gone) => {
                     if gone.reason == NotCachedReason::Disabled {

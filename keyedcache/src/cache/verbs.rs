@@ -76,10 +76,7 @@ impl Cache {
     }
 
     /// Whether something is cached under a key. `false` too where the store cannot be asked.
-    pub fn contains(
-        &self,
-        key: impl Into<Key>,
-    ) -> Request<Boxed<'static, bool>> {
+    pub fn contains(&self, key: impl Into<Key>) -> Request<Boxed<'static, bool>> {
         let value = self.value(key.into());
         Request::new(Box::pin(async move { value.find().await.is_ok() }))
     }
@@ -96,18 +93,12 @@ impl Cache {
     }
 
     /// Lets what is cached under a key live for ever; answers whether it is there.
-    pub fn persist(
-        &self,
-        key: impl Into<Key>,
-    ) -> Request<Boxed<'static, Result<bool, Error>>> {
+    pub fn persist(&self, key: impl Into<Key>) -> Request<Boxed<'static, Result<bool, Error>>> {
         self.touch(key, Timeout::Never)
     }
 
     /// How long what is cached under a key still is fresh.
-    pub fn ttl(
-        &self,
-        key: impl Into<Key>,
-    ) -> Request<Boxed<'static, Result<CacheTtl, Error>>> {
+    pub fn ttl(&self, key: impl Into<Key>) -> Request<Boxed<'static, Result<CacheTtl, Error>>> {
         let value = self.value(key.into());
         Request::new(Box::pin(async move { value.ttl().await }))
     }
@@ -204,9 +195,7 @@ impl Cache {
     ///
     /// Once it resolves nothing that was stored or is being computed is ever served again, whether
     /// or not its room is reclaimed yet.
-    pub fn clear(
-        &self,
-    ) -> Request<Boxed<'static, Result<usize, Error>>> {
+    pub fn clear(&self) -> Request<Boxed<'static, Result<usize, Error>>> {
         let core = Arc::clone(self.core());
         Request::new(Box::pin(async move {
             let everything = core.everything.clone();
@@ -226,4 +215,3 @@ impl Cache {
         Request::new(Box::pin(async move { super::probe::probe(&core).await }))
     }
 }
-

@@ -128,9 +128,7 @@ fn begun<S: Shape>(
                 None => Begun::Lead(Lead::new(leader, finish)),
             }
         }
-        Begin::Error(error) => {
-            shape.answer_of_error(&error).map_or(Begun::Alone, Begun::Answer)
-        }
+        Begin::Error(error) => shape.answer_of_error(&error).map_or(Begun::Alone, Begun::Answer),
         Begin::Answer { value, until } => match take::<S::Stored>(value) {
             Some(stored) => {
                 if let Some(until) = until {

@@ -63,9 +63,9 @@ impl<S: Shape> Call<S> {
         let Self { finish, value, near } = self;
         Request::new(async move {
             if S::LOCAL {
-                return near().map(|stored| finish.shape().answer(stored)).ok_or_else(|| {
-                    NotCachedError::new(value.key.text(), NotCachedReason::Absent)
-                });
+                return near()
+                    .map(|stored| finish.shape().answer(stored))
+                    .ok_or_else(|| NotCachedError::new(value.key.text(), NotCachedReason::Absent));
             }
             let stored = value.get_as(decode::<S>).await?;
             let stored = take(stored).expect("what decodes as `S` is what `S` stores");
@@ -91,9 +91,7 @@ impl<S: Shape> Call<S> {
     }
 
     /// Forgets what is cached.
-    pub fn invalidate(
-        self,
-    ) -> Request<impl Future<Output = Result<(), Error>> + Send + use<S>> {
+    pub fn invalidate(self) -> Request<impl Future<Output = Result<(), Error>> + Send + use<S>> {
         let value = self.value;
         Request::new(async move {
             if S::LOCAL {

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use crate::Moment;
 use crate::cache::{Call, Core, Decode, Leader, Refresher, Value, take};
 use crate::error::Error;
-use crate::flight::{Led, LeadingBody, lead_in_sync};
+use crate::flight::{LeadingBody, Led, lead_in_sync};
 use crate::key::{KeyParts, Owned};
 use crate::near::Noted;
 use crate::observe::Counters;

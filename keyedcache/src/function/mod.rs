@@ -8,6 +8,9 @@
 //! types of a function's answer and arguments come no deeper than this module: the path of a call,
 //! in [`cache`](crate::cache), is compiled once.
 
+// Only expansions hold what is in here.
+#![allow(missing_debug_implementations)]
+
 mod begun;
 mod companions;
 mod finish;

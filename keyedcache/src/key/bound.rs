@@ -27,8 +27,6 @@ pub(super) fn bound(full: &str) -> Cow<'_, str> {
 /// As much as has room, without half a character, half an escape or half a separator at the end.
 fn head(full: &str) -> &str {
     let head = &full[..full.floor_char_boundary(MAX_HEAD)];
-    let escape = head
-        .rfind('%')
-        .filter(|start| head.len() - start < "%XX".len());
+    let escape = head.rfind('%').filter(|start| head.len() - start < "%XX".len());
     head[..escape.unwrap_or(head.len())].trim_end_matches(':')
 }

@@ -34,11 +34,7 @@ struct Named {
 
 impl KeyBuilder<NoParts> {
     pub(super) fn new() -> Self {
-        Self {
-            text: String::with_capacity(USUAL_TEXT),
-            named: Vec::new(),
-            state: PhantomData,
-        }
+        Self { text: String::with_capacity(USUAL_TEXT), named: Vec::new(), state: PhantomData }
     }
 }
 
@@ -57,19 +53,12 @@ impl<State> KeyBuilder<State> {
         let mut text = String::new();
         encode_text(name, &mut text);
         push_segment(value, &mut text);
-        self.named.push(Named {
-            name: name.to_owned(),
-            text,
-        });
+        self.named.push(Named { name: name.to_owned(), text });
         self.filled()
     }
 
     fn filled(self) -> KeyBuilder {
-        KeyBuilder {
-            text: self.text,
-            named: self.named,
-            state: PhantomData,
-        }
+        KeyBuilder { text: self.text, named: self.named, state: PhantomData }
     }
 }
 
@@ -77,11 +66,7 @@ impl KeyBuilder {
     /// The key of the parts added.
     #[must_use]
     pub fn build(self) -> Key {
-        let Self {
-            mut text,
-            mut named,
-            ..
-        } = self;
+        let Self { mut text, mut named, .. } = self;
         named.sort_by(|one, other| one.name.cmp(&other.name));
         for part in &named {
             if !text.is_empty() {

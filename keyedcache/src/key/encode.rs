@@ -138,9 +138,7 @@ impl KeyEncoder<'_> {
 
     /// Writes what needs no escapes, or has them already.
     pub(super) fn verbatim(&mut self, text: fmt::Arguments<'_>) {
-        self.next()
-            .write_fmt(text)
-            .expect("writing to a string does not fail");
+        self.next().write_fmt(text).expect("writing to a string does not fail");
     }
 
     /// Where the next part goes.
@@ -197,11 +195,7 @@ impl Fields<'_> {
 #[inline]
 pub(super) fn encode_part<P: KeyPart + ?Sized>(part: &P, text: &mut String) {
     let start = text.len();
-    let mut encoder = KeyEncoder {
-        text,
-        start,
-        written: 0,
-    };
+    let mut encoder = KeyEncoder { text, start, written: 0 };
     part.encode(&mut encoder);
     encoder.finish();
 }
@@ -216,10 +210,7 @@ pub(super) fn encode_text(text: &str, out: &mut String) {
 
 fn enclose(out: &mut String, fields: impl FnOnce(&mut Fields<'_>)) {
     out.push('(');
-    fields(&mut Fields {
-        text: out,
-        written: 0,
-    });
+    fields(&mut Fields { text: out, written: 0 });
     out.push(')');
 }
 

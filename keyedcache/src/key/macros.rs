@@ -73,10 +73,7 @@ pub const fn distinct(names: &[&'static str]) {
     while at < names.len() {
         let mut earlier = 0;
         while earlier < at {
-            assert!(
-                !same(names[earlier], names[at]),
-                "a name is given twice in `cache_key!`"
-            );
+            assert!(!same(names[earlier], names[at]), "a name is given twice in `cache_key!`");
             earlier += 1;
         }
         at += 1;

@@ -171,8 +171,7 @@ impl Key {
     /// ```
     pub fn prefixes(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let full = self.0.full.as_str();
-        full.match_indices(SEPARATOR)
-            .map(move |(end, _)| bound(&full[..end]))
+        full.match_indices(SEPARATOR).map(move |(end, _)| bound(&full[..end]))
     }
 
     /// The key of a canonical text that was just written.

@@ -83,10 +83,7 @@ pub(crate) fn judge(
     now: Moment,
     head_start: Duration,
 ) -> Judgement {
-    let unusable = |why| Judgement {
-        freshness: Freshness::Missing(why),
-        usable_on_error: false,
-    };
+    let unusable = |why| Judgement { freshness: Freshness::Missing(why), usable_on_error: false };
     if standing == Standing::Invalidated {
         return unusable(MissingBecause::Invalidated);
     }
@@ -105,10 +102,7 @@ pub(crate) fn judge(
         _ => Freshness::Missing(MissingBecause::Expired),
     };
     let is_served = !matches!(freshness, Freshness::Missing(_));
-    Judgement {
-        freshness,
-        usable_on_error: is_served || is_within(times.stale_if_error),
-    }
+    Judgement { freshness, usable_on_error: is_served || is_within(times.stale_if_error) }
 }
 
 /// When a record stops being fresh; `None` if it comes from too far in the future to tell.
@@ -131,7 +125,11 @@ fn fresh_until(times: &Times, now: Moment) -> Option<Moment> {
 pub(crate) fn head_start(cost: Duration, beta: f64, draw: f64) -> Duration {
     // No draw may be zero, whose logarithm is infinite, nor a gap NaN, be beta what it may.
     let gap = cost.as_secs_f64() * beta * -draw.clamp(f64::MIN_POSITIVE, 1.0).ln();
-    if gap > 0.0 { Duration::try_from_secs_f64(gap).unwrap_or(Duration::MAX) } else { Duration::ZERO }
+    if gap > 0.0 {
+        Duration::try_from_secs_f64(gap).unwrap_or(Duration::MAX)
+    } else {
+        Duration::ZERO
+    }
 }
 
 #[cfg(test)]

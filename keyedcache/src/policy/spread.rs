@@ -45,10 +45,7 @@ mod tests {
     fn only_a_timeout_of_zero_becomes_zero() {
         assert_eq!(spread(Duration::ZERO, 1.0, 1.0), Duration::ZERO);
         assert_eq!(spread(HOUR, 1.0, 1.0), LEAST);
-        assert_eq!(
-            spread(Duration::from_nanos(1), 1.0, 1.0),
-            Duration::from_nanos(1)
-        );
+        assert_eq!(spread(Duration::from_nanos(1), 1.0, 1.0), Duration::from_nanos(1));
     }
 
     proptest! {

@@ -89,21 +89,11 @@ mod tests {
     #[test]
     fn sum_that_does_not_fit_is_refused() {
         for (value, by) in [(i64::MAX, 1), (i64::MIN, -1)] {
-            let error = Record::counter(header(), value)
-                .unwrap()
-                .incremented(by)
-                .unwrap_err();
+            let error = Record::counter(header(), value).unwrap().incremented(by).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotACounter);
         }
         let counter = Record::counter(header(), i64::MIN).unwrap();
-        assert_eq!(
-            counter
-                .incremented(i64::MAX)
-                .unwrap()
-                .counter_value()
-                .unwrap(),
-            -1
-        );
+        assert_eq!(counter.incremented(i64::MAX).unwrap().counter_value().unwrap(), -1);
     }
 
     #[test]
@@ -117,14 +107,8 @@ mod tests {
 
         for (header, payload) in [(&plain, "5"), (&squeezed, "5"), (&counter, "five")] {
             let record = Record::new(header, payload.as_bytes()).unwrap();
-            assert_eq!(
-                record.counter_value().unwrap_err().kind(),
-                ErrorKind::NotACounter
-            );
-            assert_eq!(
-                record.incremented(1).unwrap_err().kind(),
-                ErrorKind::NotACounter
-            );
+            assert_eq!(record.counter_value().unwrap_err().kind(), ErrorKind::NotACounter);
+            assert_eq!(record.incremented(1).unwrap_err().kind(), ErrorKind::NotACounter);
         }
     }
 
@@ -133,18 +117,7 @@ mod tests {
         for value in [0, 1, -1, 10, i64::MIN, i64::MAX] {
             assert_eq!(integer(value.to_string().as_bytes()), Some(value));
         }
-        for text in [
-            "",
-            "-",
-            "+1",
-            "01",
-            "-0",
-            "-01",
-            " 1",
-            "1 ",
-            "1.0",
-            "9223372036854775808",
-        ] {
+        for text in ["", "-", "+1", "01", "-0", "-01", " 1", "1 ", "1.0", "9223372036854775808"] {
             assert_eq!(integer(text.as_bytes()), None, "{text:?}");
         }
     }

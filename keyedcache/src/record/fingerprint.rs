@@ -79,10 +79,7 @@ mod tests {
 
     #[test]
     fn unchecked_agrees_with_everything_and_others_only_with_themselves() {
-        let (one, other) = (
-            Fingerprint::of("fn() -> u8"),
-            Fingerprint::of("fn() -> u16"),
-        );
+        let (one, other) = (Fingerprint::of("fn() -> u8"), Fingerprint::of("fn() -> u16"));
         assert!(one.agrees_with(one));
         assert!(!one.agrees_with(other));
         assert!(one.agrees_with(Fingerprint::UNCHECKED));

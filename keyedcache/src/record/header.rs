@@ -94,8 +94,7 @@ impl Header {
     /// When it stops being fresh.
     #[must_use]
     pub fn fresh_until(&self) -> Moment {
-        self.fresh_for
-            .map_or(Moment::NEVER, |fresh_for| self.created.plus(fresh_for))
+        self.fresh_for.map_or(Moment::NEVER, |fresh_for| self.created.plus(fresh_for))
     }
 
     /// Until when it may be served while a refresh runs.
@@ -143,10 +142,7 @@ mod tests {
         assert_eq!(stale_longer.stale_until(), Moment::from_micros(1_015));
         assert_eq!(stale_longer.error_until(), Moment::from_micros(1_013));
         assert_eq!(stale_longer.ttl(), Some(Duration::from_micros(15)));
-        assert_eq!(
-            header(Some(10), 3, 7).ttl(),
-            Some(Duration::from_micros(17))
-        );
+        assert_eq!(header(Some(10), 3, 7).ttl(), Some(Duration::from_micros(17)));
     }
 
     #[test]

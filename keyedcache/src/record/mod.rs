@@ -58,10 +58,7 @@ impl Scope {
         let text = text.into();
         let mut id = [0; 16];
         id.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..16]);
-        Self {
-            text,
-            id: ScopeId(id),
-        }
+        Self { text, id: ScopeId(id) }
     }
 
     /// Its stored form.
@@ -151,10 +148,7 @@ impl Generation {
     /// A new one.
     #[must_use]
     pub fn random() -> Self {
-        Self {
-            hard: GenerationToken::random(),
-            soft: GenerationToken::random(),
-        }
+        Self { hard: GenerationToken::random(), soft: GenerationToken::random() }
     }
 }
 

@@ -37,9 +37,7 @@ impl Stamp {
     /// The generation of this scope; `None` if the record does not belong to it.
     #[must_use]
     pub fn get(&self, scope: &ScopeId) -> Option<Generation> {
-        self.iter()
-            .find(|(id, _)| id == scope)
-            .map(|(_, generation)| generation)
+        self.iter().find(|(id, _)| id == scope).map(|(_, generation)| generation)
     }
 
     /// Each scope with its generation, in the order they were given.
@@ -93,9 +91,7 @@ mod tests {
 
     #[test]
     fn stamp_tells_the_generation_of_each_of_its_scopes_and_of_no_other() {
-        let scopes: Vec<_> = (1..=5)
-            .map(|n| (ScopeId([n; 16]), Generation::random()))
-            .collect();
+        let scopes: Vec<_> = (1..=5).map(|n| (ScopeId([n; 16]), Generation::random())).collect();
         let stamp: Stamp = scopes.iter().copied().collect();
 
         assert_eq!(stamp.len(), 5);

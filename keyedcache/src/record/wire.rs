@@ -108,9 +108,7 @@ impl Record {
         let codec = CodecId(head.get_u8());
         let compressor = CompressorId(head.get_u8());
         if head.get_u16_le() != 0 {
-            return Err(undecodable(
-                "it bears flags that this version does not know",
-            ));
+            return Err(undecodable("it bears flags that this version does not know"));
         }
         let created = Moment::from_micros(head.get_u64_le());
         let fresh_for = head.get_u64_le();
@@ -118,10 +116,7 @@ impl Record {
         let (stale_for, stale_if_error, cost) = (duration(), duration(), duration());
         let fingerprint = Fingerprint::from_bits(head.get_u64_le());
         let length = head.get_u32_le();
-        let (scopes, tags) = (
-            usize::from(head.get_u16_le()),
-            usize::from(head.get_u16_le()),
-        );
+        let (scopes, tags) = (usize::from(head.get_u16_le()), usize::from(head.get_u16_le()));
 
         let mut rest = body.slice(HEAD..);
         if rest.len() < scopes * ENTRY {

@@ -41,8 +41,7 @@ fn start() -> Handle {
             runtime.block_on(pending::<()>());
         })
         .expect("the operating system gives the background thread");
-    told.recv()
-        .expect("the background thread tells its handle first of all")
+    told.recv().expect("the background thread tells its handle first of all")
 }
 
 /// Returns after `duration`; may be polled on any thread, inside any runtime or none.
@@ -92,10 +91,7 @@ mod tests {
     #[test]
     fn sleep_ends_inside_a_runtime_without_timers() {
         let start = Instant::now();
-        Builder::new_current_thread()
-            .build()
-            .unwrap()
-            .block_on(sleep(Duration::from_millis(20)));
+        Builder::new_current_thread().build().unwrap().block_on(sleep(Duration::from_millis(20)));
         assert!(start.elapsed() >= Duration::from_millis(20));
     }
 
@@ -106,10 +102,7 @@ mod tests {
 
     #[test]
     fn timeout_gives_up_on_what_never_comes() {
-        assert_eq!(
-            wait(timeout(Duration::from_millis(5), pending::<u8>())),
-            None
-        );
+        assert_eq!(wait(timeout(Duration::from_millis(5), pending::<u8>())), None);
     }
 
     #[test]

@@ -1,17 +1,29 @@
 //! Turns a form into a shape, and says what is amiss where it does not fit, once.
 //!
-//! `(&Fit(form)).shared()`, with both traits in scope, finds [`FitToShare`] if the answer satisfies
+//! `(&&Fit(form)).shared()`, with both traits in scope, finds [`FitToShare`] if the answer satisfies
 //! what it must. Else it finds [`UnfitToShare`], whose own bound then fails, with the message of
 //! [`Shareable`], and whose result is of use to the rest of the expansion: nothing else fails.
 
 use super::{
-    Decode, Encode, Form, HasErrors, Keepable, Local, Shape, Shareable, Shared, SharedError,
+    Decode, Encode, Form, HasErrors, HasNones, Keepable, Local, Shape, Shareable, Shared,
+    SharedError,
 };
 use crate::Error;
 
 /// A form that is to become a shape.
 #[derive(Clone, Copy, Debug)]
 pub struct Fit<F>(pub F);
+
+impl<F: Form> Fit<F> {
+    /// The form itself, of which a `None` must be told.
+    #[must_use]
+    pub fn telling_nones(self) -> F
+    where
+        F: HasNones,
+    {
+        self.0
+    }
+}
 
 /// The answer can be shared with other processes.
 pub trait FitToShare {

@@ -76,13 +76,7 @@ impl<T> Optional<T> {
 
 impl<T, E> Fallible<T, E> {
     pub(super) fn new() -> Self {
-        Self {
-            errors: Errors {
-                share: |_| None,
-                clone: |_| None,
-            },
-            is_none: |_| false,
-        }
+        Self { errors: Errors { share: |_| None, clone: |_| None }, is_none: |_| false }
     }
 
     /// With errors that those who wait can have too.
@@ -221,14 +215,6 @@ impl<T: 'static, E: 'static> HasErrors for Fallible<T, E> {
     label = "this answer is never `None`"
 )]
 pub trait HasNones: Form {}
-
-/// The form itself; only there to demand that it may be `None`.
-pub fn telling_nones<F: Form>(form: F) -> F
-where
-    F: HasNones,
-{
-    form
-}
 
 impl<T: 'static> HasNones for Optional<T> {}
 impl<T: 'static, E: 'static> HasNones for Fallible<Option<T>, E> {}

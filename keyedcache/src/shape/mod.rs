@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::Error;
 
-pub use form::{Failing, Fallible, Form, HasErrors, HasNones, Optional, Plain, telling_nones};
+pub use form::{Failing, Fallible, Form, HasErrors, HasNones, Optional, Plain};
 
 /// An error on its way to those who wait for the same answer in this process.
 pub type SharedError = Arc<dyn Any + Send + Sync>;
@@ -124,9 +124,7 @@ pub struct CacheIf<S, C> {
 
 impl<S: std::fmt::Debug, C> std::fmt::Debug for CacheIf<S, C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CacheIf")
-            .field("shape", &self.shape)
-            .finish_non_exhaustive()
+        f.debug_struct("CacheIf").field("shape", &self.shape).finish_non_exhaustive()
     }
 }
 
@@ -204,9 +202,7 @@ where
     const LOCAL: bool = S::LOCAL;
 
     fn stored<'a>(&self, answer: &'a Self::Answer) -> Option<&'a Self::Stored> {
-        self.shape
-            .stored(answer)
-            .filter(|_| (self.condition)(answer))
+        self.shape.stored(answer).filter(|_| (self.condition)(answer))
     }
 
     pass_on! { shape:
@@ -225,3 +221,6 @@ where
         S::decode(decoder)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -266,13 +266,7 @@ impl Capabilities {
     /// A store that keeps records and nothing more; switch on what it can.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            stores: true,
-            leases: false,
-            pushes: false,
-            shared: false,
-            max_record: None,
-        }
+        Self { stores: true, leases: false, pushes: false, shared: false, max_record: None }
     }
 }
 

@@ -16,12 +16,7 @@ pub(crate) fn record(payload: &[u8]) -> Record {
 
 /// A record with a new id that is `bytes` long in all.
 pub(crate) fn record_of_size(bytes: usize) -> Record {
-    record(&vec![
-        b'x';
-        bytes
-            .checked_sub(HEADER)
-            .expect("records are longer than their header")
-    ])
+    record(&vec![b'x'; bytes.checked_sub(HEADER).expect("records are longer than their header")])
 }
 
 /// A record with a new id that counts `count`.

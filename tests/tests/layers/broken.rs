@@ -17,14 +17,8 @@ fn with_disk(code: &str) -> Sources {
         ("near.rs", "use crate::flight::Flight; pub struct Near;"),
         ("flight.rs", "pub struct Flight;"),
         ("policy.rs", ""),
-        (
-            "store/mod.rs",
-            "pub mod disk; mod memory; pub use memory::MemoryStore;",
-        ),
-        (
-            "store/memory.rs",
-            "use crate::Error; pub struct MemoryStore;",
-        ),
+        ("store/mod.rs", "pub mod disk; mod memory; pub use memory::MemoryStore;"),
+        ("store/memory.rs", "use crate::Error; pub struct MemoryStore;"),
         ("store/disk/mod.rs", code),
     ])
 }
@@ -32,10 +26,7 @@ fn with_disk(code: &str) -> Sources {
 /// The same crate, with `code` in the file `changed`.
 fn with(changed: &str, code: &str) -> Sources {
     let files = [
-        (
-            "lib.rs",
-            "mod clock; mod codec; mod flight; mod near; mod policy;",
-        ),
+        ("lib.rs", "mod clock; mod codec; mod flight; mod near; mod policy;"),
         ("clock.rs", "pub struct Clock;"),
         ("codec.rs", ""),
         ("flight.rs", "pub struct Flight;"),
@@ -63,12 +54,7 @@ fn the_table_is_read() {
         ("policy", 3),
         ("store", 4),
     ];
-    assert_eq!(
-        layers(),
-        expected
-            .map(|(name, number)| (name.to_owned(), number))
-            .into()
-    );
+    assert_eq!(layers(), expected.map(|(name, number)| (name.to_owned(), number)).into());
 }
 
 #[test]
@@ -98,10 +84,7 @@ fn an_import_from_above_is_found_however_it_is_written() {
     ] {
         let found = rules::upward_imports(&with_disk(code), &layers());
         assert_eq!(found.len(), 1, "{code}: {found:?}");
-        assert!(
-            found[0].starts_with("store/disk/mod.rs names cache"),
-            "{code}: {found:?}"
-        );
+        assert!(found[0].starts_with("store/disk/mod.rs names cache"), "{code}: {found:?}");
     }
 }
 
@@ -115,11 +98,7 @@ fn an_import_from_below_or_for_tests_only_is_let_through() {
         "/// See [`crate::cache::Cache`].\nfn f() { let cache = 1; g(\"crate::cache::Cache\") }",
         "fn f() { other::cache::open(); ::cache::open() }",
     ] {
-        assert_eq!(
-            rules::upward_imports(&with_disk(code), &layers()),
-            [""; 0],
-            "{code}"
-        );
+        assert_eq!(rules::upward_imports(&with_disk(code), &layers()), [""; 0], "{code}");
     }
 }
 
@@ -127,10 +106,7 @@ fn an_import_from_below_or_for_tests_only_is_let_through() {
 fn a_circle_within_a_layer_is_found() {
     assert_eq!(rules::upward_imports(&with("x", ""), &layers()), [""; 0]);
     let found = rules::upward_imports(&with("flight.rs", "use crate::near::Near;"), &layers());
-    assert_eq!(
-        found,
-        ["flight.rs names near::Near", "near.rs names flight::Flight"]
-    );
+    assert_eq!(found, ["flight.rs names near::Near", "near.rs names flight::Flight"]);
 }
 
 #[test]
@@ -150,9 +126,7 @@ fn a_backend_that_knows_another_is_found_behind_a_re_export() {
         let found = rules::knowing_backends(&with_disk(code));
         assert!(!found.is_empty(), "{code}");
         assert!(
-            found
-                .iter()
-                .all(|found| found.contains("names store::memory")),
+            found.iter().all(|found| found.contains("names store::memory")),
             "{code}: {found:?}"
         );
     }
@@ -170,11 +144,7 @@ fn the_crate_of_another_backend_is_found() {
         "use redis as r;",
         "type T = Vec<redis::Value>;",
     ] {
-        assert_eq!(
-            rules::straying_backend_crates(&with_disk(code)).len(),
-            1,
-            "{code}"
-        );
+        assert_eq!(rules::straying_backend_crates(&with_disk(code)).len(), 1, "{code}");
     }
     assert_eq!(
         rules::straying_backend_crates(&with_disk("use heed::Env; mod map { use heed::Env; }")),
@@ -191,25 +161,15 @@ fn a_policy_that_reads_a_clock_is_found() {
         "fn f() { ::std::fs::read(x) }",
         "async fn f() { tokio::time::sleep(x).await }",
     ] {
-        assert_eq!(
-            rules::impure_policies(&with("policy.rs", code)).len(),
-            1,
-            "{code}"
-        );
+        assert_eq!(rules::impure_policies(&with("policy.rs", code)).len(), 1, "{code}");
     }
-    let pure = with(
-        "policy.rs",
-        "use std::time::Duration; use crate::clock::Moment;",
-    );
+    let pure = with("policy.rs", "use std::time::Duration; use crate::clock::Moment;");
     assert_eq!(rules::impure_policies(&pure), [""; 0]);
 }
 
 #[test]
 fn a_glob_is_found() {
-    assert_eq!(
-        rules::globs(&with_disk("use super::*;")),
-        ["store/disk/mod.rs names store::*"]
-    );
+    assert_eq!(rules::globs(&with_disk("use super::*;")), ["store/disk/mod.rs names store::*"]);
     assert_eq!(rules::globs(&with_disk("use std::{fmt, io::*};")).len(), 1);
 }
 
@@ -230,18 +190,12 @@ fn an_expansion_that_names_something_else_is_found() {
     }
     let fine = "g(::keyedcache, x); let x: ::core::option::Option<#ty> = #krate::__private::begin(&SITE); #name::call(); Self::f(); <#ty as ::std::fmt::Debug>::fmt(x)";
     assert_eq!(straying(fine), [""; 0]);
-    assert_eq!(
-        rules::straying_expansions("fn f() { std::mem::take(x) }"),
-        [""; 0]
-    );
+    assert_eq!(rules::straying_expansions("fn f() { std::mem::take(x) }"), [""; 0]);
 }
 
 #[test]
 fn allowances_of_unsafe_code_are_counted() {
     let text = "#![deny(unsafe_code)]\n#[allow(unsafe_code)] fn f() {}\nmod m { #![expect(clippy::x, unsafe_code, reason = \"r\")] }";
     assert_eq!(rules::allowances_of_unsafe(text), 2);
-    assert_eq!(
-        rules::allowances_of_unsafe("#![forbid(unsafe_code)] // allow(unsafe_code)"),
-        0
-    );
+    assert_eq!(rules::allowances_of_unsafe("#![forbid(unsafe_code)] // allow(unsafe_code)"), 0);
 }

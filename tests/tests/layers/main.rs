@@ -39,10 +39,7 @@ fn modules_import_only_downwards() {
 
 #[test]
 fn stores_know_neither_values_nor_policy() {
-    assert_none(
-        &rules::knowing_stores(&sources()),
-        "not for a store to know",
-    );
+    assert_none(&rules::knowing_stores(&sources()), "not for a store to know");
 }
 
 #[test]
@@ -52,18 +49,12 @@ fn backends_do_not_know_each_other() {
 
 #[test]
 fn the_crate_behind_a_backend_stays_in_its_module() {
-    assert_none(
-        &rules::straying_backend_crates(&sources()),
-        "the crate of another module",
-    );
+    assert_none(&rules::straying_backend_crates(&sources()), "the crate of another module");
 }
 
 #[test]
 fn policy_is_a_function_of_its_arguments() {
-    assert_none(
-        &rules::impure_policies(&sources()),
-        "time, chance and I/O are passed in",
-    );
+    assert_none(&rules::impure_policies(&sources()), "time, chance and I/O are passed in");
 }
 
 #[test]
@@ -76,55 +67,35 @@ fn expansions_name_only_what_is_private_to_them() {
     let files = rust_files("keyedcache-macros/src");
     let found = files.iter().flat_map(|(file, text)| {
         let straying = rules::straying_expansions(text);
-        straying
-            .into_iter()
-            .map(move |path| format!("{} expands to {path}", file.display()))
+        straying.into_iter().map(move |path| format!("{} expands to {path}", file.display()))
     });
-    assert_none(
-        &found.collect::<Vec<_>>(),
-        "only #krate::__private, ::core and ::std",
-    );
+    assert_none(&found.collect::<Vec<_>>(), "only #krate::__private, ::core and ::std");
 }
 
 #[test]
 fn unsafe_code_is_allowed_in_one_place() {
-    let files = [
-        rust_files("keyedcache/src"),
-        rust_files("keyedcache-macros/src"),
-    ]
-    .concat();
+    let files = [rust_files("keyedcache/src"), rust_files("keyedcache-macros/src")].concat();
     let allowing: Vec<_> = files
         .iter()
         .flat_map(|(file, text)| vec![file; rules::allowances_of_unsafe(text)])
         .collect();
     let expected = usize::from(root().join(UNSAFE_MODULE).exists());
-    assert_eq!(
-        allowing.len(),
-        expected,
-        "unsafe_code is allowed in {allowing:?}"
-    );
+    assert_eq!(allowing.len(), expected, "unsafe_code is allowed in {allowing:?}");
     assert!(
-        allowing
-            .iter()
-            .all(|file| file.starts_with(root().join(UNSAFE_MODULE))),
+        allowing.iter().all(|file| file.starts_with(root().join(UNSAFE_MODULE))),
         "{allowing:?}"
     );
 }
 
 #[test]
 fn no_file_outgrows_its_idea() {
-    let files = [
-        rust_files("keyedcache/src"),
-        rust_files("keyedcache-macros/src"),
-    ]
-    .concat();
+    let files = [rust_files("keyedcache/src"), rust_files("keyedcache-macros/src")].concat();
     let long = files
         .iter()
         .map(|(file, text)| (file, text.lines().count()))
         .filter(|(file, lines)| *lines > MAX_LINES && !file.ends_with("tests.rs"));
-    let long: Vec<_> = long
-        .map(|(file, lines)| format!("{} has {lines} lines", file.display()))
-        .collect();
+    let long: Vec<_> =
+        long.map(|(file, lines)| format!("{} has {lines} lines", file.display())).collect();
     assert_none(&long, "split it by idea");
 }
 

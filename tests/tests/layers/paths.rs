@@ -41,9 +41,8 @@ fn collect_path(
             Some(TokenTree::Ident(name)) => path.push(name.to_string()),
             Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
                 let inner: Vec<_> = group.stream().into_iter().collect();
-                for branch in inner
-                    .split(|token| is_punct(token, ','))
-                    .filter(|branch| !branch.is_empty())
+                for branch in
+                    inner.split(|token| is_punct(token, ',')).filter(|branch| !branch.is_empty())
                 {
                     collect_path(branch, 0, path.clone(), out);
                 }
@@ -71,10 +70,7 @@ fn collect_path(
 
 /// Whether the name at `at` begins a path: `::` follows it, or `::` that nothing precedes precedes it.
 fn is_path_start(tokens: &[TokenTree], at: usize) -> bool {
-    let Some(colons) = at
-        .checked_sub(2)
-        .filter(|&colons| is_colons(tokens, colons))
-    else {
+    let Some(colons) = at.checked_sub(2).filter(|&colons| is_colons(tokens, colons)) else {
         return is_colons(tokens, at + 1);
     };
     match colons.checked_sub(1).map(|before| &tokens[before]) {

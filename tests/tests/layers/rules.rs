@@ -49,13 +49,7 @@ pub(crate) fn layers_in(document: &str) -> Layers {
             continue;
         };
         let Ok(number) = number.parse() else { continue };
-        layers.extend(
-            modules
-                .split('`')
-                .skip(1)
-                .step_by(2)
-                .map(|name| (name.to_owned(), number)),
-        );
+        layers.extend(modules.split('`').skip(1).step_by(2).map(|name| (name.to_owned(), number)));
     }
     layers
 }
@@ -70,9 +64,8 @@ pub(crate) fn unplaced_modules(sources: &Sources, layers: &Layers) -> Vec<String
 
 /// Imports from a higher layer; and, within a layer, between modules that import each other.
 pub(crate) fn upward_imports(sources: &Sources, layers: &Layers) -> Vec<String> {
-    let pairs: BTreeSet<_> = uses(sources)
-        .filter_map(|found| found.between_top_modules())
-        .collect();
+    let pairs: BTreeSet<_> =
+        uses(sources).filter_map(|found| found.between_top_modules()).collect();
     broken(sources, |found| {
         let Some((from, to)) = found.between_top_modules() else {
             return false;
@@ -129,9 +122,7 @@ pub(crate) fn impure_policies(sources: &Sources) -> Vec<String> {
 
 /// Imports by glob, which hide what is imported.
 pub(crate) fn globs(sources: &Sources) -> Vec<String> {
-    broken(sources, |found| {
-        found.target.path().last().is_some_and(|name| name == "*")
-    })
+    broken(sources, |found| found.target.path().last().is_some_and(|name| name == "*"))
 }
 
 /// Paths in the expansions of macros that lead elsewhere than `::core`, `::std` and, in the crate
@@ -173,12 +164,7 @@ pub(crate) fn allowances_of_unsafe(text: &str) -> usize {
 
 /// The paths inside `quote!` and its like.
 fn collect_quoted(tokens: TokenStream, out: &mut Vec<Names>) {
-    const QUOTES: [&str; 4] = [
-        "quote",
-        "quote_spanned",
-        "parse_quote",
-        "parse_quote_spanned",
-    ];
+    const QUOTES: [&str; 4] = ["quote", "quote_spanned", "parse_quote", "parse_quote_spanned"];
     let tokens: Vec<_> = tokens.into_iter().collect();
     for (at, token) in tokens.iter().enumerate() {
         let TokenTree::Group(group) = token else {
@@ -218,11 +204,7 @@ impl Use<'_> {
 fn uses(sources: &Sources) -> impl Iterator<Item = Use<'_>> {
     sources.modules().flat_map(|(from, module)| {
         let file = module.file.display().to_string();
-        sources.targets(from).map(move |target| Use {
-            from,
-            file: file.clone(),
-            target,
-        })
+        sources.targets(from).map(move |target| Use { from, file: file.clone(), target })
     })
 }
 

@@ -81,10 +81,7 @@ impl Sources {
 
     /// Everything that a module names, and where it leads.
     pub(crate) fn targets<'a>(&'a self, path: &'a Names) -> impl Iterator<Item = Target> + 'a {
-        self.modules[path]
-            .written
-            .iter()
-            .map(|written| self.resolve(path, written, 0))
+        self.modules[path].written.iter().map(|written| self.resolve(path, written, 0))
     }
 
     fn resolve(&self, from: &[String], written: &[String], followed: usize) -> Target {
@@ -142,10 +139,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(text: &'a dyn Fn(&Path) -> Option<String>) -> Self {
-        Self {
-            text,
-            sources: Sources::default(),
-        }
+        Self { text, sources: Sources::default() }
     }
 
     fn read(mut self, folder: &Path) -> Sources {
@@ -162,10 +156,7 @@ impl<'a> Reader<'a> {
     }
 
     fn add_items(&mut self, path: &[String], file: &Path, folder: &Path, items: Vec<Item>) {
-        let mut module = Module {
-            file: file.to_owned(),
-            ..Module::default()
-        };
+        let mut module = Module { file: file.to_owned(), ..Module::default() };
         for item in items.into_iter().filter(|item| !is_for_tests(item)) {
             match item {
                 Item::Mod(item) => self.add_child(path, file, folder, item),
@@ -187,11 +178,7 @@ impl<'a> Reader<'a> {
             return self.add_items(&path, file, &below, items);
         }
         let flat = folder.join(format!("{name}.rs"));
-        let own = if (self.text)(&flat).is_some() {
-            flat
-        } else {
-            below.join("mod.rs")
-        };
+        let own = if (self.text)(&flat).is_some() { flat } else { below.join("mod.rs") };
         self.add_file(&path, &own, &below);
     }
 }
@@ -202,10 +189,7 @@ impl Module {
         let (binding, path) = match tree {
             UseTree::Path(path) => return self.add_use(&with(&path.ident), &path.tree),
             UseTree::Group(group) => {
-                return group
-                    .items
-                    .iter()
-                    .for_each(|tree| self.add_use(before, tree));
+                return group.items.iter().for_each(|tree| self.add_use(before, tree));
             }
             UseTree::Glob(_) => (None, with(&"*")),
             UseTree::Name(name) if name.ident == "self" => {
@@ -214,11 +198,7 @@ impl Module {
             UseTree::Name(name) => (Some(name.ident.to_string()), with(&name.ident)),
             UseTree::Rename(renamed) => {
                 let itself = renamed.ident == "self";
-                let path = if itself {
-                    before.to_vec()
-                } else {
-                    with(&renamed.ident)
-                };
+                let path = if itself { before.to_vec() } else { with(&renamed.ident) };
                 (Some(renamed.rename.to_string()), path)
             }
         };

@@ -53,19 +53,13 @@ impl Draft {
             return Err("`lease` is longer than `lease_max`".to_owned());
         }
         let store = match self.kind {
-            Some(Kind::Memory) => StoreConfig::Memory {
-                max_size: self.max_size,
-            },
-            Some(Kind::Disk) => StoreConfig::Disk {
-                path: folder.join(self.path),
-                size_limit: self.size_limit,
-            },
+            Some(Kind::Memory) => StoreConfig::Memory { max_size: self.max_size },
+            Some(Kind::Disk) => {
+                StoreConfig::Disk { path: folder.join(self.path), size_limit: self.size_limit }
+            }
             Some(Kind::Null) => StoreConfig::Null,
             None => {
-                return Err(format!(
-                    "no store is named; known are {}",
-                    known::usable_schemes()
-                ));
+                return Err(format!("no store is named; known are {}", known::usable_schemes()));
             }
         };
         Ok(CacheConfig { store, options })
@@ -89,11 +83,7 @@ fn refused(option: &KnownOption, text: &str, harmless: bool, refusal: Refusal) -
 fn unknown(name: &str, kind: Option<Kind>, harmless: bool) -> String {
     let meant = meant(name, kind);
     let may_be_named = quote::is_name(name) && (harmless || meant.is_some() || is_secretive(name));
-    let what = if may_be_named {
-        format!(" `{name}`")
-    } else {
-        String::new()
-    };
+    let what = if may_be_named { format!(" `{name}`") } else { String::new() };
     format!("unknown option{what}{}", instead(meant, kind))
 }
 

@@ -86,10 +86,7 @@ mod tests {
             ("-5m", Refusal::Because("it cannot be negative")),
             ("0.5ns", Refusal::Because("it is too large or too precise")),
             ("99999999999s", Refusal::Because("it is too large")),
-            (
-                "18446744073709551615s 1000000000ns",
-                Refusal::Because("it is too large"),
-            ),
+            ("18446744073709551615s 1000000000ns", Refusal::Because("it is too large")),
         ] {
             assert_eq!(duration(text), Err(refusal), "{text}");
         }
@@ -100,10 +97,7 @@ mod tests {
         assert_eq!(timeout("never"), Ok(Timeout::Never));
         assert_eq!(timeout("Never"), Ok(Timeout::Never));
         assert_eq!(timeout("0"), Ok(Timeout::After(Duration::ZERO)));
-        assert_eq!(
-            some_time("0s"),
-            Err(Refusal::Because("it must be longer than zero"))
-        );
+        assert_eq!(some_time("0s"), Err(Refusal::Because("it must be longer than zero")));
         assert_eq!(some_time("1ms"), Ok(Duration::from_millis(1)));
     }
 

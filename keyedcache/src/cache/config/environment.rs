@@ -27,12 +27,8 @@ pub fn from_environment(
     read: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Option<BTreeMap<String, CacheConfig>>, Error> {
     let read = |name| read(name).filter(|value| !value.is_empty());
-    let file = read(CONFIG)
-        .map(|path| in_file(Path::new(&path)))
-        .transpose()?;
-    let default = read(URL)
-        .map(|text| in_url(&text.to_string_lossy()))
-        .transpose()?;
+    let file = read(CONFIG).map(|path| in_file(Path::new(&path))).transpose()?;
+    let default = read(URL).map(|text| in_url(&text.to_string_lossy())).transpose()?;
     if file.is_none() && default.is_none() {
         return Ok(None);
     }
@@ -47,9 +43,7 @@ fn in_url(text: &str) -> Result<CacheConfig, Error> {
     }
     url::cache(text).map_err(|mut wrong| {
         if Path::new(text).extension().is_some_and(|end| end == "toml") && !text.contains(':') {
-            wrong = vec![format!(
-                "it takes a URL; the path of a TOML file goes into `{CONFIG}`"
-            )];
+            wrong = vec![format!("it takes a URL; the path of a TOML file goes into `{CONFIG}`")];
         }
         mistake::all_in(URL, wrong)
     })
@@ -58,10 +52,9 @@ fn in_url(text: &str) -> Result<CacheConfig, Error> {
 fn in_file(path: &Path) -> Result<BTreeMap<String, CacheConfig>, Error> {
     let text = path.to_string_lossy();
     let is_url = text.contains("://")
-        || known::SCHEMES.iter().any(|(scheme, _)| {
-            text.strip_prefix(scheme)
-                .is_some_and(|rest| rest.starts_with(':'))
-        });
+        || known::SCHEMES
+            .iter()
+            .any(|(scheme, _)| text.strip_prefix(scheme).is_some_and(|rest| rest.starts_with(':')));
     if is_url {
         let message = format!("it takes the path of a TOML file; a URL goes into `{URL}`");
         return Err(mistake::all_in(CONFIG, vec![message]));

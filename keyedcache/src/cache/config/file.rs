@@ -10,8 +10,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::check::is_alias;
 use super::CacheConfig;
+use super::check::is_alias;
 use super::draft::Draft;
 use super::mistake::{self, Mistake};
 use super::{known, quote, url};
@@ -26,12 +26,8 @@ pub fn from_file(path: &Path) -> Result<BTreeMap<String, CacheConfig>, Error> {
     let text = std::fs::read_to_string(path).map_err(|source| {
         let file = shown(path);
         let why = source.kind();
-        Error::new(
-            ErrorKind::Config,
-            "configure",
-            format!("{file} cannot be read: {why}"),
-        )
-        .with_source(source)
+        Error::new(ErrorKind::Config, "configure", format!("{file} cannot be read: {why}"))
+            .with_source(source)
     })?;
     from_toml(&text, path)
 }
@@ -56,12 +52,7 @@ pub fn from_file(path: &Path) -> Result<BTreeMap<String, CacheConfig>, Error> {
 ///
 /// [`Config`](ErrorKind::Config), naming all that is wrong in it.
 pub fn from_toml(text: &str, path: &Path) -> Result<BTreeMap<String, CacheConfig>, Error> {
-    let mut reader = Reader {
-        text,
-        path,
-        file: shown(path),
-        mistakes: Vec::new(),
-    };
+    let mut reader = Reader { text, path, file: shown(path), mistakes: Vec::new() };
     let mut caches = BTreeMap::new();
     match DeTable::parse(text) {
         Ok(document) => {
@@ -77,18 +68,11 @@ pub fn from_toml(text: &str, path: &Path) -> Result<BTreeMap<String, CacheConfig
             reader.wrong(at, &format!("not TOML: {}", wrong.message()));
         }
     }
-    if reader.mistakes.is_empty() {
-        Ok(caches)
-    } else {
-        Err(mistake::error(reader.mistakes))
-    }
+    if reader.mistakes.is_empty() { Ok(caches) } else { Err(mistake::error(reader.mistakes)) }
 }
 
 fn shown(path: &Path) -> String {
-    let shown = path
-        .to_str()
-        .and_then(quote::path)
-        .filter(|path| !path.is_empty());
+    let shown = path.to_str().and_then(quote::path).filter(|path| !path.is_empty());
     shown.unwrap_or("the configuration file").to_owned()
 }
 
@@ -101,16 +85,9 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn wrong(&mut self, at: usize, message: &str) {
-        let before = self
-            .text
-            .as_bytes()
-            .get(..at)
-            .unwrap_or(self.text.as_bytes());
+        let before = self.text.as_bytes().get(..at).unwrap_or(self.text.as_bytes());
         let line = before.split(|byte| *byte == b'\n').count();
-        self.mistakes.push(Mistake {
-            line,
-            text: format!("{}:{line}: {message}", self.file),
-        });
+        self.mistakes.push(Mistake { line, text: format!("{}:{line}: {message}", self.file) });
     }
 
     fn cache(
@@ -120,15 +97,8 @@ impl Reader<'_> {
     ) -> Option<CacheConfig> {
         let (at, name) = (alias.span().start, alias.get_ref().as_ref());
         let Some(table) = value.get_ref().as_table() else {
-            let what = if quote::is_name(name) {
-                format!("`{name}`")
-            } else {
-                "a key".to_owned()
-            };
-            self.wrong(
-                at,
-                &format!("{what} is no table; each cache is one, such as `[default]`"),
-            );
+            let what = if quote::is_name(name) { format!("`{name}`") } else { "a key".to_owned() };
+            self.wrong(at, &format!("{what} is no table; each cache is one, such as `[default]`"));
             return None;
         };
         if !is_alias(name) {
@@ -154,24 +124,19 @@ impl Reader<'_> {
         let mut draft = Draft::default();
         match table.get("url") {
             Some(url) => draft = self.url(alias, url),
-            None => self.wrong(
-                at,
-                &format!("[{alias}] `url` is missing, such as `url = \"memory:\"`"),
-            ),
+            None => {
+                self.wrong(at, &format!("[{alias}] `url` is missing, such as `url = \"memory:\"`"))
+            }
         }
-        let in_url: Vec<_> = known::OPTIONS
-            .iter()
-            .filter(|option| draft.is_given(option.name))
-            .collect();
+        let in_url: Vec<_> =
+            known::OPTIONS.iter().filter(|option| draft.is_given(option.name)).collect();
         for (key, value) in table {
             let (at, name) = (key.span().start, key.get_ref().as_ref());
             if name == "url" {
                 continue;
             }
             let outcome = if in_url.iter().any(|option| option.name == name) {
-                Err(format!(
-                    "`{name}` is given twice: in the query of `url`, and as a key"
-                ))
+                Err(format!("`{name}` is given twice: in the query of `url`, and as a key"))
             } else {
                 set(&mut draft, name, value.get_ref())
             };
@@ -201,10 +166,7 @@ fn set(draft: &mut Draft, name: &str, value: &DeValue<'_>) -> Result<(), String>
     match scalar(value) {
         Some(text) => draft.set(name, &text, true),
         None if known::option(name).is_none() => draft.set(name, "", true),
-        None => Err(format!(
-            "`{name}` takes one value, not a TOML {}",
-            value.type_str()
-        )),
+        None => Err(format!("`{name}` takes one value, not a TOML {}", value.type_str())),
     }
 }
 

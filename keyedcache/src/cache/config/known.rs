@@ -20,10 +20,7 @@ pub(super) enum Kind {
 pub(super) enum Standing {
     Built(Kind),
     /// It needs this feature of the crate.
-    #[cfg_attr(
-        feature = "disk",
-        expect(dead_code, reason = "what is known is in this build")
-    )]
+    #[cfg_attr(feature = "disk", expect(dead_code, reason = "what is known is in this build"))]
     NeedsFeature(&'static str),
     /// This version has no such store.
     NotYet,
@@ -49,9 +46,7 @@ const DISK: Standing = Standing::NeedsFeature("disk");
 
 /// The schemes of this build, for messages.
 pub(super) fn usable_schemes() -> String {
-    let usable = SCHEMES
-        .iter()
-        .filter(|(_, standing)| matches!(standing, Standing::Built(_)));
+    let usable = SCHEMES.iter().filter(|(_, standing)| matches!(standing, Standing::Built(_)));
     listed(usable.map(|(scheme, _)| format!("`{scheme}:`")))
 }
 
@@ -64,10 +59,7 @@ pub(super) struct KnownOption {
     /// What it takes, as a message says it after "takes".
     pub(super) takes: &'static str,
     /// What it is when left out, as the documentation says it.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "holds the documentation to this list")
-    )]
+    #[cfg_attr(not(test), expect(dead_code, reason = "holds the documentation to this list"))]
     pub(super) default: &'static str,
     /// Names it goes by elsewhere, to be understood and suggested, not accepted.
     pub(super) elsewhere: &'static [&'static str],
@@ -84,22 +76,16 @@ const PREFIX: &str = "up to 64 bytes of text without `:`, white space and `*?[]{
 
 /// Every option, sorted by name.
 pub(super) const OPTIONS: &[KnownOption] = &[
-    known(
-        "codec",
-        "`msgpack`, `json` or `bincode`",
-        "`msgpack`",
-        |draft, text| put(&mut draft.options.codec, value::codec(text)),
-    )
+    known("codec", "`msgpack`, `json` or `bincode`", "`msgpack`", |draft, text| {
+        put(&mut draft.options.codec, value::codec(text))
+    })
     .elsewhere(&["serializer", "format"]),
     known("compress_min", SIZE, "`1KiB`", |draft, text| {
         put(&mut draft.options.compress_min, size(text))
     }),
-    known(
-        "compressor",
-        "`none`, `zstd` or `lz4`",
-        "`none`",
-        |draft, text| put(&mut draft.options.compressor, value::compressor(text)),
-    )
+    known("compressor", "`none`, `zstd` or `lz4`", "`none`", |draft, text| {
+        put(&mut draft.options.compressor, value::compressor(text))
+    })
     .elsewhere(&["compression", "compress"]),
     known("early", "a number from 0 up", "`0` (off)", |draft, text| {
         put(&mut draft.options.early, value::number(text, f64::MAX))
@@ -108,44 +94,29 @@ pub(super) const OPTIONS: &[KnownOption] = &[
     known("enabled", "`true` or `false`", "`true`", |draft, text| {
         put(&mut draft.options.enabled, value::boolean(text))
     }),
-    known(
-        "jitter",
-        "a number from 0 to 1",
-        "`0` (off)",
-        |draft, text| put(&mut draft.options.jitter, value::number(text, 1.0)),
-    ),
-    known("lease", DURATION, "`10s`", |draft, text| {
-        put(&mut draft.options.lease, some_time(text))
+    known("jitter", "a number from 0 to 1", "`0` (off)", |draft, text| {
+        put(&mut draft.options.jitter, value::number(text, 1.0))
     }),
+    known("lease", DURATION, "`10s`", |draft, text| put(&mut draft.options.lease, some_time(text))),
     known("lease_max", DURATION, "`10m`", |draft, text| {
         put(&mut draft.options.lease_max, some_time(text))
     }),
-    known("max_size", SIZE, "no limit", |draft, text| {
-        put(&mut draft.max_size, some_room(text))
-    })
-    .only(Kind::Memory)
-    .elsewhere(&["size", "capacity", "max_bytes", "size_limit"]),
-    known(
-        "near",
-        "a whole number of values",
-        "by store",
-        |draft, text| put(&mut draft.options.near, value::whole(text)),
-    ),
+    known("max_size", SIZE, "no limit", |draft, text| put(&mut draft.max_size, some_room(text)))
+        .only(Kind::Memory)
+        .elsewhere(&["size", "capacity", "max_bytes", "size_limit"]),
+    known("near", "a whole number of values", "by store", |draft, text| {
+        put(&mut draft.options.near, value::whole(text))
+    }),
     known("prefix", PREFIX, "`keyedcache`", |draft, text| {
         put(&mut draft.options.prefix, value::prefix(text))
     })
     .elsewhere(&["namespace", "key_prefix"]),
-    known(
-        "single_flight",
-        "`cluster`, `process` or `off`",
-        "`cluster`",
-        |draft, text| put(&mut draft.options.single_flight, value::single_flight(text)),
-    ),
-    known("size_limit", SIZE, "`1GiB`", |draft, text| {
-        put(&mut draft.size_limit, some_room(text))
-    })
-    .only(Kind::Disk)
-    .elsewhere(&["size", "capacity", "max_bytes", "max_size"]),
+    known("single_flight", "`cluster`, `process` or `off`", "`cluster`", |draft, text| {
+        put(&mut draft.options.single_flight, value::single_flight(text))
+    }),
+    known("size_limit", SIZE, "`1GiB`", |draft, text| put(&mut draft.size_limit, some_room(text)))
+        .only(Kind::Disk)
+        .elsewhere(&["size", "capacity", "max_bytes", "max_size"]),
     known("stale", DURATION, "`0` (off)", |draft, text| {
         put(&mut draft.options.stale, duration(text))
     })
@@ -157,19 +128,12 @@ pub(super) const OPTIONS: &[KnownOption] = &[
         put(&mut draft.options.store_timeout, some_time(text))
     })
     .elsewhere(&["socket_timeout", "connect_timeout"]),
-    known("timeout", TIMEOUT, "`5m`", |draft, text| {
-        put(&mut draft.options.timeout, timeout(text))
-    })
-    .elsewhere(&["ttl", "expire", "expires", "expiry", "max_age"]),
-    known(
-        "version",
-        "a whole number below 4294967296",
-        "`1`",
-        |draft, text| put(&mut draft.options.version, value::whole(text)),
-    ),
-    known("wait", DURATION, "`30s`", |draft, text| {
-        put(&mut draft.options.wait, duration(text))
+    known("timeout", TIMEOUT, "`5m`", |draft, text| put(&mut draft.options.timeout, timeout(text)))
+        .elsewhere(&["ttl", "expire", "expires", "expiry", "max_age"]),
+    known("version", "a whole number below 4294967296", "`1`", |draft, text| {
+        put(&mut draft.options.version, value::whole(text))
     }),
+    known("wait", DURATION, "`30s`", |draft, text| put(&mut draft.options.wait, duration(text))),
 ];
 
 const fn known(
@@ -178,14 +142,7 @@ const fn known(
     default: &'static str,
     set: Set,
 ) -> KnownOption {
-    KnownOption {
-        name,
-        only: None,
-        takes,
-        default,
-        elsewhere: &[],
-        set,
-    }
+    KnownOption { name, only: None, takes, default, elsewhere: &[], set }
 }
 
 fn put<T>(place: &mut Option<T>, value: Result<T, Refusal>) -> Result<(), Refusal> {
@@ -227,8 +184,5 @@ pub(super) fn listed(words: impl Iterator<Item = String>) -> String {
 
 /// What leads over to a list of what is known: the question whether `meant` was meant, if anything.
 pub(super) fn question(meant: Option<&str>) -> String {
-    meant.map_or_else(
-        || ";".to_owned(),
-        |word| format!("; did you mean `{word}`?"),
-    )
+    meant.map_or_else(|| ";".to_owned(), |word| format!("; did you mean `{word}`?"))
 }

@@ -24,9 +24,6 @@ pub(super) fn error(mut mistakes: Vec<Mistake>) -> Error {
 
 /// The error that tells what is wrong in one place.
 pub(super) fn all_in(place: &str, wrong: Vec<String>) -> Error {
-    let mistake = |text| Mistake {
-        line: 0,
-        text: format!("{place}: {text}"),
-    };
+    let mistake = |text| Mistake { line: 0, text: format!("{place}: {text}") };
     error(wrong.into_iter().map(mistake).collect())
 }

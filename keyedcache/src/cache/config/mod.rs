@@ -65,10 +65,7 @@ impl CacheConfig {
     /// A cache on this store, with every option at its default.
     #[must_use]
     pub fn new(store: StoreConfig) -> Self {
-        Self {
-            store,
-            options: CacheOptions::default(),
-        }
+        Self { store, options: CacheOptions::default() }
     }
 }
 

@@ -20,11 +20,7 @@ pub(super) fn nearest(
 }
 
 fn folded(byte: u8) -> u8 {
-    if byte == b'-' {
-        b'_'
-    } else {
-        byte.to_ascii_lowercase()
-    }
+    if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() }
 }
 
 /// How many letters must be added, dropped, changed, or swapped with their neighbour (the "optimal

@@ -5,17 +5,8 @@
 //! only words of our own, from the lists of what is known, are printed.
 
 /// Words that announce a secret nearby, in lower case.
-const SECRETIVE: [&str; 9] = [
-    "pass",
-    "pwd",
-    "secret",
-    "token",
-    "credential",
-    "auth",
-    "apikey",
-    "api_key",
-    "access_key",
-];
+const SECRETIVE: [&str; 9] =
+    ["pass", "pwd", "secret", "token", "credential", "auth", "apikey", "api_key", "access_key"];
 
 /// The longest piece of an input that helps to find a mistake.
 const LONGEST: usize = 60;
@@ -44,9 +35,7 @@ pub(super) fn not_this(value: &str, harmless: bool) -> String {
 /// Whether `text` is the kind of word that names an option, a table or a scheme.
 pub(super) fn is_name(text: &str) -> bool {
     (1..=LONGEST).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-+.".contains(&byte))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-+.".contains(&byte))
 }
 
 /// A path as messages show it: `None` where it may hold a secret or would garble the message.

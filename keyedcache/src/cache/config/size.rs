@@ -8,9 +8,7 @@ pub(super) fn size(text: &str) -> Result<u64, Refusal> {
     if text.starts_with('-') {
         return Err(Refusal::Because("it cannot be negative"));
     }
-    let end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let unit = unit_of(unit.trim_start())?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
@@ -88,10 +86,7 @@ mod tests {
             ("64M", Refusal::Because("write `MB` or `MiB`, not `M`")),
             ("18446744073709551616", Refusal::Because("it is too large")),
             ("17000000TiB", Refusal::Because("it is too large")),
-            (
-                "99999999999999999999999999999999999999999TiB",
-                Refusal::Because("it is too large"),
-            ),
+            ("99999999999999999999999999999999999999999TiB", Refusal::Because("it is too large")),
         ] {
             assert_eq!(size(text), Err(refusal), "{text}");
         }

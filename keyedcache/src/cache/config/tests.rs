@@ -16,10 +16,7 @@ use crate::ErrorKind;
 fn told(error: &Error) -> String {
     assert_eq!(error.kind(), ErrorKind::Config);
     let message = error.to_string();
-    message
-        .strip_prefix("cannot configure: ")
-        .expect("the operation comes first")
-        .to_owned()
+    message.strip_prefix("cannot configure: ").expect("the operation comes first").to_owned()
 }
 
 fn url_message(url: &str) -> String {
@@ -45,9 +42,7 @@ fn environment<'a>(variables: &'a [(&str, &str)]) -> impl Fn(&str) -> Option<OsS
 fn a_url_names_a_store_and_its_options() {
     let config = CacheConfig::from_url(" Memory:?max_size=64MiB&timeout=never&version=7&near=0 ")
         .expect("all is known");
-    let mut expected = CacheConfig::new(StoreConfig::Memory {
-        max_size: Some(64 << 20),
-    });
+    let mut expected = CacheConfig::new(StoreConfig::Memory { max_size: Some(64 << 20) });
     expected.options.timeout = Some(Timeout::Never);
     expected.options.version = Some(7);
     expected.options.near = Some(0);
@@ -110,10 +105,7 @@ fn a_disk_url_names_a_folder_with_escapes_decoded() {
         ("disk:/stra%C3%9Fe+1@home", "/straße+1@home"),
     ] {
         let store = CacheConfig::from_url(url).expect(url).store;
-        let expected = StoreConfig::Disk {
-            path: folder.into(),
-            size_limit: None,
-        };
+        let expected = StoreConfig::Disk { path: folder.into(), size_limit: None };
         assert_eq!(store, expected, "{url}");
     }
 }
@@ -123,10 +115,7 @@ fn a_disk_url_names_a_folder_with_escapes_decoded() {
 fn a_relative_path_in_a_file_is_taken_from_the_folder_of_the_file() {
     let text = "[near]\nurl = 'disk:cache?size_limit=2GB'\n[far]\nurl = 'disk:/cache'\n";
     let caches = read_file(text).expect("both are right");
-    let disk = |path: &str, size_limit| StoreConfig::Disk {
-        path: path.into(),
-        size_limit,
-    };
+    let disk = |path: &str, size_limit| StoreConfig::Disk { path: path.into(), size_limit };
     assert_eq!(caches["near"].store, disk("etc/cache", Some(2_000_000_000)));
     assert_eq!(caches["far"].store, disk("/cache", None));
 }
@@ -142,11 +131,7 @@ fn a_file_takes_numbers_booleans_and_the_text_of_urls_alike() {
         let url = "memory:?timeout=300&version=16&enabled=true&jitter=0.5&max_size=1000";
         assert_eq!(caches["a-B_1"], CacheConfig::from_url(url).expect(url));
     }
-    assert!(
-        read_file("# nothing\n")
-            .expect("an empty file is right")
-            .is_empty()
-    );
+    assert!(read_file("# nothing\n").expect("an empty file is right").is_empty());
 }
 
 #[test]
@@ -158,27 +143,15 @@ fn a_file_is_read_from_where_it_is() {
     assert_eq!(caches["default"], CacheConfig::new(StoreConfig::Null));
 
     let missing = from_file(Path::new("no/such/file.toml")).expect_err("it is not there");
-    assert_eq!(
-        told(&missing),
-        "no/such/file.toml cannot be read: entity not found"
-    );
+    assert_eq!(told(&missing), "no/such/file.toml cannot be read: entity not found");
     let secret = from_file(Path::new("user:secret@host")).expect_err("it is not there");
-    assert_eq!(
-        told(&secret),
-        "the configuration file cannot be read: entity not found"
-    );
+    assert_eq!(told(&secret), "the configuration file cannot be read: entity not found");
 }
 
 #[test]
 fn an_environment_that_says_nothing_configures_nothing() {
-    for variables in [
-        &[][..],
-        &[("KEYEDCACHE_URL", ""), ("KEYEDCACHE_CONFIG", "")],
-    ] {
-        assert_eq!(
-            from_environment(environment(variables)).expect("nothing is right"),
-            None
-        );
+    for variables in [&[][..], &[("KEYEDCACHE_URL", ""), ("KEYEDCACHE_CONFIG", "")]] {
+        assert_eq!(from_environment(environment(variables)).expect("nothing is right"), None);
     }
 }
 
@@ -186,11 +159,8 @@ fn an_environment_that_says_nothing_configures_nothing() {
 fn the_url_of_the_environment_replaces_the_default_of_its_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("caches.toml");
-    std::fs::write(
-        &path,
-        "[default]\nurl = 'memory:'\nnear = 5\n[other]\nurl = 'memory:'\n",
-    )
-    .expect("written");
+    std::fs::write(&path, "[default]\nurl = 'memory:'\nnear = 5\n[other]\nurl = 'memory:'\n")
+        .expect("written");
     let path = path.to_str().expect("UTF-8");
     let url = ("KEYEDCACHE_URL", "null:");
     let null = CacheConfig::new(StoreConfig::Null);
@@ -200,20 +170,14 @@ fn the_url_of_the_environment_replaces_the_default_of_its_file() {
     assert_eq!(both.keys().collect::<Vec<_>>(), ["default", "other"]);
     assert_eq!(both["default"], null);
 
-    let only = from_environment(environment(&[url]))
-        .expect("right")
-        .expect("something is said");
+    let only = from_environment(environment(&[url])).expect("right").expect("something is said");
     assert_eq!(only, BTreeMap::from([("default".to_owned(), null)]));
 }
 
 #[test]
 fn a_mistake_in_the_environment_is_told_with_its_variable() {
     for (name, value, message) in [
-        (
-            "KEYEDCACHE_URL",
-            "memory:?jitter=2",
-            "`jitter` takes a number from 0 to 1, not `2`",
-        ),
+        ("KEYEDCACHE_URL", "memory:?jitter=2", "`jitter` takes a number from 0 to 1, not `2`"),
         (
             "KEYEDCACHE_URL",
             "etc/app.toml",

@@ -29,9 +29,7 @@ pub(super) fn draft(url: &str) -> (Draft, Vec<String>) {
     let mut wrong = Vec::new();
     let url = url.trim();
     let harmless = quote::is_harmless(url);
-    let (url, fragment) = url
-        .split_once('#')
-        .map_or((url, None), |(url, rest)| (url, Some(rest)));
+    let (url, fragment) = url.split_once('#').map_or((url, None), |(url, rest)| (url, Some(rest)));
     let (scheme, path, query) = match split(url) {
         Ok(parts) => parts,
         Err(message) => return (draft, vec![message]),
@@ -70,11 +68,7 @@ pub(super) fn shown(url: &str) -> String {
         Standing::Built(kind) if harmless => place(Some(kind), path).ok(),
         _ => None,
     };
-    match place
-        .as_deref()
-        .and_then(Path::to_str)
-        .and_then(quote::path)
-    {
+    match place.as_deref().and_then(Path::to_str).and_then(quote::path) {
         Some(path) => format!("url `{scheme}:{path}`"),
         None => format!("url `{scheme}:…`"),
     }
@@ -84,9 +78,7 @@ pub(super) fn shown(url: &str) -> String {
 fn split(url: &str) -> Result<(&str, &str, &str), String> {
     let is_scheme = |scheme: &str| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
     };
     match url.split_once(':') {
         Some((scheme, rest)) if is_scheme(scheme) => {
@@ -98,10 +90,7 @@ fn split(url: &str) -> Result<(&str, &str, &str), String> {
 }
 
 fn without_scheme(url: &str) -> String {
-    let first = url
-        .split(|c: char| !c.is_ascii_alphanumeric() && c != '+')
-        .next()
-        .unwrap_or("");
+    let first = url.split(|c: char| !c.is_ascii_alphanumeric() && c != '+').next().unwrap_or("");
     let meant = match known_scheme(first) {
         Some(("redis" | "rediss", _)) => format!("; did you mean `{first}://…`?"),
         Some((scheme, _)) => format!("; did you mean `{scheme}:…`?"),
@@ -112,9 +101,7 @@ fn without_scheme(url: &str) -> String {
 }
 
 fn known_scheme(scheme: &str) -> Option<(&'static str, Standing)> {
-    SCHEMES
-        .into_iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(scheme))
+    SCHEMES.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(scheme))
 }
 
 fn kind(scheme: &str, path: &str, harmless: bool) -> Result<Kind, String> {
@@ -137,16 +124,9 @@ fn unknown_scheme(scheme: &str, path: &str, harmless: bool) -> String {
     let meant = nearest(scheme, SCHEMES.into_iter().map(|(known, _)| known));
     let is_followed = meant.is_some() && path.starts_with("//");
     let may_be_named = quote::is_name(scheme) && (harmless || is_followed);
-    let what = if may_be_named {
-        format!(" `{scheme}:`")
-    } else {
-        String::new()
-    };
+    let what = if may_be_named { format!(" `{scheme}:`") } else { String::new() };
     let question = known::question(meant);
-    format!(
-        "unknown scheme{what}{question} available are {}",
-        known::usable_schemes()
-    )
+    format!("unknown scheme{what}{question} available are {}", known::usable_schemes())
 }
 
 /// The folder a path names; empty for stores that have none.
@@ -188,10 +168,7 @@ fn option(draft: &mut Draft, pair: &str, harmless: bool) -> Result<(), String> {
         return draft.set(&name, "", harmless);
     };
     let Some(value) = value else {
-        return Err(format!(
-            "`{}` has no value; it takes {}",
-            option.name, option.takes
-        ));
+        return Err(format!("`{}` has no value; it takes {}", option.name, option.takes));
     };
     let value = decoded(value).map_err(|wrong| format!("in `{}`, {wrong}", option.name))?;
     draft.set(&name, &value, harmless)

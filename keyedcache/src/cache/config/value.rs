@@ -42,10 +42,7 @@ pub(super) fn whole<T: TryFrom<u64>>(text: &str) -> Result<T, Refusal> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Refusal::NotOne);
     }
-    let number = text
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| T::try_from(number).ok());
+    let number = text.parse::<u64>().ok().and_then(|number| T::try_from(number).ok());
     number.ok_or(Refusal::Because("it is too large"))
 }
 
@@ -53,11 +50,7 @@ pub(super) fn whole<T: TryFrom<u64>>(text: &str) -> Result<T, Refusal> {
 pub(super) fn number(text: &str, most: f64) -> Result<f64, Refusal> {
     let number: f64 = text.trim().parse().map_err(|_| Refusal::NotOne)?;
     // `-0` is zero; NaN is within no range.
-    if (0.0..=most).contains(&number) {
-        Ok(number.abs())
-    } else {
-        Err(Refusal::NotOne)
-    }
+    if (0.0..=most).contains(&number) { Ok(number.abs()) } else { Err(Refusal::NotOne) }
 }
 
 pub(super) fn boolean(text: &str) -> Result<bool, Refusal> {
@@ -96,9 +89,5 @@ pub(super) fn single_flight(text: &str) -> Result<SingleFlight, Refusal> {
 }
 
 fn built<T>(is_built: bool, value: T, feature: &'static str) -> Result<T, Refusal> {
-    if is_built {
-        Ok(value)
-    } else {
-        Err(Refusal::Lacks(feature))
-    }
+    if is_built { Ok(value) } else { Err(Refusal::Lacks(feature)) }
 }

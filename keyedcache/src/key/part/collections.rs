@@ -33,10 +33,7 @@ impl<T: KeyPart> KeyPart for [T] {
     #[inline]
     fn is_identity(&self, identity: &Self::Identity) -> bool {
         self.len() == identity.len()
-            && self
-                .iter()
-                .zip(identity)
-                .all(|(item, identity)| item.is_identity(identity))
+            && self.iter().zip(identity).all(|(item, identity)| item.is_identity(identity))
     }
 }
 

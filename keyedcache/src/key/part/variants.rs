@@ -52,9 +52,7 @@ impl<T: KeyPart, E: KeyPart> KeyPart for Result<T, E> {
 
     #[inline]
     fn identity(&self) -> Self::Identity {
-        self.as_ref()
-            .map(KeyPart::identity)
-            .map_err(KeyPart::identity)
+        self.as_ref().map(KeyPart::identity).map_err(KeyPart::identity)
     }
 
     #[inline]

@@ -235,15 +235,9 @@ fn keys_are_segments_joined() {
     assert_eq!(cache_key!("product", "").text(), "product::~");
     assert_eq!(cache_key!("product").text(), "product");
     assert_eq!(cache_key!("").text(), "~");
-    assert_eq!(
-        cache_key!("a", (), None::<u8>, [1]).text(),
-        "a::()::None()::<1>"
-    );
+    assert_eq!(cache_key!("a", (), None::<u8>, [1]).text(), "a::()::None()::<1>");
     assert_eq!(Key::of_parts("f", &()).text(), "f");
-    assert_eq!(
-        Key::of_parts("a::f", &(&"x", (&Some(2), ()))).text(),
-        "a%3A%3Af::x::Some(2)"
-    );
+    assert_eq!(Key::of_parts("a::f", &(&"x", (&Some(2), ()))).text(), "a%3A%3Af::x::Some(2)");
     assert_eq!(cache_key!("a").child("b c").text(), "a::b%20c");
     assert_eq!(format!("{0} {0:?}", cache_key!("a", 1)), "a::1 Key(a::1)");
 }
@@ -251,27 +245,14 @@ fn keys_are_segments_joined() {
 #[test]
 fn named_parts_are_sorted_behind_the_others() {
     let shipping = "SHIP_company::country::US::weight::3";
-    assert_eq!(
-        cache_key!("SHIP_company", weight = 3, country = "US").text(),
-        shipping
-    );
-    assert_eq!(
-        cache_key!(weight = 3, "SHIP_company", country = "US",).text(),
-        shipping
-    );
+    assert_eq!(cache_key!("SHIP_company", weight = 3, country = "US").text(), shipping);
+    assert_eq!(cache_key!(weight = 3, "SHIP_company", country = "US",).text(), shipping);
     assert_eq!(cache_key!(product = 123), cache_key!("product", 123));
     assert_eq!(cache_key!(b = 1, a = 1 + 1).text(), "a::2::b::1");
     assert_eq!(cache_key!("x", r#type = 1).text(), "x::type::1");
     let same = (1, 2);
-    assert_eq!(
-        cache_key!("x", same == (1, 2), a = same.0 == 1).text(),
-        "x::true::a::true"
-    );
-    let twice = Key::builder()
-        .named("a", &2)
-        .named("a", &1)
-        .named("0 ", &0)
-        .build();
+    assert_eq!(cache_key!("x", same == (1, 2), a = same.0 == 1).text(), "x::true::a::true");
+    let twice = Key::builder().named("a", &2).named("a", &1).named("0 ", &0).build();
     assert_eq!(twice.text(), "0%20::0::a::2::a::1");
 }
 
@@ -333,10 +314,7 @@ fn long_segments_leave_namespace_prefixes_and_children_right() {
     let key = cache_key!(long, 1, 2);
     assert_eq!(key.namespace(), cache_key!(long).text());
     let above = [cache_key!(long), cache_key!(long, 1)];
-    assert_eq!(
-        key.prefixes().collect::<Vec<_>>(),
-        above.each_ref().map(Key::text)
-    );
+    assert_eq!(key.prefixes().collect::<Vec<_>>(), above.each_ref().map(Key::text));
     assert_eq!(cache_key!(long, 1).child(&2), key);
     assert_ne!(cache_key!(cache_key!(long).text(), 1, 2), key);
 }

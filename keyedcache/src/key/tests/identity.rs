@@ -35,10 +35,7 @@ where
     let (identity, text) = (one.identity(), part_text(one));
     let same = text == part_text(other);
     assert_eq!(part_text(&identity), text);
-    assert!(
-        one.is_identity(&identity) && identity.is_identity(&identity),
-        "{text}"
-    );
+    assert!(one.is_identity(&identity) && identity.is_identity(&identity), "{text}");
     assert_eq!(hashed(one), hashed(&identity), "{text}");
     assert_eq!(other.is_identity(&identity), same, "{text}");
     assert_eq!(other.identity() == identity, same, "{text}");

@@ -102,11 +102,7 @@ impl Value {
                 // Loose parts within loose parts write side by side.
                 let mut flat = Vec::new();
                 flatten(items, &mut flat);
-                if flat.len() == 1 {
-                    flat.remove(0)
-                } else {
-                    Canonical::Tuple(flat)
-                }
+                if flat.len() == 1 { flat.remove(0) } else { Canonical::Tuple(flat) }
             }
         }
     }
@@ -158,9 +154,8 @@ impl Choices<'_> {
             "=", "()", "<>", "set", "map", "set<", "None", "Some", "None()", "Some(1)", "0", "A",
             "3", " ", "\n", "*", "\\", "é", "\u{85}", "\u{200b}", "1.0", "e", "\0",
         ];
-        let mut text: String = (0..self.below(5))
-            .map(|_| PIECES[self.below(PIECES.len())])
-            .collect();
+        let mut text: String =
+            (0..self.below(5)).map(|_| PIECES[self.below(PIECES.len())]).collect();
         match self.next() {
             250.. => text = format!("{text}{}", "x".repeat(190 + self.below(20))),
             246..250 => text = text.repeat(60),
@@ -179,9 +174,7 @@ impl Choices<'_> {
             3 => Value::Integer(self.next().cast_signed().into()),
             4 => Value::Float(self.float()),
             5 => Value::Bytes(self.list(|choices| {
-                *b"a:%~\xc3\xa9\xc2\x85\xff\0"
-                    .get(choices.below(10))
-                    .expect("ten bytes")
+                *b"a:%~\xc3\xa9\xc2\x85\xff\0".get(choices.below(10)).expect("ten bytes")
             })),
             6 => Value::Optional(None),
             7 => Value::Optional(Some(Box::new(self.value(inner)))),
@@ -201,16 +194,8 @@ impl Choices<'_> {
     }
 
     pub(super) fn float(&mut self) -> f64 {
-        const SPECIAL: [f64; 8] = [
-            0.0,
-            -0.0,
-            1.0,
-            f64::NAN,
-            f64::INFINITY,
-            0.1,
-            1e16,
-            f64::MIN_POSITIVE,
-        ];
+        const SPECIAL: [f64; 8] =
+            [0.0, -0.0, 1.0, f64::NAN, f64::INFINITY, 0.1, 1e16, f64::MIN_POSITIVE];
         match self.below(3) {
             0 => SPECIAL[self.below(8)],
             1 => f64::from(self.next()) / 8.0,

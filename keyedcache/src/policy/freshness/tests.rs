@@ -27,10 +27,7 @@ fn at(seconds: f64) -> Moment {
 }
 
 fn judged(times: &Times, standing: Standing, now: Moment) -> (Freshness, bool) {
-    let Judgement {
-        freshness,
-        usable_on_error,
-    } = judge(times, standing, now, None, 0.5);
+    let Judgement { freshness, usable_on_error } = judge(times, standing, now, None, 0.5);
     (freshness, usable_on_error)
 }
 
@@ -45,11 +42,7 @@ fn a_record_is_fresh_then_stale_then_missing() {
         (149.999_999, (EXPIRED, true)),
         (150.0, (EXPIRED, false)),
     ] {
-        assert_eq!(
-            judged(&TIMES, Standing::Current, at(seconds)),
-            expected,
-            "{seconds}"
-        );
+        assert_eq!(judged(&TIMES, Standing::Current, at(seconds)), expected, "{seconds}");
     }
 }
 
@@ -61,47 +54,25 @@ fn a_softly_invalidated_record_is_stale_to_the_end_of_its_stale_time() {
         (120.0, (EXPIRED, true)),
         (150.0, (EXPIRED, false)),
     ] {
-        assert_eq!(
-            judged(&TIMES, Standing::SoftlyInvalidated, at(seconds)),
-            expected,
-            "{seconds}"
-        );
+        assert_eq!(judged(&TIMES, Standing::SoftlyInvalidated, at(seconds)), expected, "{seconds}");
     }
 }
 
 #[test]
 fn a_softly_invalidated_record_without_stale_time_is_missing() {
-    let times = Times {
-        stale_for: Duration::ZERO,
-        ..TIMES
-    };
-    for (seconds, expected) in [
-        (0.0, (INVALIDATED, true)),
-        (100.0, (EXPIRED, true)),
-        (150.0, (EXPIRED, false)),
-    ] {
-        assert_eq!(
-            judged(&times, Standing::SoftlyInvalidated, at(seconds)),
-            expected,
-            "{seconds}"
-        );
+    let times = Times { stale_for: Duration::ZERO, ..TIMES };
+    for (seconds, expected) in
+        [(0.0, (INVALIDATED, true)), (100.0, (EXPIRED, true)), (150.0, (EXPIRED, false))]
+    {
+        assert_eq!(judged(&times, Standing::SoftlyInvalidated, at(seconds)), expected, "{seconds}");
     }
-    let bare = Times {
-        stale_if_error: Duration::ZERO,
-        ..times
-    };
-    assert_eq!(
-        judged(&bare, Standing::SoftlyInvalidated, at(0.0)),
-        (INVALIDATED, false)
-    );
+    let bare = Times { stale_if_error: Duration::ZERO, ..times };
+    assert_eq!(judged(&bare, Standing::SoftlyInvalidated, at(0.0)), (INVALIDATED, false));
 }
 
 #[test]
 fn an_invalidated_record_is_missing_even_if_computing_fails() {
-    let forever = Times {
-        fresh_for: None,
-        ..TIMES
-    };
+    let forever = Times { fresh_for: None, ..TIMES };
     for times in [TIMES, forever] {
         for seconds in [-1.0, 0.0, 99.0, 101.0, 121.0, 1_000.0] {
             let judged = judged(&times, Standing::Invalidated, at(seconds));
@@ -112,57 +83,27 @@ fn an_invalidated_record_is_missing_even_if_computing_fails() {
 
 #[test]
 fn a_record_without_end_is_fresh_whatever_its_age() {
-    let times = Times {
-        fresh_for: None,
-        ..TIMES
-    };
-    for now in [
-        Moment::from_micros(0),
-        CREATED,
-        at(1e9),
-        Moment::from_micros(u64::MAX - 1),
-    ] {
+    let times = Times { fresh_for: None, ..TIMES };
+    for now in [Moment::from_micros(0), CREATED, at(1e9), Moment::from_micros(u64::MAX - 1)] {
         let Judgement { freshness, .. } = judge(&times, Standing::Current, now, Some(1e9), 1e-9);
         assert_eq!(freshness, Freshness::Fresh, "{now:?}");
-        assert_eq!(
-            judged(&times, Standing::SoftlyInvalidated, now),
-            (Freshness::Stale, true)
-        );
+        assert_eq!(judged(&times, Standing::SoftlyInvalidated, now), (Freshness::Stale, true));
     }
 }
 
 #[test]
 fn a_record_that_is_fresh_for_no_time_never_is() {
-    let times = Times {
-        fresh_for: Some(Duration::ZERO),
-        ..TIMES
-    };
-    assert_eq!(
-        judged(&times, Standing::Current, CREATED),
-        (Freshness::Stale, true)
-    );
-    let times = Times {
-        stale_for: Duration::ZERO,
-        stale_if_error: Duration::ZERO,
-        ..times
-    };
+    let times = Times { fresh_for: Some(Duration::ZERO), ..TIMES };
+    assert_eq!(judged(&times, Standing::Current, CREATED), (Freshness::Stale, true));
+    let times = Times { stale_for: Duration::ZERO, stale_if_error: Duration::ZERO, ..times };
     assert_eq!(judged(&times, Standing::Current, CREATED), (EXPIRED, false));
 }
 
 #[test]
 fn a_record_from_a_little_ahead_counts_as_created_now() {
-    let brief = Times {
-        fresh_for: Some(SECOND),
-        ..TIMES
-    };
-    assert_eq!(
-        judged(&brief, Standing::Current, at(-5.0)),
-        (Freshness::Fresh, true)
-    );
-    assert_eq!(
-        judged(&brief, Standing::Current, at(-5.000_001)),
-        (EXPIRED, false)
-    );
+    let brief = Times { fresh_for: Some(SECOND), ..TIMES };
+    assert_eq!(judged(&brief, Standing::Current, at(-5.0)), (Freshness::Fresh, true));
+    assert_eq!(judged(&brief, Standing::Current, at(-5.000_001)), (EXPIRED, false));
 }
 
 #[test]
@@ -179,27 +120,15 @@ fn a_record_is_refreshed_early_when_its_cost_and_the_draw_reach_its_end() {
         (99.999_999, Some(1.0), 1.0, Freshness::Fresh),
         (100.0, Some(1.0), e_to_minus_5, Freshness::Stale),
     ] {
-        let Judgement {
-            freshness,
-            usable_on_error,
-        } = judge(&TIMES, Standing::Current, at(seconds), beta, draw);
-        assert_eq!(
-            (freshness, usable_on_error),
-            (expected, true),
-            "{seconds} {beta:?} {draw}"
-        );
+        let Judgement { freshness, usable_on_error } =
+            judge(&TIMES, Standing::Current, at(seconds), beta, draw);
+        assert_eq!((freshness, usable_on_error), (expected, true), "{seconds} {beta:?} {draw}");
     }
 }
 
 #[test]
 fn a_softly_invalidated_record_is_never_merely_early() {
-    let judged = judge(
-        &TIMES,
-        Standing::SoftlyInvalidated,
-        at(99.0),
-        Some(9.0),
-        1e-9,
-    );
+    let judged = judge(&TIMES, Standing::SoftlyInvalidated, at(99.0), Some(9.0), 1e-9);
     assert_eq!(judged.freshness, Freshness::Stale);
 }
 
@@ -233,11 +162,8 @@ fn standings() -> impl Strategy<Value = Standing> {
 
 /// From before the record, within the forgiven skew, to after the spans above.
 fn moments() -> impl Strategy<Value = Moment> {
-    (0..700_000_000_u64).prop_map(|micros| {
-        CREATED
-            .minus(FORGIVEN_SKEW)
-            .plus(Duration::from_micros(micros))
-    })
+    (0..700_000_000_u64)
+        .prop_map(|micros| CREATED.minus(FORGIVEN_SKEW).plus(Duration::from_micros(micros)))
 }
 
 fn worth(freshness: Freshness) -> u8 {

@@ -17,10 +17,7 @@ fn header() -> Header {
         fingerprint: Fingerprint::of("(i32, i32) -> String"),
         stamp: [(
             ScopeId([0x22; 16]),
-            Generation {
-                hard: GenerationToken([0x33; 16]),
-                soft: GenerationToken([0x44; 16]),
-            },
+            Generation { hard: GenerationToken([0x33; 16]), soft: GenerationToken([0x44; 16]) },
         )]
         .into_iter()
         .collect(),
@@ -82,11 +79,7 @@ fn payload_is_a_slice_of_the_record() {
 fn record_cut_off_anywhere_is_undecodable() {
     let record = record();
     for length in 0..record.bytes().len() {
-        assert_eq!(
-            kind_of(&record.bytes()[..length]),
-            ErrorKind::Decode,
-            "at {length}"
-        );
+        assert_eq!(kind_of(&record.bytes()[..length]), ErrorKind::Decode, "at {length}");
     }
 }
 
@@ -149,11 +142,9 @@ fn what_the_format_has_no_room_for_is_too_large() {
     many_tags.tags = vec![String::new(); 65_536];
     let mut long_tag = header();
     long_tag.tags = vec!["x".repeat(65_536)];
-    for (header, payload) in [
-        (header(), vec![0; MAX_PAYLOAD + 1]),
-        (many_tags, Vec::new()),
-        (long_tag, Vec::new()),
-    ] {
+    for (header, payload) in
+        [(header(), vec![0; MAX_PAYLOAD + 1]), (many_tags, Vec::new()), (long_tag, Vec::new())]
+    {
         let error = Record::new(&header, &payload).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
     }
@@ -182,20 +173,12 @@ fn touched_record_has_another_life_and_is_else_the_same() {
     };
     let touched = record.touched(life).unwrap();
     let (read, payload) = touched.open().unwrap();
-    let expected = Header {
-        created: life.created,
-        fresh_for: life.fresh_for,
-        ..record.open().unwrap().0
-    };
+    let expected =
+        Header { created: life.created, fresh_for: life.fresh_for, ..record.open().unwrap().0 };
     assert_eq!((read, payload), (expected, Bytes::from_static(b"payload")));
     assert_eq!(touched.id(), record.id());
 
-    let endless = record
-        .touched(Life {
-            fresh_for: None,
-            ..life
-        })
-        .unwrap();
+    let endless = record.touched(Life { fresh_for: None, ..life }).unwrap();
     assert_eq!(endless.open().unwrap().0.fresh_for, None);
 }
 
@@ -203,11 +186,7 @@ fn touched_record_has_another_life_and_is_else_the_same() {
 fn touching_never_makes_a_damaged_record_look_sound() {
     let mut bytes = record().bytes().to_vec();
     *bytes.last_mut().unwrap() ^= 1;
-    let life = Life {
-        created: Moment::NEVER,
-        fresh_for: None,
-        ttl: None,
-    };
+    let life = Life { created: Moment::NEVER, fresh_for: None, ttl: None };
     let damaged = Record::from_bytes(bytes.into());
     assert_eq!(damaged.touched(life).unwrap_err().kind(), ErrorKind::Decode);
 }

@@ -44,18 +44,12 @@ pub(super) struct Request {
 impl Request {
     /// An operation that stores `bytes`.
     pub(super) fn storing(operation: &'static str, bytes: usize) -> Self {
-        Self {
-            operation,
-            bytes: Some(bytes),
-        }
+        Self { operation, bytes: Some(bytes) }
     }
 
     /// An operation that removes, or changes in place.
     pub(super) fn removing(operation: &'static str) -> Self {
-        Self {
-            operation,
-            bytes: None,
-        }
+        Self { operation, bytes: None }
     }
 }
 
@@ -70,9 +64,7 @@ impl Progress {
     /// Leaves the queue one way or the other; whether this was the first to say how.
     fn leave(&self, to: u8) -> bool {
         let (from, order) = (Self::QUEUED, Ordering::AcqRel);
-        self.0
-            .compare_exchange(from, to, order, Ordering::Acquire)
-            .is_ok()
+        self.0.compare_exchange(from, to, order, Ordering::Acquire).is_ok()
     }
 }
 
@@ -203,13 +195,7 @@ impl Opening {
         let (reply, answer) = oneshot::channel();
         let progress = Arc::new(Progress(AtomicU8::new(Progress::QUEUED)));
         let caller = Caller(Arc::clone(&progress));
-        self.queue.push(Box::new(Task {
-            request,
-            body,
-            answer: None,
-            reply,
-            progress,
-        }));
+        self.queue.push(Box::new(Task { request, body, answer: None, reply, progress }));
         if let Some(Ok(answer)) = timeout(self.store_timeout, answer).await {
             return answer;
         }
@@ -226,10 +212,7 @@ impl Opening {
 
 /// Writes what is queued until the queue is closed.
 pub(super) fn run(opening: &Opening) {
-    let mut writer = Writer {
-        opening,
-        room: opening.room(),
-    };
+    let mut writer = Writer { opening, room: opening.room() };
     while opening.queue.wait() {
         writer.serve();
     }

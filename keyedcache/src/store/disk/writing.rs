@@ -73,10 +73,7 @@ impl<'e> Writing<'e> {
     }
 
     fn key_changed(&mut self, key: &StoredKey, by: Option<LeaseToken>) {
-        self.changes.push(Change::Key {
-            digest: key.digest().0,
-            by: by.map(|token| token.holder),
-        });
+        self.changes.push(Change::Key { digest: key.digest().0, by: by.map(|token| token.holder) });
     }
 
     pub(super) fn save(
@@ -139,11 +136,7 @@ impl<'e> Writing<'e> {
         let Some(entry_key) = EntryKey::text(RECORDS, key.as_str()) else {
             return Err(heed::MdbError::BadValSize.into());
         };
-        let entry = RecordEntry {
-            ends,
-            sequence,
-            record: record.bytes(),
-        };
+        let entry = RecordEntry { ends, sequence, record: record.bytes() };
         self.tree.put_reserved(
             &mut self.txn,
             entry_key.as_bytes(),
@@ -196,8 +189,7 @@ impl<'e> Writing<'e> {
         let Some(entry_key) = EntryKey::text(LEASES, key.as_str()) else {
             return Err(heed::MdbError::BadValSize.into());
         };
-        self.tree
-            .put(&mut self.txn, entry_key.as_bytes(), &lease.encode())
+        self.tree.put(&mut self.txn, entry_key.as_bytes(), &lease.encode())
     }
 
     pub(super) fn delete(&mut self, keys: &[StoredKey]) -> heed::Result<usize> {
@@ -224,10 +216,7 @@ impl<'e> Writing<'e> {
         match standing {
             Some(lease) if lease.token == token => {}
             Some(lease) if self.opening.owners.is_alive(lease.owner) => {
-                return Ok(Leasing::Held {
-                    by: lease.token,
-                    remaining: lease.ends.since(now),
-                });
+                return Ok(Leasing::Held { by: lease.token, remaining: lease.ends.since(now) });
             }
             _ => {
                 if self.current(key)? != seen {
@@ -282,11 +271,7 @@ impl<'e> Writing<'e> {
             Release::Abandoned => lease.declined_until,
             Release::Declined => self.now.plus(DECLINED_FOR),
         };
-        let left = LeaseEntry {
-            ends: Moment::from_micros(0),
-            declined_until,
-            ..lease
-        };
+        let left = LeaseEntry { ends: Moment::from_micros(0), declined_until, ..lease };
         if left.is_declined(self.now) {
             self.put_lease(key, &left)?;
         } else {

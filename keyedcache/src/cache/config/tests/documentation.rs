@@ -6,9 +6,7 @@ const DOCUMENT: &str = include_str!("../../../../../docs/configuration.md");
 
 /// The rows of the first table below a heading, as cells without their padding.
 fn table(heading: &str) -> Vec<Vec<&'static str>> {
-    let (_, section) = DOCUMENT
-        .split_once(&format!("\n## {heading}\n"))
-        .expect(heading);
+    let (_, section) = DOCUMENT.split_once(&format!("\n## {heading}\n")).expect(heading);
     section
         .lines()
         .skip_while(|line| !line.starts_with('|'))
@@ -20,14 +18,9 @@ fn table(heading: &str) -> Vec<Vec<&'static str>> {
 
 #[test]
 fn every_option_is_documented_with_its_default() {
-    let documented: Vec<_> = table("Options")
-        .into_iter()
-        .map(|row| (row[0].trim_matches('`'), row[2]))
-        .collect();
-    let known: Vec<_> = OPTIONS
-        .iter()
-        .map(|option| (option.name, option.default))
-        .collect();
+    let documented: Vec<_> =
+        table("Options").into_iter().map(|row| (row[0].trim_matches('`'), row[2])).collect();
+    let known: Vec<_> = OPTIONS.iter().map(|option| (option.name, option.default)).collect();
     assert_eq!(documented, known);
     assert!(known.is_sorted());
 }

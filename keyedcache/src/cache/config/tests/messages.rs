@@ -4,14 +4,8 @@ use super::{file_message, url_message};
 
 /// Long phrases of the messages, by the name that stands for them below.
 const PHRASES: [(&str, &str); 6] = [
-    (
-        "{a duration}",
-        "a duration such as `30` (seconds), `5m`, `1h 30m` or `250ms`",
-    ),
-    (
-        "{a size}",
-        "a size such as `65536` (bytes), `64MiB` or `2GB`",
-    ),
+    ("{a duration}", "a duration such as `30` (seconds), `5m`, `1h 30m` or `250ms`"),
+    ("{a size}", "a size such as `65536` (bytes), `64MiB` or `2GB`"),
     (
         "{memory's options}",
         "`codec`, `compress_min`, `compressor`, `early`, `enabled`, `jitter`, `lease`, \
@@ -42,9 +36,7 @@ fn each_is_told(cases: &[(&str, &str)], message: impl Fn(&str) -> String) {
     for (input, told) in cases {
         let told = PHRASES
             .iter()
-            .fold((*told).to_owned(), |told, (name, phrase)| {
-                told.replace(name, phrase)
-            });
+            .fold((*told).to_owned(), |told, (name, phrase)| told.replace(name, phrase));
         assert_eq!(message(input), told, "{input}");
     }
 }
@@ -77,14 +69,8 @@ fn a_wrong_scheme_is_told_without_the_rest_of_the_url() {
                 "memry:",
                 "cache URL: unknown scheme `memry:`; did you mean `memory`? available are {available}",
             ),
-            (
-                "file:/x",
-                "cache URL: unknown scheme `file:`; available are {available}",
-            ),
-            (
-                "user:secret@host",
-                "cache URL: unknown scheme; available are {available}",
-            ),
+            ("file:/x", "cache URL: unknown scheme `file:`; available are {available}"),
+            ("user:secret@host", "cache URL: unknown scheme; available are {available}"),
             (
                 "reddis://user:secret@host/0",
                 "cache URL: unknown scheme `reddis:`; did you mean `redis`? available are {available}",
@@ -127,14 +113,8 @@ fn a_wrong_scheme_is_told_without_the_rest_of_the_url() {
 fn a_wrong_option_is_named_with_what_it_takes() {
     each_is_told(
         &[
-            (
-                "memory:stuff",
-                "url `memory:…`: this store has no path; options follow a `?`",
-            ),
-            (
-                "null://host",
-                "url `null:…`: this store has no path; options follow a `?`",
-            ),
+            ("memory:stuff", "url `memory:…`: this store has no path; options follow a `?`"),
+            ("null://host", "url `null:…`: this store has no path; options follow a `?`"),
             (
                 "memory:?timout=5m",
                 "url `memory:`: unknown option `timout`; did you mean `timeout`? known are {memory's options}",
@@ -151,10 +131,7 @@ fn a_wrong_option_is_named_with_what_it_takes() {
                 "memory:?secret_access_key=hunter2",
                 "url `memory:…`: unknown option `secret_access_key`; known are {memory's options}",
             ),
-            (
-                "memory:?hunter2@x",
-                "url `memory:…`: unknown option; known are {memory's options}",
-            ),
+            ("memory:?hunter2@x", "url `memory:…`: unknown option; known are {memory's options}"),
             (
                 "memory:?colour=blue",
                 "url `memory:`: unknown option `colour`; known are {memory's options}",
@@ -179,34 +156,16 @@ fn a_wrong_option_is_named_with_what_it_takes() {
                 "memory:?timeout=5x&timeout=6",
                 "2 mistakes:\n  url `memory:`: `timeout` takes {a duration}, or `never`, not `5x`\n  url `memory:`: `timeout` is given twice",
             ),
-            (
-                "memory:?timeout=5&timeout=6",
-                "url `memory:`: `timeout` is given twice",
-            ),
-            (
-                "memory:?stale=never",
-                "url `memory:`: `stale` takes {a duration}, not `never`",
-            ),
+            ("memory:?timeout=5&timeout=6", "url `memory:`: `timeout` is given twice"),
+            ("memory:?stale=never", "url `memory:`: `stale` takes {a duration}, not `never`"),
             (
                 "memory:?lease=0",
                 "url `memory:`: `lease` takes {a duration}, not `0`: it must be longer than zero",
             ),
-            (
-                "memory:?lease=5m&lease_max=1m",
-                "url `memory:`: `lease` is longer than `lease_max`",
-            ),
-            (
-                "memory:?jitter=1.5",
-                "url `memory:`: `jitter` takes a number from 0 to 1, not `1.5`",
-            ),
-            (
-                "memory:?early=-1",
-                "url `memory:`: `early` takes a number from 0 up, not `-1`",
-            ),
-            (
-                "memory:?early=NaN",
-                "url `memory:`: `early` takes a number from 0 up, not `NaN`",
-            ),
+            ("memory:?lease=5m&lease_max=1m", "url `memory:`: `lease` is longer than `lease_max`"),
+            ("memory:?jitter=1.5", "url `memory:`: `jitter` takes a number from 0 to 1, not `1.5`"),
+            ("memory:?early=-1", "url `memory:`: `early` takes a number from 0 up, not `-1`"),
+            ("memory:?early=NaN", "url `memory:`: `early` takes a number from 0 up, not `NaN`"),
             (
                 "memory:?near=many",
                 "url `memory:`: `near` takes a whole number of values, not `many`",
@@ -251,18 +210,12 @@ fn a_wrong_option_is_named_with_what_it_takes() {
                 "memory:?single_flight=maybe",
                 "url `memory:`: `single_flight` takes `cluster`, `process` or `off`, not `maybe`",
             ),
-            (
-                "memory:?enabled=yes",
-                "url `memory:`: `enabled` takes `true` or `false`, not `yes`",
-            ),
+            ("memory:?enabled=yes", "url `memory:`: `enabled` takes `true` or `false`, not `yes`"),
             (
                 "memory:?timeout=%zz",
                 "url `memory:`: in `timeout`, `%` is not followed by two hexadecimal digits; write `%25` for a percent sign",
             ),
-            (
-                "memory:?prefix=%ff",
-                "url `memory:`: in `prefix`, the percent escapes are not UTF-8",
-            ),
+            ("memory:?prefix=%ff", "url `memory:`: in `prefix`, the percent escapes are not UTF-8"),
             ("memory:#x", "url `memory:`: a `#` must be written `%23`"),
             (
                 "memory:?timout=5m&stale=x",
@@ -298,10 +251,7 @@ fn a_disk_without_its_feature_is_told_so() {
 fn a_wrong_path_is_told_with_how_to_write_it() {
     each_is_told(
         &[
-            (
-                "disk:",
-                "url `disk:…`: the path is missing; write `disk:/var/cache/app`",
-            ),
+            ("disk:", "url `disk:…`: the path is missing; write `disk:/var/cache/app`"),
             (
                 "disk://host/path",
                 "url `disk:…`: a disk store has no host; write `disk:/absolute/path` or `disk:relative/path`",
@@ -311,10 +261,7 @@ fn a_wrong_path_is_told_with_how_to_write_it() {
                 "url `disk:…`: in the path, `%` is not followed by two hexadecimal digits; write `%25` for a percent sign",
             ),
             ("disk:/a%00b", "url `disk:…`: the path holds a zero byte"),
-            (
-                "disk:/var/cache?timeout=5m#x",
-                "url `disk:/var/cache`: a `#` must be written `%23`",
-            ),
+            ("disk:/var/cache?timeout=5m#x", "url `disk:/var/cache`: a `#` must be written `%23`"),
             (
                 "disk:/var/cache?max_size=1GB",
                 "url `disk:/var/cache`: `max_size` is no option of this store; did you mean `size_limit`? known are {disk's options}",
@@ -356,10 +303,7 @@ fn a_mistake_in_a_file_is_told_with_its_line_and_table() {
                 "[default]\nurl = \"redis://user:secret@host",
                 "etc/app.toml:2: not TOML: invalid basic string, expected `\"`",
             ),
-            (
-                "[default]\nurl = 5\n",
-                "etc/app.toml:2: [default] `url` takes text in quotes",
-            ),
+            ("[default]\nurl = 5\n", "etc/app.toml:2: [default] `url` takes text in quotes"),
             (
                 "[default]\nurl = \"memory:\"\ntimeout = [5]\ntags = [5]\n",
                 "2 mistakes:\n  etc/app.toml:3: [default] `timeout` takes one value, not a TOML array\n  etc/app.toml:4: [default] unknown option `tags`; known are {memory's options}",
