@@ -12,6 +12,10 @@
 //! Counters are noted *before* a store is asked, so a change that arrives between the answer and
 //! the insertion is not lost.
 
+mod values;
+
+pub(crate) use values::{NotedValue, Values, drop_scope};
+
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
