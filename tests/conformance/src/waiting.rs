@@ -160,7 +160,7 @@ pub fn wait_ends_after_at_most_the_time_asked_for(subject: &Subject<'_>) -> Verd
     let key = subject.key("lasting");
     let token = subject.leased(&key);
     ends(subject.changed(&key, token, Duration::ZERO));
-    ends(subject.changed(&key, token, subject.short()));
+    ends(subject.changed(&key, token, Duration::from_millis(50)));
     assert_eq!(
         subject.load(&key).lease,
         Some(token),
