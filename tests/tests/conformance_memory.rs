@@ -30,10 +30,7 @@ impl ManualClock {
 
 impl Harness for ManualClock {
     fn store(&self) -> Arc<dyn Store> {
-        let store = MemoryStore::builder()
-            .clock(self.0.clone())
-            .shards(3)
-            .build();
+        let store = MemoryStore::builder().clock(self.0.clone()).shards(3).build();
         Arc::new(store.expect("three shards divide the default room"))
     }
 

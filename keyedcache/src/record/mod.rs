@@ -4,12 +4,21 @@
 //! [`RecordId`] at a fixed place, a [touched](Record::touched) copy with another life, and, for
 //! counters, an [incremented](Record::incremented) copy.
 
-mod stub;
+mod counter;
+mod fingerprint;
+mod header;
+mod stamp;
+mod wire;
 
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+
+pub use fingerprint::Fingerprint;
+pub use header::{CodecId, CompressorId, Header};
+pub use stamp::Stamp;
+pub use wire::MAX_PAYLOAD;
 
 /// 128 random bits that name one record; no two records ever share one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,10 +58,7 @@ impl Scope {
         let text = text.into();
         let mut id = [0; 16];
         id.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..16]);
-        Self {
-            text,
-            id: ScopeId(id),
-        }
+        Self { text, id: ScopeId(id) }
     }
 
     /// Its stored form.
@@ -142,10 +148,7 @@ impl Generation {
     /// A new one.
     #[must_use]
     pub fn random() -> Self {
-        Self {
-            hard: GenerationToken::random(),
-            soft: GenerationToken::random(),
-        }
+        Self { hard: GenerationToken::random(), soft: GenerationToken::random() }
     }
 }
 

@@ -41,10 +41,7 @@ impl NullStore {
     /// A null store on this clock.
     #[must_use]
     pub fn with_clock(clock: Clock) -> Self {
-        Self {
-            clock,
-            generation: RwLock::new(Generation::random()),
-        }
+        Self { clock, generation: RwLock::new(Generation::random()) }
     }
 }
 
@@ -64,10 +61,7 @@ impl Store for NullStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            stores: false,
-            ..Capabilities::new()
-        }
+        Capabilities { stores: false, ..Capabilities::new() }
     }
 
     fn now(&self) -> Moment {
