@@ -372,6 +372,18 @@ impl Shard {
     }
 }
 
+#[cfg(test)]
+impl Shard {
+    /// How many places there are, whether what is in them has ended or not.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(super) fn is_clean(&self) -> bool {
+        self.places.is_empty() && self.ends.is_empty() && self.ages.is_empty() && self.bytes == 0
+    }
+}
+
 fn end_of(ttl: Ttl, start: Moment) -> Moment {
     ttl.map_or(Moment::NEVER, |ttl| start.plus(ttl))
 }
