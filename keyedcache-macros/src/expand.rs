@@ -214,14 +214,15 @@ impl<'a> Expansion<'a> {
 
     /// Makes the parts of the key from references to the arguments.
     fn arguments(&self) -> TokenStream {
+        let private = &self.private;
         let mut parts = quote!(());
         let mut types = quote!(());
         let all = self.parts();
         let none = all.is_empty();
         for (part, place) in all.into_iter().rev() {
-            let ty = self.part_type(place);
+            let part = self.checked(&part, place);
             parts = quote!((#part, #parts));
-            types = quote!((#ty, #types));
+            types = quote!((impl #private::KeyPart, #types));
         }
         let parameters = self.key_arguments().map(|argument| {
             let (name, ty) = (self.key_name(argument), argument.ty());
@@ -229,18 +230,27 @@ impl<'a> Expansion<'a> {
         });
         let parameters = quote!(#(#parameters),*);
         let lifetimes = self.function.lifetimes_in(&parameters);
-        let output = if none { quote!({}) } else { quote!(-> #types { #parts }) };
+        let output = if none {
+            quote!({})
+        } else {
+            quote! {
+                -> #types {
+                    use #private::{FitPart as _, UnfitPart as _};
+                    #parts
+                }
+            }
+        };
         quote! {
             #[doc(hidden)]
             fn __kc_arguments #lifetimes (#parameters) #output
         }
     }
 
-    /// A type that says nothing but that it is a part of a key, so that one which is not gives one
-    /// error, at this place.
-    fn part_type(&self, place: proc_macro2::Span) -> TokenStream {
+    /// The part, if it can be one: else there is one error, at this place.
+    fn checked(&self, part: &TokenStream, place: proc_macro2::Span) -> TokenStream {
         let private = &self.private;
-        placed(quote!(impl #private::KeyPart), ours(place))
+        let checked = Ident::new("checked", ours(place));
+        quote!((&&#private::Part(#part)).#checked())
     }
 
     /// The expressions that make the parts, and where errors about them belong.
@@ -385,15 +395,6 @@ impl Argument {
     fn shown(&self) -> String {
         self.name.as_ref().map_or_else(|| "_".to_owned(), ToString::to_string)
     }
-}
-
-/// The tokens, all at one place.
-fn placed(tokens: TokenStream, place: proc_macro2::Span) -> TokenStream {
-    let placed = tokens.into_iter().map(|mut token| {
-        token.set_span(place);
-        token
-    });
-    placed.collect()
 }
 
 /// Whether the expression names a field of something.
