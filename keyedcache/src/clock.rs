@@ -132,6 +132,12 @@ impl Clock {
     /// How far [`coarse_now`](Self::coarse_now) can lag behind [`now`](Self::now).
     pub const COARSE: Duration = Duration::from_millis(10);
 
+    /// Whether it is moved by hand.
+    #[must_use]
+    pub const fn is_manual(&self) -> bool {
+        matches!(self.0, Source::Manual(_))
+    }
+
     /// Moves a manual clock forward.
     ///
     /// # Panics

@@ -31,6 +31,8 @@ pub enum ErrorKind {
     Unsupported,
     /// What is stored under the key is not a counter, or the sum does not fit in an `i64`.
     NotACounter,
+    /// There is nothing to count on.
+    NotCached,
     /// The cache is disabled.
     Disabled,
 }
@@ -83,7 +85,10 @@ impl Error {
     pub fn is_temporary(&self) -> bool {
         matches!(
             self.0.kind,
-            ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::OutcomeUnknown | ErrorKind::Full
+            ErrorKind::Unavailable
+                | ErrorKind::Timeout
+                | ErrorKind::OutcomeUnknown
+                | ErrorKind::Full
         )
     }
 

@@ -1,1 +1,6 @@
-//! Nothing here yet.
+//! Tests of keyedcache that need more than one module, crate or process; they are in `tests/`.
+
+/// The code in the README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

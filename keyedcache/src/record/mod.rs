@@ -4,10 +4,21 @@
 //! [`RecordId`] at a fixed place, a [touched](Record::touched) copy with another life, and, for
 //! counters, an [incremented](Record::incremented) copy.
 
+mod counter;
+mod fingerprint;
+mod header;
+mod stamp;
+mod wire;
+
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+
+pub use fingerprint::Fingerprint;
+pub use header::{CodecId, CompressorId, Header};
+pub use stamp::Stamp;
+pub use wire::MAX_PAYLOAD;
 
 /// 128 random bits that name one record; no two records ever share one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

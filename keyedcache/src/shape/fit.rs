@@ -165,7 +165,7 @@ impl<F: Form> Shape for Misfit<F> {
         None
     }
 
-    fn decode<D: Decode>(&self, _: D) -> Option<Result<(), Error>> {
+    fn decode<D: Decode>(_: D) -> Option<Result<(), Error>> {
         None
     }
 }

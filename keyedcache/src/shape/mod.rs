@@ -72,7 +72,7 @@ pub trait Shape: Copy + Send + Sync + 'static {
     fn encode<E: Encode>(&self, stored: &Self::Stored, encoder: E) -> Option<E::Output>;
 
     /// Decodes what was stored; `None` of a local shape.
-    fn decode<D: Decode>(&self, decoder: D) -> Option<Result<Self::Stored, Error>>;
+    fn decode<D: Decode>(decoder: D) -> Option<Result<Self::Stored, Error>>;
 }
 
 /// The answers that can be shared with other processes.
@@ -159,7 +159,7 @@ impl<F: Form<Stored: Shareable>> Shape for Shared<F> {
         Some(encoder.encode(stored))
     }
 
-    fn decode<D: Decode>(&self, decoder: D) -> Option<Result<Self::Stored, Error>> {
+    fn decode<D: Decode>(decoder: D) -> Option<Result<Self::Stored, Error>> {
         Some(decoder.decode())
     }
 }
@@ -186,7 +186,7 @@ impl<F: Form<Stored: Keepable>> Shape for Local<F> {
         None
     }
 
-    fn decode<D: Decode>(&self, _: D) -> Option<Result<Self::Stored, Error>> {
+    fn decode<D: Decode>(_: D) -> Option<Result<Self::Stored, Error>> {
         None
     }
 }
@@ -217,8 +217,8 @@ where
         self.shape.encode(stored, encoder)
     }
 
-    fn decode<D: Decode>(&self, decoder: D) -> Option<Result<Self::Stored, Error>> {
-        self.shape.decode(decoder)
+    fn decode<D: Decode>(decoder: D) -> Option<Result<Self::Stored, Error>> {
+        S::decode(decoder)
     }
 }
 

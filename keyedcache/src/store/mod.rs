@@ -13,6 +13,18 @@
 //!
 //! [`ErrorKind::OutcomeUnknown`]: crate::ErrorKind::OutcomeUnknown
 
+mod audience;
+pub(crate) mod broken;
+#[cfg(feature = "disk")]
+mod disk;
+mod memory;
+mod null;
+
+#[cfg(feature = "disk")]
+pub use disk::{DiskStore, DiskStoreBuilder};
+pub use memory::{MemoryStore, MemoryStoreBuilder};
+pub use null::NullStore;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -80,20 +92,29 @@ impl HolderId {
     }
 }
 
-/// Names one lease: who holds it, and 64 random bits.
+/// Names one lease: who holds it, what tells its leases apart, and a digest of the generations it
+/// computes under, so that a caller that knows newer ones does not wait for it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct LeaseToken {
     /// The holder.
     pub holder: HolderId,
-    /// What tells its leases apart.
-    pub nonce: u64,
+    /// 32 random bits.
+    pub nonce: u32,
+    /// 32 bits that stand for the generations; opaque to a store.
+    pub generations: u32,
 }
 
 impl LeaseToken {
     /// A new one of `holder`.
     #[must_use]
     pub fn random(holder: HolderId) -> Self {
-        Self { holder, nonce: u64::from_le_bytes(random_bytes()) }
+        Self { holder, nonce: u32::from_le_bytes(random_bytes()), generations: 0 }
+    }
+
+    /// The same for what is computed under these generations.
+    #[must_use]
+    pub fn under(self, generations: u32) -> Self {
+        Self { generations, ..self }
     }
 
     /// Its 16 bytes, holder first.
@@ -101,16 +122,20 @@ impl LeaseToken {
     pub fn to_bytes(self) -> [u8; 16] {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.holder.0.to_le_bytes());
-        bytes[8..].copy_from_slice(&self.nonce.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.nonce.to_le_bytes());
+        bytes[12..].copy_from_slice(&self.generations.to_le_bytes());
         bytes
     }
 
     /// The token of 16 bytes that [`to_bytes`](Self::to_bytes) made.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        let (holder, nonce) = bytes.split_at(8);
-        let word = |half: &[u8]| u64::from_le_bytes(half.try_into().expect("half of 16 is 8"));
-        Self { holder: HolderId(word(holder)), nonce: word(nonce) }
+        let [a, b, c, d, e, f, g, h, nonce @ .., w, x, y, z] = bytes;
+        Self {
+            holder: HolderId(u64::from_le_bytes([a, b, c, d, e, f, g, h])),
+            nonce: u32::from_le_bytes(nonce),
+            generations: u32::from_le_bytes([w, x, y, z]),
+        }
     }
 }
 
@@ -316,8 +341,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     ) -> Pending<'a, Leasing>;
 
     /// Lets a lease last `ttl` from now; `false` if this token does not hold it.
-    fn renew<'a>(&'a self, key: &'a StoredKey, token: LeaseToken, ttl: Duration)
-    -> Pending<'a, bool>;
+    fn renew<'a>(
+        &'a self,
+        key: &'a StoredKey,
+        token: LeaseToken,
+        ttl: Duration,
+    ) -> Pending<'a, bool>;
 
     /// Gives a lease back; `false`, and nothing changes, if this token does not hold it.
     fn release<'a>(

@@ -1,0 +1,43 @@
+//! Opens the LMDB environment: the one place of the crate with unsafe code.
+//!
+//! Flags: `NO_SYNC` and `NO_META_SYNC`, since a cache need not outlive a power failure: a folder
+//! that was open when its machine stopped is emptied at the next opening (`folder.rs`). Not
+//! `WRITE_MAP`: the map stays read-only, pages are written with `pwrite` before the meta page that
+//! names them, so a process killed at any moment leaves the last committed transaction, a full disk
+//! is an error and not a `SIGBUS`, and no stray pointer can damage the file.
+
+use std::path::Path;
+
+use heed::types::Bytes;
+use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions};
+
+/// The only tree of the environment, so that a read looks up no other, a write dirties the fewest
+/// pages, and its statistics are those of all that is stored. `layout.rs` divides it.
+pub(super) type Tree = Database<'static, Bytes, Bytes>;
+
+/// Threads that may read at one time, over all processes; 64 bytes of the lock file each.
+const MAX_READERS: u32 = 4096;
+
+/// Opens the environment of a folder that the caller has claimed.
+#[allow(unsafe_code)]
+pub(super) fn open(folder: &Path, map_size: usize) -> heed::Result<(Env, Tree)> {
+    let mut options = EnvOpenOptions::new();
+    options.map_size(map_size).max_readers(MAX_READERS);
+    let flags = EnvFlags::NO_SYNC | EnvFlags::NO_META_SYNC;
+    // SAFETY: a memory map is sound while nobody changes the file under it but by LMDB's protocol,
+    // and LMDB's protocol holds while its lock file works. `Folder::claim` has seen to that before
+    // it calls this function: the folder is marked as this crate's own, so its `data.mdb` is written
+    // by LMDB alone; it lies on no network file system; its live openings are all in this PID
+    // namespace, by which LMDB tells dead readers and writers; this process has it open once; and
+    // what a crash of the machine may have left half written has been removed. The flags weaken
+    // durability, not the order in which other processes see writes, which is the page cache's.
+    let env = unsafe { options.flags(flags).open(folder)? };
+    let snapshot = env.read_txn()?;
+    let tree = env
+        .open_databases_and_commit(snapshot, |opener, snapshot| {
+            opener.open_database::<Bytes, Bytes>(snapshot, None).map(CommitOrAbort::<_, ()>::Commit)
+        })?
+        .unwrap_commit()
+        .expect("the unnamed database always exists");
+    Ok((env, tree))
+}

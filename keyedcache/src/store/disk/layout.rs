@@ -1,0 +1,256 @@
+//! How everything is laid out in the one tree: an area a kind of entry, told by the first byte.
+//!
+//! | area | key | value |
+//! |---|---|---|
+//! | `c` | transaction | what it changed ([`Change`]s) |
+//! | `g` | scope id | hard token, soft token |
+//! | `k` | text of the stored key | [`RecordEntry`] |
+//! | `l` | text of the stored key | [`LeaseEntry`] |
+//! | `s` | sequence | text: the records in the order in which they were stored |
+//! | `x` | moment, sequence | text: the records that end, in the order in which they do |
+//!
+//! Numbers in keys are big-endian, so that they sort; numbers in values are little-endian. A value
+//! that does not read back counts as absent.
+
+use crate::clock::Moment;
+use crate::record::{Generation, GenerationToken};
+use crate::store::{HolderId, LeaseToken};
+
+use super::owner::OwnerId;
+
+/// The changes of each transaction.
+pub(super) const CHANGES: u8 = b'c';
+const GENERATIONS: u8 = b'g';
+/// Records by key.
+pub(super) const RECORDS: u8 = b'k';
+/// Leases by key.
+pub(super) const LEASES: u8 = b'l';
+/// Records by when they were stored.
+pub(super) const STORED: u8 = b's';
+/// Records by when they end.
+pub(super) const ENDS: u8 = b'x';
+
+/// The longest text of a stored key: LMDB's longest key, less the area.
+pub(super) const MAX_TEXT: usize = 510;
+
+/// The key of one entry, built on the stack.
+pub(super) struct EntryKey {
+    bytes: [u8; 1 + MAX_TEXT],
+    length: usize,
+}
+
+impl EntryKey {
+    fn new(area: u8, parts: [&[u8]; 2]) -> Option<Self> {
+        let mut key = Self { bytes: [0; 1 + MAX_TEXT], length: 1 };
+        key.bytes[0] = area;
+        for part in parts {
+            let end = key.length + part.len();
+            key.bytes.get_mut(key.length..end)?.copy_from_slice(part);
+            key.length = end;
+        }
+        Some(key)
+    }
+
+    fn fixed(area: u8, parts: [&[u8]; 2]) -> Self {
+        Self::new(area, parts).expect("fixed parts are far shorter than a key may be")
+    }
+
+    /// Of the record or the lease of this text; `None` if it is too long to be stored.
+    pub(super) fn text(area: u8, text: &str) -> Option<Self> {
+        Self::new(area, [text.as_bytes(), &[]])
+    }
+
+    /// Of what a transaction changed.
+    pub(super) fn changes(transaction: u64) -> Self {
+        Self::fixed(CHANGES, [&transaction.to_be_bytes(), &[]])
+    }
+
+    /// Of a scope's generation.
+    pub(super) fn generation(scope: [u8; 16]) -> Self {
+        Self::fixed(GENERATIONS, [&scope, &[]])
+    }
+
+    /// Of a place in the order of storing.
+    pub(super) fn stored(sequence: u64) -> Self {
+        Self::fixed(STORED, [&sequence.to_be_bytes(), &[]])
+    }
+
+    /// Of a place in the order of ending.
+    pub(super) fn ends(moment: Moment, sequence: u64) -> Self {
+        let moment = moment.as_micros().to_be_bytes();
+        Self::fixed(ENDS, [&moment, &sequence.to_be_bytes()])
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    let bytes = bytes.get(at..at + 8)?.try_into().ok()?;
+    Some(u64::from_le_bytes(bytes))
+}
+
+fn half(bytes: &[u8], at: usize) -> Option<[u8; 16]> {
+    bytes.get(at..at + 16)?.try_into().ok()
+}
+
+/// The moment in the key of an entry in the order of ending.
+pub(super) fn moment_of_end(key: &[u8]) -> Option<Moment> {
+    let bytes = key.get(1..9)?.try_into().ok()?;
+    Some(Moment::from_micros(u64::from_be_bytes(bytes)))
+}
+
+/// The sequence in the key of an entry in the order of storing or of ending.
+pub(super) fn sequence_of(key: &[u8]) -> Option<u64> {
+    let bytes = key.get(key.len().checked_sub(8)?..)?.try_into().ok()?;
+    Some(u64::from_be_bytes(bytes))
+}
+
+/// How many bytes stand before a record's own.
+const HEAD: usize = 16;
+
+/// A record and what the store knows of it.
+#[derive(Clone, Copy)]
+pub(super) struct RecordEntry<'a> {
+    /// When its time is over.
+    pub(super) ends: Moment,
+    /// Its place in the order of storing: transaction and place in it, so never twice the same.
+    pub(super) sequence: u64,
+    /// Its bytes.
+    pub(super) record: &'a [u8],
+}
+
+impl<'a> RecordEntry<'a> {
+    pub(super) fn decode(bytes: &'a [u8]) -> Option<Self> {
+        Some(Self {
+            ends: Moment::from_micros(word(bytes, 0)?),
+            sequence: word(bytes, 8)?,
+            record: bytes.get(HEAD..)?,
+        })
+    }
+
+    pub(super) fn encoded_len(&self) -> usize {
+        HEAD + self.record.len()
+    }
+
+    /// Its head, which the record's bytes follow.
+    pub(super) fn head(&self) -> [u8; HEAD] {
+        let mut head = [0; HEAD];
+        head[..8].copy_from_slice(&self.ends.as_micros().to_le_bytes());
+        head[8..].copy_from_slice(&self.sequence.to_le_bytes());
+        head
+    }
+}
+
+/// A lease, or the memory of one that ended with an answer that is not to be stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct LeaseEntry {
+    pub(super) token: LeaseToken,
+    /// Who is to be alive for it to stand.
+    pub(super) owner: OwnerId,
+    /// When it ends; the epoch if there is none.
+    pub(super) ends: Moment,
+    /// Until when a declined answer is remembered.
+    pub(super) declined_until: Moment,
+}
+
+impl LeaseEntry {
+    pub(super) const LEN: usize = 48;
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        Some(Self {
+            token: LeaseToken::from_bytes(half(bytes, 0)?),
+            owner: OwnerId(half(bytes, 16)?),
+            ends: Moment::from_micros(word(bytes, 32)?),
+            declined_until: Moment::from_micros(word(bytes, 40)?),
+        })
+    }
+
+    pub(super) fn encode(&self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        bytes[..16].copy_from_slice(&self.token.to_bytes());
+        bytes[16..32].copy_from_slice(&self.owner.0);
+        bytes[32..40].copy_from_slice(&self.ends.as_micros().to_le_bytes());
+        bytes[40..].copy_from_slice(&self.declined_until.as_micros().to_le_bytes());
+        bytes
+    }
+
+    /// Whether its time is not over; its owner may be dead all the same.
+    pub(super) fn stands(&self, now: Moment) -> bool {
+        self.ends > now
+    }
+
+    /// Whether a declined answer is still remembered.
+    pub(super) fn is_declined(&self, now: Moment) -> bool {
+        self.declined_until > now
+    }
+}
+
+pub(super) fn decode_generation(bytes: &[u8]) -> Option<Generation> {
+    Some(Generation {
+        hard: GenerationToken(half(bytes, 0)?),
+        soft: GenerationToken(half(bytes, 16)?),
+    })
+}
+
+pub(super) fn encode_generation(generation: Generation) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[..16].copy_from_slice(&generation.hard.0);
+    bytes[16..].copy_from_slice(&generation.soft.0);
+    bytes
+}
+
+/// One change as the other processes are told of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Change {
+    /// The record under the key with this digest; by the holder of its lease, if there is one.
+    Key { digest: u64, by: Option<HolderId> },
+    /// A scope.
+    Scope([u8; 16]),
+    /// So much that it is not listed.
+    Everything,
+}
+
+impl Change {
+    const LEN: usize = 17;
+
+    pub(super) fn encode_all(changes: &[Self]) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(changes.len() * Self::LEN);
+        for change in changes {
+            let (kind, first, second) = match *change {
+                Self::Key { digest, by: None } => (0, digest.to_le_bytes(), [0; 8]),
+                Self::Key { digest, by: Some(by) } => (1, digest.to_le_bytes(), by.0.to_le_bytes()),
+                Self::Scope(id) => {
+                    let mut halves = ([0; 8], [0; 8]);
+                    halves.0.copy_from_slice(&id[..8]);
+                    halves.1.copy_from_slice(&id[8..]);
+                    (2, halves.0, halves.1)
+                }
+                Self::Everything => (3, [0; 8], [0; 8]),
+            };
+            bytes.push(kind);
+            bytes.extend_from_slice(&first);
+            bytes.extend_from_slice(&second);
+        }
+        bytes
+    }
+
+    /// The changes of one transaction; what cannot be read may have been anything.
+    pub(super) fn decode_all(bytes: &[u8]) -> impl Iterator<Item = Self> + '_ {
+        bytes.chunks(Self::LEN).map(|bytes| Self::decode(bytes).unwrap_or(Self::Everything))
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let digest = word(bytes, 1)?;
+        match bytes[0] {
+            0 => Some(Self::Key { digest, by: None }),
+            1 => {
+                let by = Some(HolderId(word(bytes, 9)?));
+                Some(Self::Key { digest, by })
+            }
+            2 => half(bytes, 1).map(Self::Scope),
+            _ => None,
+        }
+    }
+}
