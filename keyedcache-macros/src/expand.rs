@@ -219,8 +219,7 @@ impl<'a> Expansion<'a> {
         let mut types = quote!(());
         let all = self.parts();
         let none = all.is_empty();
-        for (part, place) in all.into_iter().rev() {
-            let part = self.checked(&part, place);
+        for part in all.into_iter().rev() {
             parts = quote!((#part, #parts));
             types = quote!((impl #private::KeyPart, #types));
         }
@@ -246,27 +245,25 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// The part, if it can be one: else there is one error, at this place.
-    fn checked(&self, part: &TokenStream, place: proc_macro2::Span) -> TokenStream {
+    /// What this refers to, if it can be a part: else there is one error, at this place.
+    fn checked(&self, reference: &TokenStream, place: proc_macro2::Span) -> TokenStream {
         let private = &self.private;
         let checked = Ident::new("checked", ours(place));
-        quote!((&&#private::Part(#part)).#checked())
+        quote!((&&#private::Part(#reference)).#checked())
     }
 
-    /// The expressions that make the parts, and where errors about them belong.
-    fn parts(&self) -> Vec<(TokenStream, proc_macro2::Span)> {
+    /// The expressions that make the parts.
+    fn parts(&self) -> Vec<TokenStream> {
         let Some(given) = &self.options.key else {
             let part = |argument: &'a Argument| {
                 let name = self.key_name(argument);
-                (quote!(#name), argument.ty().span())
+                self.checked(&quote!(#name), argument.ty().span())
             };
             return self.key_arguments().map(part).collect();
         };
         match &given.value {
-            Expr::Tuple(tuple) => {
-                tuple.elems.iter().map(|part| (self.part(part), part.span())).collect()
-            }
-            part => vec![(self.part(part), part.span())],
+            Expr::Tuple(tuple) => tuple.elems.iter().map(|part| self.part(part)).collect(),
+            part => vec![self.part(part)],
         }
     }
 
@@ -278,10 +275,10 @@ impl<'a> Expansion<'a> {
         if let Expr::Path(path) = part
             && names().any(|name| path.path.is_ident(name))
         {
-            return quote!(#part);
+            return self.checked(&quote!(#part), part.span());
         }
         if is_place(part) {
-            return quote!(&#part);
+            return self.checked(&quote!(&#part), part.span());
         }
         let seen = names()
             .filter(|name| mentions(quote!(#part), &name.to_string()))
