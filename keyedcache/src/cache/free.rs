@@ -111,11 +111,13 @@ pub fn cache_enable(enabled: bool) {
 }
 
 /// Whether reading and saving are on, in the default cache; see [`Cache::is_enabled`](super::Cache::is_enabled).
+#[must_use]
 pub fn cache_enabled() -> bool {
     default_cache().is_enabled()
 }
 
 /// What was done in this process, in the default cache; see [`Cache::stats`](super::Cache::stats).
+#[must_use]
 pub fn cache_stats() -> CacheStats {
     default_cache().stats()
 }

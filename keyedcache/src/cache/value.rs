@@ -62,11 +62,8 @@ impl Value {
             }),
             Err(gone) => Err(self.not_cached(gone.reason, gone.source)),
         };
-        if found.is_ok() {
-            counters.store_hits.count()
-        } else {
-            counters.misses.count()
-        }
+        let counter = if found.is_ok() { &counters.store_hits } else { &counters.misses };
+        counter.count();
         found
     }
 
@@ -206,9 +203,9 @@ impl Value {
             let mut header = live.header;
             header.created = core.store.now();
             header.fresh_for = timeout.as_duration();
-            let life =
+            let anew =
                 Life { created: header.created, fresh_for: header.fresh_for, ttl: header.ttl() };
-            let touch = core.store.touch(&self.stored, live.record.id(), life);
+            let touch = core.store.touch(&self.stored, live.record.id(), anew);
             let touched = core.ask("touch", touch).await;
             near::drop_key(self.stored.digest());
             if touched.map_err(|error| error.with("key", &self.key))? {

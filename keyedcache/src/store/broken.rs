@@ -31,7 +31,7 @@ impl BrokenStore {
 }
 
 impl Store for BrokenStore {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "none"
     }
 

@@ -130,11 +130,12 @@ impl LeaseToken {
     /// The token of 16 bytes that [`to_bytes`](Self::to_bytes) made.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        let [a, b, c, d, e, f, g, h, nonce @ .., w, x, y, z] = bytes;
+        let all = u128::from_le_bytes(bytes);
+        #[allow(clippy::cast_possible_truncation)] // each takes its own bits
         Self {
-            holder: HolderId(u64::from_le_bytes([a, b, c, d, e, f, g, h])),
-            nonce: u32::from_le_bytes(nonce),
-            generations: u32::from_le_bytes([w, x, y, z]),
+            holder: HolderId(all as u64),
+            nonce: (all >> 64) as u32,
+            generations: (all >> 96) as u32,
         }
     }
 }
@@ -249,6 +250,7 @@ pub struct Page {
 /// What a store can do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
+#[allow(clippy::struct_excessive_bools)] // as many independent questions
 pub struct Capabilities {
     /// It keeps what is saved. `false` only of the null store.
     pub stores: bool,
