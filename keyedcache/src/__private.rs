@@ -51,6 +51,40 @@ impl<'a, T: ?Sized> BorrowedArgument for Argument<'a, T> {
     }
 }
 
+/// A reference to what is to be a part of a key.
+///
+/// `(&&Part(&argument)).checked()` finds [`FitPart`] if it can be one, else [`UnfitPart`], whose bound
+/// fails: one error, where the method's name stands.
+pub struct Part<'a, P: ?Sized>(pub &'a P);
+
+pub trait FitPart {
+    type Part;
+    fn checked(&self) -> Self::Part;
+}
+
+impl<'a, P: KeyPart + ?Sized> FitPart for &Part<'a, P> {
+    type Part = &'a P;
+
+    fn checked(&self) -> &'a P {
+        self.0
+    }
+}
+
+pub trait UnfitPart<P: ?Sized> {
+    fn checked(&self) -> &'static str
+    where
+        P: KeyPart;
+}
+
+impl<P: ?Sized> UnfitPart<P> for Part<'_, P> {
+    fn checked(&self) -> &'static str
+    where
+        P: KeyPart,
+    {
+        unreachable!("only programs that do not compile call it")
+    }
+}
+
 /// Borrowed arguments that a refresh in the background can keep a copy of.
 #[diagnostic::on_unimplemented(
     message = "a refresh in the background cannot keep a copy of `{Self}`",
