@@ -1,1 +1,91 @@
 //! The macros of `keyedcache`; use them through that crate.
+//!
+//! `#[cached]` is one pipeline: [`options`] and [`function`] read, [`check`] says what is wrong,
+//! [`expand`] writes the expansion, and [`fallback`] writes what keeps the rest of the program
+//! compiling when something was wrong. Nothing here panics on what a user writes; all mistakes of
+//! one attribute come out at once, each on its own token.
+
+mod check;
+mod companions;
+mod delete;
+mod duration;
+mod expand;
+mod fallback;
+mod function;
+mod key;
+mod krate;
+mod mistakes;
+mod options;
+mod refresh;
+mod spec;
+mod suggest;
+
+use proc_macro::TokenStream;
+
+use crate::function::Function;
+use crate::mistakes::Mistakes;
+use crate::options::Options;
+
+/// Remembers what a function answered, and lets one caller compute what many ask for.
+///
+/// The function keeps its name, signature, attributes and docs. Beside it stand its companions,
+/// under the same name: `f::key(…)`, `f::peek(…)`, `f::refresh(…)`, `f::uncached(…)`,
+/// `f::invalidate(…)`, `f::invalidate_all()` and `f::put(…, value)`. Those that name one call take
+/// the arguments that its key is made of.
+///
+/// # Options
+///
+/// Durations are seconds (`60`), text (`"5m"`, `"1h 30m"`), or any expression of type `Duration`.
+///
+/// | option | meaning | default |
+/// |---|---|---|
+/// | `timeout = 60` | how long an answer is fresh; `Never` is for ever | the cache's |
+/// | `stale = "5m"` | how much longer it is served while one caller refreshes it | not at all |
+/// | `stale_if_error = "1h"` | how much longer it is served when computing fails | not at all |
+/// | `refresh = "foreground"` | the one that refreshes waits for it; needs no owned arguments | `"background"` |
+/// | `early`, `early = 1.5` | refreshes before the time is over, by chance: XFetch, with this beta | not at all; 1.0 |
+/// | `jitter = 0.1` | shortens each timeout by up to this fraction of it | none |
+/// | `timeout_err = "5s"` | keeps `Err` too, for this long | not at all |
+/// | `timeout_none = "5s"` | keeps `None` for this long | as any answer |
+/// | `cache_if = \|answer\| …` | keeps only the answers of which this says so | all |
+/// | `key = expression` | what the key is made of, instead of the arguments | |
+/// | `skip(a, b)` | arguments that are no part of the key | |
+/// | `name = "…"` | the namespace; survives moving and renaming the function | its path |
+/// | `version = 2` | separates the records of incompatible versions | 0 |
+/// | `cache = "sessions"` | which registered cache | `"default"` |
+/// | `local` | never leaves this process; the answer needs no serde | |
+/// | `near = 10_000` | entries of the near cache; 0 for none | the cache's |
+/// | `single_flight = "process"` | who waits for one that computes: `"cluster"`, `"process"`, or nobody: `"off"` | `"cluster"` |
+/// | `wait = "10s"` | how long a call waits for another's answer before it computes alone | the cache's |
+/// | `lease = "30s"` | how long a holder that has died keeps others from taking over | the cache's |
+/// | `companion = Name` | what the companions stand under | the function's name |
+/// | `crate = path` | where `keyedcache` is | found in `Cargo.toml` |
+#[proc_macro_attribute]
+pub fn cached(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let item = proc_macro2::TokenStream::from(item);
+    let mut mistakes = Mistakes::new();
+    let options = Options::parse(attribute.into(), &mut mistakes);
+    let function = match Function::parse(item.clone()) {
+        Ok(function) => function,
+        Err(mistake) => {
+            mistakes.push(mistake);
+            return fallback::unread(&item, mistakes).into();
+        }
+    };
+    check::check(&options, &function, &mut mistakes);
+    if mistakes.is_empty() {
+        expand::expand(&options, &function).into()
+    } else {
+        fallback::fallback(&options, &function, mistakes).into()
+    }
+}
+
+/// Forgets calls of a cached function, everywhere.
+///
+/// `cache_delete_function!(path)` forgets all of them, `cache_delete_function!(path(arguments))`
+/// one. What comes out is a request: `.await` it in async code, `.wait()` it in sync code. In a path
+/// whose second-last segment begins with a capital, or is qualified, the last one is a method.
+#[proc_macro]
+pub fn cache_delete_function(input: TokenStream) -> TokenStream {
+    delete::expand(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}

@@ -55,12 +55,7 @@ impl fmt::Debug for Moment {
         if *self == Self::NEVER {
             return f.write_str("Moment(never)");
         }
-        write!(
-            f,
-            "Moment({}.{:06})",
-            self.0 / 1_000_000,
-            self.0 % 1_000_000
-        )
+        write!(f, "Moment({}.{:06})", self.0 / 1_000_000, self.0 % 1_000_000)
     }
 }
 
@@ -107,9 +102,7 @@ impl Clock {
     pub fn now(&self) -> Moment {
         match &self.0 {
             Source::System => {
-                let since = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Moment(saturating_micros(since))
             }
             Source::Manual(micros) => Moment(micros.load(Ordering::Acquire)),
@@ -140,7 +133,8 @@ impl Clock {
     pub const COARSE: Duration = Duration::from_millis(10);
 
     /// Whether it is moved by hand.
-    pub(crate) const fn is_manual(&self) -> bool {
+    #[must_use]
+    pub const fn is_manual(&self) -> bool {
         matches!(self.0, Source::Manual(_))
     }
 

@@ -31,6 +31,8 @@ pub enum ErrorKind {
     Unsupported,
     /// What is stored under the key is not a counter, or the sum does not fit in an `i64`.
     NotACounter,
+    /// There is nothing to count on.
+    NotCached,
     /// The cache is disabled.
     Disabled,
 }
@@ -55,13 +57,7 @@ impl Error {
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
         let message = message.into();
-        Self(Box::new(Inner {
-            kind,
-            operation,
-            message,
-            context: Vec::new(),
-            source: None,
-        }))
+        Self(Box::new(Inner { kind, operation, message, context: Vec::new(), source: None }))
     }
 
     /// Names what it happened to: `("store", "disk:/var/cache")`, `("key", "product::7")`.
@@ -129,10 +125,7 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0
-            .source
-            .as_deref()
-            .map(|source| source as &(dyn StdError + 'static))
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
 
@@ -181,11 +174,7 @@ pub struct NotCachedError {
 
 impl NotCachedError {
     pub(crate) fn new(key: impl Into<String>, reason: NotCachedReason) -> Self {
-        Self {
-            key: key.into(),
-            reason,
-            source: None,
-        }
+        Self { key: key.into(), reason, source: None }
     }
 
     pub(crate) fn because(mut self, source: Error) -> Self {
@@ -202,8 +191,6 @@ impl fmt::Display for NotCachedError {
 
 impl StdError for NotCachedError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source
-            .as_ref()
-            .map(|source| source as &(dyn StdError + 'static))
+        self.source.as_ref().map(|source| source as &(dyn StdError + 'static))
     }
 }

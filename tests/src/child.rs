@@ -30,11 +30,7 @@ impl Child {
             .unwrap_or_else(|error| panic!("{program} does not start: {error}"));
         let input = process.stdin.take().expect("its input is a pipe");
         let output = process.stdout.take().expect("its output is a pipe");
-        Self {
-            process,
-            input: Some(input),
-            output: BufReader::new(output),
-        }
+        Self { process, input: Some(input), output: BufReader::new(output) }
     }
 
     /// The next line that it prints; empty at its end.

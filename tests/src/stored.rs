@@ -16,9 +16,7 @@ use keyedcache::store::{Guard, Pending, Slot, Store, StoredKey};
 /// If the operating system refuses what a runtime needs.
 pub fn wait<T>(operation: Pending<'_, T>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    runtime
-        .expect("a runtime without drivers needs nothing")
-        .block_on(operation)
+    runtime.expect("a runtime without drivers needs nothing").block_on(operation)
 }
 
 /// The stored key of a text.
@@ -35,9 +33,7 @@ pub fn record(seed: u64, length: usize) -> Record {
     bytes.extend((length as u64).to_le_bytes());
     let mut state = seed;
     while bytes.len() < length {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         bytes.extend(state.to_le_bytes());
     }
     bytes.truncate(length);

@@ -30,15 +30,17 @@ impl ManualClock {
 
 impl Harness for ManualClock {
     fn store(&self) -> Arc<dyn Store> {
-        let store = MemoryStore::builder()
-            .clock(self.0.clone())
-            .shards(3)
-            .build();
+        let store = MemoryStore::builder().clock(self.0.clone()).shards(3).build();
         Arc::new(store.expect("three shards divide the default room"))
     }
 
     fn advance(&self, by: Duration) {
         self.0.advance(by);
+    }
+
+    /// So long that no case can pass by real time alone.
+    fn short(&self) -> Duration {
+        Duration::from_secs(20)
     }
 }
 

@@ -90,14 +90,8 @@ fn full_disk_at_opening_is_an_error() {
     fs::write(&filler, vec![0; 1 << 20]).unwrap_err();
     let folder = disk.0.path().join("cache");
     let error = refused(&folder);
-    assert!(
-        matches!(error.kind(), ErrorKind::Full | ErrorKind::Unavailable),
-        "{error}"
-    );
-    assert!(
-        error.to_string().contains(folder.to_str().unwrap()),
-        "{error}"
-    );
+    assert!(matches!(error.kind(), ErrorKind::Full | ErrorKind::Unavailable), "{error}");
+    assert!(error.to_string().contains(folder.to_str().unwrap()), "{error}");
     fs::remove_file(&filler).unwrap();
     disk.remount("size=16m");
     let store = DiskStore::open(&folder).unwrap();
@@ -123,10 +117,7 @@ fn folder_that_is_a_file_is_refused() {
     let file = parent.path().join("file");
     fs::write(&file, "mine").unwrap();
     let error = refused(&file);
-    assert!(
-        error.to_string().contains(file.to_str().unwrap()),
-        "{error}"
-    );
+    assert!(error.to_string().contains(file.to_str().unwrap()), "{error}");
     assert_eq!(fs::read_to_string(file).unwrap(), "mine");
 }
 
@@ -167,10 +158,7 @@ fn is_emptied(folder: &Path) {
     let store = DiskStore::open(folder).unwrap();
     assert_eq!(slot(&store, "k").unwrap().record, None);
     save(&store, "k", record(2, 500)).unwrap();
-    assert_eq!(
-        fs::read_to_string(folder.join("notes.txt")).unwrap(),
-        "mine"
-    );
+    assert_eq!(fs::read_to_string(folder.join("notes.txt")).unwrap(), "mine");
 }
 
 #[test]
@@ -183,9 +171,7 @@ fn damaged_environment_is_emptied_at_the_next_opening() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         left(folder.path());
-        let data = File::options()
-            .write(true)
-            .open(folder.path().join("data.mdb"));
+        let data = File::options().write(true).open(folder.path().join("data.mdb"));
         damage(&data.unwrap()).unwrap();
         is_emptied(folder.path());
     }
@@ -201,9 +187,7 @@ fn environment_that_was_cut_off_kills_nobody() {
             save(&store, &format!("k{number}"), record(number, 3000)).unwrap();
         }
     }
-    let data = File::options()
-        .write(true)
-        .open(folder.path().join("data.mdb"));
+    let data = File::options().write(true).open(folder.path().join("data.mdb"));
     data.unwrap().set_len(3 * 4096).unwrap();
     // Another process, since what this is about ends it.
     let mut first = Child::start(CHILD, &["check", path]);

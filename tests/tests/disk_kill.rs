@@ -14,9 +14,7 @@ const CHILD: &str = env!("CARGO_BIN_EXE_disk_child");
 
 fn rounds() -> u64 {
     let rounds = std::env::var("KEYEDCACHE_KILLS").ok();
-    rounds.map_or(15, |rounds| {
-        rounds.parse().expect("KEYEDCACHE_KILLS is a number")
-    })
+    rounds.map_or(15, |rounds| rounds.parse().expect("KEYEDCACHE_KILLS is a number"))
 }
 
 #[test]

@@ -153,10 +153,8 @@ fn waiter_is_woken_within_5_ms_of_another_process_saving() {
 #[test]
 fn process_stopped_inside_a_write_stops_no_reads_and_others_writes_fail_in_time() {
     let folder = tempfile::tempdir().unwrap();
-    let store = DiskStore::builder(folder.path())
-        .store_timeout(Duration::from_millis(200))
-        .open()
-        .unwrap();
+    let store =
+        DiskStore::builder(folder.path()).store_timeout(Duration::from_millis(200)).open().unwrap();
     save(&store, "k", record(1, 500)).unwrap();
     let mut writer = child("write-lock", &folder, &[]);
     writer.expect("writing");
@@ -184,10 +182,8 @@ fn process_stopped_inside_a_write_stops_no_reads_and_others_writes_fail_in_time(
 #[test]
 fn store_that_is_dropped_while_another_is_stopped_inside_a_write_does_not_hang() {
     let folder = tempfile::tempdir().unwrap();
-    let store = DiskStore::builder(folder.path())
-        .store_timeout(Duration::from_millis(100))
-        .open()
-        .unwrap();
+    let store =
+        DiskStore::builder(folder.path()).store_timeout(Duration::from_millis(100)).open().unwrap();
     let mut writer = child("write-lock", &folder, &[]);
     writer.expect("writing");
     let error = save(&store, "k", record(1, 500)).unwrap_err();
@@ -202,10 +198,7 @@ fn child_of_a_fork_is_refused_and_the_parent_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let mut both = child("fork", &folder, &[]);
     let line = both.line();
-    assert!(
-        line.starts_with("child: Unavailable, Unavailable, "),
-        "{line}"
-    );
+    assert!(line.starts_with("child: Unavailable, Unavailable, "), "{line}");
     assert!(line.contains("forked"), "{line}");
     both.expect("parent: goes on");
     assert!(both.end());
@@ -244,9 +237,6 @@ fn released_lease_is_granted_to_another_process() {
     other.say("release k");
     other.expect("done");
     let token = LeaseToken::random(HolderId::random());
-    assert_eq!(
-        wait(store.lease(&key("k"), token, HOUR, None)).unwrap(),
-        Leasing::Granted
-    );
+    assert_eq!(wait(store.lease(&key("k"), token, HOUR, None)).unwrap(), Leasing::Granted);
     assert!(wait(store.release(&key("k"), token, Release::Abandoned)).unwrap());
 }

@@ -4,12 +4,24 @@
 //! [`RecordId`] at a fixed place, a [touched](Record::touched) copy with another life, and, for
 //! counters, an [incremented](Record::incremented) copy.
 
-mod stub;
+mod counter;
+mod fingerprint;
+mod header;
+mod stamp;
+mod wire;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+
+use crate::clock::Moment;
+
+pub use fingerprint::Fingerprint;
+pub use header::{CodecId, CompressorId, Header};
+pub use stamp::Stamp;
+pub use wire::MAX_PAYLOAD;
 
 /// 128 random bits that name one record; no two records ever share one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,10 +61,7 @@ impl Scope {
         let text = text.into();
         let mut id = [0; 16];
         id.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..16]);
-        Self {
-            text,
-            id: ScopeId(id),
-        }
+        Self { text, id: ScopeId(id) }
     }
 
     /// Its stored form.
@@ -66,6 +75,17 @@ impl Scope {
     pub fn id(&self) -> ScopeId {
         self.id
     }
+}
+
+/// The new life of a record, for a touch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Life {
+    /// From when its times count.
+    pub created: Moment,
+    /// How long it is fresh; `None` is for ever.
+    pub fresh_for: Option<Duration>,
+    /// How long the store keeps it; `None` is for ever.
+    pub ttl: Option<Duration>,
 }
 
 /// The stored bytes of one value: header and payload.
@@ -142,10 +162,7 @@ impl Generation {
     /// A new one.
     #[must_use]
     pub fn random() -> Self {
-        Self {
-            hard: GenerationToken::random(),
-            soft: GenerationToken::random(),
-        }
+        Self { hard: GenerationToken::random(), soft: GenerationToken::random() }
     }
 }
 

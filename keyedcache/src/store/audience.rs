@@ -33,9 +33,7 @@ impl Audience {
 
     fn living(&self, except: Option<HolderId>) -> Vec<Arc<dyn Sink>> {
         let members = self.0.read();
-        let told = members
-            .iter()
-            .filter(|member| Some(member.holder) != except);
+        let told = members.iter().filter(|member| Some(member.holder) != except);
         told.filter_map(|member| member.sink.upgrade()).collect()
     }
 }

@@ -14,6 +14,7 @@
 //! [`ErrorKind::OutcomeUnknown`]: crate::ErrorKind::OutcomeUnknown
 
 mod audience;
+pub(crate) mod broken;
 #[cfg(feature = "disk")]
 mod disk;
 mod memory;
@@ -32,7 +33,7 @@ use std::time::Duration;
 
 use crate::Moment;
 use crate::error::Error;
-use crate::record::{Generation, Record, RecordId, Scope, ScopeId, random_bytes};
+use crate::record::{Generation, Life, Record, RecordId, Scope, ScopeId, random_bytes};
 
 /// What every operation of a store returns.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -91,23 +92,29 @@ impl HolderId {
     }
 }
 
-/// Names one lease: who holds it, and 64 random bits.
+/// Names one lease: who holds it, what tells its leases apart, and a digest of the generations it
+/// computes under, so that a caller that knows newer ones does not wait for it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct LeaseToken {
     /// The holder.
     pub holder: HolderId,
-    /// What tells its leases apart.
-    pub nonce: u64,
+    /// 32 random bits.
+    pub nonce: u32,
+    /// 32 bits that stand for the generations; opaque to a store.
+    pub generations: u32,
 }
 
 impl LeaseToken {
     /// A new one of `holder`.
     #[must_use]
     pub fn random(holder: HolderId) -> Self {
-        Self {
-            holder,
-            nonce: u64::from_le_bytes(random_bytes()),
-        }
+        Self { holder, nonce: u32::from_le_bytes(random_bytes()), generations: 0 }
+    }
+
+    /// The same for what is computed under these generations.
+    #[must_use]
+    pub fn under(self, generations: u32) -> Self {
+        Self { generations, ..self }
     }
 
     /// Its 16 bytes, holder first.
@@ -115,18 +122,20 @@ impl LeaseToken {
     pub fn to_bytes(self) -> [u8; 16] {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.holder.0.to_le_bytes());
-        bytes[8..].copy_from_slice(&self.nonce.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.nonce.to_le_bytes());
+        bytes[12..].copy_from_slice(&self.generations.to_le_bytes());
         bytes
     }
 
     /// The token of 16 bytes that [`to_bytes`](Self::to_bytes) made.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        let (holder, nonce) = bytes.split_at(8);
-        let word = |half: &[u8]| u64::from_le_bytes(half.try_into().expect("half of 16 is 8"));
+        let all = u128::from_le_bytes(bytes);
+        #[allow(clippy::cast_possible_truncation)] // each takes its own bits
         Self {
-            holder: HolderId(word(holder)),
-            nonce: word(nonce),
+            holder: HolderId(all as u64),
+            nonce: (all >> 64) as u32,
+            generations: (all >> 96) as u32,
         }
     }
 }
@@ -207,17 +216,6 @@ pub enum Severity {
     Soft,
 }
 
-/// The new life of a record, for [`Store::touch`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Life {
-    /// From when its times count.
-    pub created: Moment,
-    /// How long it is fresh; `None` is for ever.
-    pub fresh_for: Ttl,
-    /// How long the store keeps it; `None` is for ever.
-    pub ttl: Ttl,
-}
-
 /// The answer to [`Store::increment`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -241,6 +239,7 @@ pub struct Page {
 /// What a store can do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
+#[allow(clippy::struct_excessive_bools)] // as many independent questions
 pub struct Capabilities {
     /// It keeps what is saved. `false` only of the null store.
     pub stores: bool,
@@ -258,13 +257,7 @@ impl Capabilities {
     /// A store that keeps records and nothing more; switch on what it can.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            stores: true,
-            leases: false,
-            pushes: false,
-            shared: false,
-            max_record: None,
-        }
+        Self { stores: true, leases: false, pushes: false, shared: false, max_record: None }
     }
 }
 

@@ -11,11 +11,12 @@ use std::time::Duration;
 use parking_lot::RwLock;
 
 use super::{
-    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Life, Loaded, Page, Pending,
+    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Page, Pending,
     Release, Severity, Sink, Slot, Store, StoredKey, Ttl,
 };
 use crate::clock::{Clock, Moment};
 use crate::error::Error;
+use crate::record::Life;
 use crate::record::{Generation, GenerationToken, Record, RecordId, Scope};
 
 /// A store that keeps nothing: every load finds nothing, no save takes place.
@@ -41,10 +42,7 @@ impl NullStore {
     /// A null store on this clock.
     #[must_use]
     pub fn with_clock(clock: Clock) -> Self {
-        Self {
-            clock,
-            generation: RwLock::new(Generation::random()),
-        }
+        Self { clock, generation: RwLock::new(Generation::random()) }
     }
 }
 
@@ -64,10 +62,7 @@ impl Store for NullStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            stores: false,
-            ..Capabilities::new()
-        }
+        Capabilities { stores: false, ..Capabilities::new() }
     }
 
     fn now(&self) -> Moment {

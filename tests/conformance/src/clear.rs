@@ -6,9 +6,7 @@ use crate::fixtures::record;
 use crate::{Subject, Verdict};
 
 fn fill(subject: &Subject<'_>, names: &str, many: usize) -> Vec<StoredKey> {
-    let keys: Vec<_> = (0..many)
-        .map(|n| subject.key(&format!("{names}{n}")))
-        .collect();
+    let keys: Vec<_> = (0..many).map(|n| subject.key(&format!("{names}{n}"))).collect();
     for key in &keys {
         subject.put(key, &record(b"cleared"));
     }
@@ -51,11 +49,7 @@ pub fn clear_takes_glob_characters_literally(subject: &Subject<'_>) -> Verdict {
     }
     for glob in ["star*", "what?", "set[ab]", "*", "?", "[a-z]"] {
         subject.put(&subject.key(&format!("{glob}::1")), &record(b"glob"));
-        assert_eq!(
-            subject.clear(&under(subject, &format!("{glob}::"))),
-            1,
-            "{glob}"
-        );
+        assert_eq!(subject.clear(&under(subject, &format!("{glob}::"))), 1, "{glob}");
     }
     let slots = subject.load_all(&beside, &[]).slots;
     assert!(slots.iter().all(|slot| slot.record.is_some()));
@@ -65,11 +59,7 @@ pub fn clear_takes_glob_characters_literally(subject: &Subject<'_>) -> Verdict {
 /// Leases under the prefix stand, and their holders save; generations stay as they are.
 pub fn clear_leaves_leases_and_generations(subject: &Subject<'_>) -> Verdict {
     let keys = fill(subject, "kept::", 3);
-    let scopes = [
-        subject.scope("kept::"),
-        subject.scope("kept::0"),
-        subject.scope("kept::scope"),
-    ];
+    let scopes = [subject.scope("kept::"), subject.scope("kept::0"), subject.scope("kept::scope")];
     let generations = subject.generations(&scopes);
     let bare = subject.key("kept::bare");
     let leases = subject.capabilities().leases;
@@ -78,13 +68,7 @@ pub fn clear_leaves_leases_and_generations(subject: &Subject<'_>) -> Verdict {
     assert_eq!(subject.generations(&scopes), generations);
     if let Some((beside, alone)) = tokens {
         for (key, token) in [(&keys[0], beside), (&bare, alone)] {
-            assert_eq!(
-                subject.load(key),
-                Slot {
-                    lease: Some(token),
-                    ..Slot::default()
-                }
-            );
+            assert_eq!(subject.load(key), Slot { lease: Some(token), ..Slot::default() });
             assert!(subject.save(key, &record(b"computed"), Guard::Lease(token)));
         }
     }

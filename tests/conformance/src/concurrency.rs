@@ -69,10 +69,7 @@ pub fn save_under_a_lost_lease_is_never_visible(subject: &Subject<'_>) -> Verdic
                     let saved = handle.save(&key, &computed, Guard::Lease(token));
                     // A delete that began after the grant and was done before the save.
                     let lost = done_before > begun_before;
-                    assert!(
-                        !(saved && lost),
-                        "saved under a lease that a delete had taken away"
-                    );
+                    assert!(!(saved && lost), "saved under a lease that a delete had taken away");
                     if !saved {
                         refused.lock().expect("no panic").insert(computed.id());
                     }
@@ -80,10 +77,8 @@ pub fn save_under_a_lost_lease_is_never_visible(subject: &Subject<'_>) -> Verdic
             }
         }
     });
-    let (refused, mut seen) = (
-        refused.into_inner().unwrap_or_default(),
-        seen.into_inner().unwrap_or_default(),
-    );
+    let (refused, mut seen) =
+        (refused.into_inner().unwrap_or_default(), seen.into_inner().unwrap_or_default());
     seen.extend(subject.id(&key));
     assert!(refused.is_disjoint(&seen), "a refused record was seen");
     Ok(())
@@ -109,10 +104,7 @@ pub fn load_sees_all_that_was_acknowledged_before(subject: &Subject<'_>) -> Verd
             let at_least = saved.load(SeqCst).max(newest);
             let found = handle.id(&key).expect("it is never deleted");
             newest = place(found).expect("it was saved");
-            assert!(
-                newest >= at_least,
-                "loaded save {newest} after save {at_least}"
-            );
+            assert!(newest >= at_least, "loaded save {newest} after save {at_least}");
         }
     });
     Ok(())
@@ -126,10 +118,7 @@ pub fn replaced_token_is_never_read_again(subject: &Subject<'_>) -> Verdict {
         for _ in 0..ROUNDS {
             let gone = retired.read().expect("no panic").clone();
             let found = handle.loaded_generation(&scope);
-            assert!(
-                found.is_none_or(|found| !gone.contains(&found.hard)),
-                "loaded"
-            );
+            assert!(found.is_none_or(|found| !gone.contains(&found.hard)), "loaded");
             let found = handle.generation(&scope);
             assert!(!gone.contains(&found.hard), "an old token is back");
             if thread == 0 {
@@ -144,9 +133,7 @@ pub fn replaced_token_is_never_read_again(subject: &Subject<'_>) -> Verdict {
 /// Whatever is done at once to a few keys, only what was accepted is ever seen, and every guard that
 /// let a save pass was right about what stood there.
 pub fn only_accepted_records_are_ever_seen(subject: &Subject<'_>) -> Verdict {
-    let keys: Vec<_> = (0..3)
-        .map(|n| subject.key(&format!("mixed::{n}")))
-        .collect();
+    let keys: Vec<_> = (0..3).map(|n| subject.key(&format!("mixed::{n}"))).collect();
     let leases = subject.capabilities().leases;
     let logs = subject.contest(THREADS, |thread, handle| {
         let mut worker = Worker::new(handle, thread as u64 + 1, leases);
@@ -158,16 +145,10 @@ pub fn only_accepted_records_are_ever_seen(subject: &Subject<'_>) -> Verdict {
     });
     let offered: HashSet<_> = logs.iter().flat_map(|log| &log.accepted).copied().collect();
     let seen: HashSet<_> = logs.iter().flat_map(|log| &log.seen).copied().collect();
-    assert!(
-        seen.is_subset(&offered),
-        "a record was seen that no save was accepted of"
-    );
+    assert!(seen.is_subset(&offered), "a record was seen that no save was accepted of");
     let mut replaced = HashSet::new();
     for id in logs.iter().flat_map(|log| &log.replaced) {
-        assert!(
-            replaced.insert(*id),
-            "{id:?} was replaced twice by who had seen it"
-        );
+        assert!(replaced.insert(*id), "{id:?} was replaced twice by who had seen it");
     }
     for key in &keys {
         assert!(subject.id(key).is_none_or(|id| offered.contains(&id)));
@@ -215,12 +196,7 @@ struct Worker<'a> {
 impl<'a> Worker<'a> {
     fn new(handle: &'a Handle, seed: u64, leases: bool) -> Self {
         let random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Self {
-            handle,
-            random,
-            leases,
-            log: Log::default(),
-        }
+        Self { handle, random, leases, log: Log::default() }
     }
 
     /// A number below `sides`, by xorshift (Marsaglia, 2003).

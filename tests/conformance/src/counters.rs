@@ -21,14 +21,8 @@ pub fn increments_add_up(subject: &Subject<'_>) -> Verdict {
 pub fn counters_reach_their_bounds(subject: &Subject<'_>) -> Verdict {
     let (high, seen_high) = counting(subject, "high", i64::MAX - 1);
     let (low, seen_low) = counting(subject, "low", i64::MIN + 1);
-    assert_eq!(
-        subject.increment(&high, seen_high, 1),
-        Incremented::Sum(i64::MAX)
-    );
-    assert_eq!(
-        subject.increment(&low, seen_low, -1),
-        Incremented::Sum(i64::MIN)
-    );
+    assert_eq!(subject.increment(&high, seen_high, 1), Incremented::Sum(i64::MAX));
+    assert_eq!(subject.increment(&low, seen_low, -1), Incremented::Sum(i64::MIN));
     Ok(())
 }
 
@@ -37,9 +31,7 @@ pub fn overflow_is_refused_and_leaves_the_count(subject: &Subject<'_>) -> Verdic
     for (name, count, by) in [("high", i64::MAX - 1, 2), ("low", i64::MIN, -1)] {
         let (key, seen) = counting(subject, name, count);
         let before = subject.load(&key);
-        let error = subject
-            .try_increment(&key, seen, by)
-            .expect_err("the sum does not fit");
+        let error = subject.try_increment(&key, seen, by).expect_err("the sum does not fit");
         assert_eq!(error.kind(), ErrorKind::NotACounter);
         assert_eq!(subject.load(&key), before);
         assert_eq!(value(subject, &key), count);
@@ -51,9 +43,7 @@ pub fn overflow_is_refused_and_leaves_the_count(subject: &Subject<'_>) -> Verdic
 pub fn record_that_is_no_counter_is_refused(subject: &Subject<'_>) -> Verdict {
     let (key, text) = (subject.key("text"), record(b"no number"));
     subject.put(&key, &text);
-    let error = subject
-        .try_increment(&key, text.id(), 1)
-        .expect_err("it is no counter");
+    let error = subject.try_increment(&key, text.id(), 1).expect_err("it is no counter");
     assert_eq!(error.kind(), ErrorKind::NotACounter);
     assert_eq!(subject.load(&key).record, Some(text));
     Ok(())
@@ -65,21 +55,11 @@ pub fn increment_of_another_record_changes_nothing(subject: &Subject<'_>) -> Ver
     let (key, seen) = counting(subject, "another", 5);
     let slot = subject.load(&key);
     let other = counter(0).id();
-    assert_eq!(
-        subject.increment(&key, other, 1),
-        Incremented::Changed(slot.clone())
-    );
+    assert_eq!(subject.increment(&key, other, 1), Incremented::Changed(slot.clone()));
     assert_eq!(subject.load(&key), slot);
     assert_eq!(subject.delete(std::slice::from_ref(&key)), 1);
-    assert_eq!(
-        subject.increment(&key, seen, 1),
-        Incremented::Changed(Slot::default())
-    );
-    assert_eq!(
-        subject.load(&key),
-        Slot::default(),
-        "a counter that is gone stays gone"
-    );
+    assert_eq!(subject.increment(&key, seen, 1), Incremented::Changed(Slot::default()));
+    assert_eq!(subject.load(&key), Slot::default(), "a counter that is gone stays gone");
     Ok(())
 }
 
@@ -88,10 +68,7 @@ pub fn increment_of_an_expired_counter_changes_nothing(subject: &Subject<'_>) ->
     let (key, count) = (subject.key("expired"), counter(5));
     subject.put_for(&key, &count, Some(subject.short()));
     subject.outlast();
-    assert_eq!(
-        subject.increment(&key, count.id(), 1),
-        Incremented::Changed(Slot::default())
-    );
+    assert_eq!(subject.increment(&key, count.id(), 1), Incremented::Changed(Slot::default()));
     assert_eq!(subject.load(&key), Slot::default());
     Ok(())
 }

@@ -10,11 +10,7 @@ use crate::{Subject, Verdict};
 
 /// A record is gone once its time is over; others stay.
 pub fn record_ends_with_its_time(subject: &Subject<'_>) -> Verdict {
-    let (brief, long, ever) = (
-        subject.key("brief"),
-        subject.key("long"),
-        subject.key("ever"),
-    );
+    let (brief, long, ever) = (subject.key("brief"), subject.key("long"), subject.key("ever"));
     subject.put_for(&brief, &record(b"brief"), Some(subject.short()));
     subject.put_for(&long, &record(b"long"), Some(HOUR));
     subject.put_for(&ever, &record(b"ever"), None);
@@ -95,12 +91,7 @@ pub fn record_saved_under_a_lease_has_its_own_time(subject: &Subject<'_>) -> Ver
 pub fn refused_save_leaves_the_time_of_what_is_there(subject: &Subject<'_>) -> Verdict {
     let key = subject.key("kept");
     subject.put_for(&key, &record(b"kept"), None);
-    let refused = subject.try_save(
-        &key,
-        &record(b"no"),
-        Some(subject.short()),
-        Guard::Seen(None),
-    );
+    let refused = subject.try_save(&key, &record(b"no"), Some(subject.short()), Guard::Seen(None));
     assert!(!refused.expect("the save does not fail"));
     subject.outlast();
     assert!(subject.load(&key).record.is_some());
@@ -118,13 +109,7 @@ pub fn lease_outlives_the_record_beside_it(subject: &Subject<'_>) -> Verdict {
         (key, token)
     });
     subject.outlast();
-    assert_eq!(
-        subject.load(&key),
-        Slot {
-            lease: Some(token),
-            ..Slot::default()
-        }
-    );
+    assert_eq!(subject.load(&key), Slot { lease: Some(token), ..Slot::default() });
     assert!(subject.save(&key, &record(b"computed"), Guard::Lease(token)));
     assert!(subject.load(&key).record.is_some());
     Ok(())
@@ -137,13 +122,7 @@ pub fn record_outlives_the_lease_beside_it(subject: &Subject<'_>) -> Verdict {
     subject.put(&key, &stored);
     subject.leased_for(&key, subject.short());
     subject.outlast();
-    assert_eq!(
-        subject.load(&key),
-        Slot {
-            record: Some(stored),
-            ..Slot::default()
-        }
-    );
+    assert_eq!(subject.load(&key), Slot { record: Some(stored), ..Slot::default() });
     Ok(())
 }
 
@@ -160,10 +139,8 @@ pub fn expired_record_is_not_counted_by_delete(subject: &Subject<'_>) -> Verdict
 /// A touched record lives on past its first time.
 pub fn touch_prolongs_a_record(subject: &Subject<'_>) -> Verdict {
     let (hour, ever) = subject.promptly(|attempt| {
-        let (hour, ever) = (
-            subject.key(&format!("hour::{attempt}")),
-            subject.key(&format!("ever::{attempt}")),
-        );
+        let (hour, ever) =
+            (subject.key(&format!("hour::{attempt}")), subject.key(&format!("ever::{attempt}")));
         let stored = record(b"brief");
         for (key, ttl) in [(&hour, Some(HOUR)), (&ever, None)] {
             subject.put_for(key, &stored, Some(subject.short()));
@@ -173,10 +150,7 @@ pub fn touch_prolongs_a_record(subject: &Subject<'_>) -> Verdict {
     });
     subject.outlast();
     assert!(subject.load(&hour).record.is_some());
-    assert!(
-        subject.load(&ever).record.is_some(),
-        "touched to be kept for ever"
-    );
+    assert!(subject.load(&ever).record.is_some(), "touched to be kept for ever");
     Ok(())
 }
 
@@ -211,11 +185,7 @@ pub fn touch_keeps_all_else_of_the_record(subject: &Subject<'_>) -> Verdict {
 
 /// Only the record seen is touched; where another or none stands, nothing changes.
 pub fn touch_of_another_record_changes_nothing(subject: &Subject<'_>) -> Verdict {
-    let (key, absent, stored) = (
-        subject.key("another"),
-        subject.key("absent"),
-        record(b"stored"),
-    );
+    let (key, absent, stored) = (subject.key("another"), subject.key("absent"), record(b"stored"));
     subject.put(&key, &stored);
     let brief = subject.life(Some(subject.short()), Some(subject.short()));
     assert!(!subject.touch(&key, record(b"other").id(), brief));

@@ -31,11 +31,8 @@ pub fn created_generation_stays(subject: &Subject<'_>) -> Verdict {
 pub fn generations_are_all_different(subject: &Subject<'_>) -> Verdict {
     let generations = subject.generations(&many_scopes(subject));
     let hard = generations.iter().map(|generation| generation.hard);
-    let tokens: HashSet<_> = generations
-        .iter()
-        .map(|generation| generation.soft)
-        .chain(hard)
-        .collect();
+    let tokens: HashSet<_> =
+        generations.iter().map(|generation| generation.soft).chain(hard).collect();
     assert_eq!(tokens.len(), 2 * generations.len());
     Ok(())
 }
@@ -57,12 +54,7 @@ pub fn generations_come_in_the_order_asked_for(subject: &Subject<'_>) -> Verdict
             .collect::<Vec<_>>()
             .iter())
     );
-    let twice = [
-        scopes[5].clone(),
-        subject.scope("new"),
-        scopes[5].clone(),
-        subject.scope("new"),
-    ];
+    let twice = [scopes[5].clone(), subject.scope("new"), scopes[5].clone(), subject.scope("new")];
     let twice = subject.generations(&twice);
     assert_eq!((twice[0], twice[1]), (twice[2], twice[3]));
     assert!(subject.generations(&[]).is_empty());
@@ -73,10 +65,8 @@ pub fn generations_come_in_the_order_asked_for(subject: &Subject<'_>) -> Verdict
 pub fn all_who_create_a_generation_get_the_same(subject: &Subject<'_>) -> Verdict {
     for round in 0..10 {
         let scope = subject.scope(&format!("race::{round}"));
-        let created: HashSet<_> = subject
-            .contest(8, |_, handle| handle.generation(&scope))
-            .into_iter()
-            .collect();
+        let created: HashSet<_> =
+            subject.contest(8, |_, handle| handle.generation(&scope)).into_iter().collect();
         assert_eq!(created.len(), 1);
         let stored = subject.loaded_generation(&scope);
         assert_eq!(stored, created.into_iter().next());
@@ -117,10 +107,7 @@ pub fn load_after_an_invalidation_never_finds_the_old_token(subject: &Subject<'_
     subject.invalidate(std::slice::from_ref(&scope), Severity::Hard);
     for handle in [subject.handle(0), subject.other()] {
         let found = handle.loaded_generation(&scope);
-        assert!(
-            found.is_none_or(|found| found.hard != before.hard),
-            "{found:?}"
-        );
+        assert!(found.is_none_or(|found| found.hard != before.hard), "{found:?}");
     }
     Ok(())
 }
@@ -146,10 +133,7 @@ pub fn unknown_scope_can_be_invalidated(subject: &Subject<'_>) -> Verdict {
         subject.invalidate(std::slice::from_ref(&scope), severity);
         let found = subject.loaded_generation(&scope);
         let created = subject.other().generation(&scope);
-        assert!(
-            found.is_none_or(|found| found == created),
-            "{found:?}, then {created:?}"
-        );
+        assert!(found.is_none_or(|found| found == created), "{found:?}, then {created:?}");
         assert_eq!(subject.generation(&scope), created);
         assert_eq!(subject.loaded_generation(&scope), Some(created));
     }
@@ -217,7 +201,5 @@ pub fn simultaneous_invalidations_all_take_effect(subject: &Subject<'_>) -> Verd
 }
 
 fn many_scopes(subject: &Subject<'_>) -> Vec<Scope> {
-    (0..60)
-        .map(|n| subject.scope(&format!("many::{n}")))
-        .collect()
+    (0..60).map(|n| subject.scope(&format!("many::{n}"))).collect()
 }

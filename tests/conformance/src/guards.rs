@@ -20,23 +20,14 @@ pub fn seen_nothing_saves_only_where_nothing_is(subject: &Subject<'_>) -> Verdic
 /// With a record seen, only that one is replaced.
 pub fn seen_record_is_replaced_only_while_it_stands(subject: &Subject<'_>) -> Verdict {
     let (key, first, second) = (subject.key("swap"), record(b"first"), record(b"second"));
-    assert!(
-        !subject.save(&key, &second, Guard::Seen(Some(first.id()))),
-        "nothing is there"
-    );
+    assert!(!subject.save(&key, &second, Guard::Seen(Some(first.id()))), "nothing is there");
     assert_eq!(subject.load(&key), Slot::default());
     subject.put(&key, &first);
-    assert!(
-        !subject.save(&key, &second, Guard::Seen(Some(second.id()))),
-        "another is there"
-    );
+    assert!(!subject.save(&key, &second, Guard::Seen(Some(second.id()))), "another is there");
     assert_eq!(subject.load(&key).record.as_ref(), Some(&first));
     assert!(subject.save(&key, &second, Guard::Seen(Some(first.id()))));
     assert_eq!(subject.load(&key).record.as_ref(), Some(&second));
-    assert!(
-        !subject.save(&key, &record(b"late"), Guard::Seen(Some(first.id()))),
-        "it is replaced"
-    );
+    assert!(!subject.save(&key, &record(b"late"), Guard::Seen(Some(first.id()))), "it is replaced");
     assert_eq!(subject.load(&key).record, Some(second));
     Ok(())
 }
@@ -78,11 +69,7 @@ fn one_wins(subject: &Subject<'_>, key: &StoredKey, guard: Guard) {
     });
     let won: Vec<_> = saves.into_iter().flatten().collect();
     assert_eq!(won.len(), 1, "exactly one of eight saves takes place");
-    assert_eq!(
-        subject.load(key).record.as_ref(),
-        won.first(),
-        "and it is the one that stands"
-    );
+    assert_eq!(subject.load(key).record.as_ref(), won.first(), "and it is the one that stands");
 }
 
 /// The holder of the lease saves, and has no lease any more.
@@ -91,15 +78,9 @@ pub fn save_under_the_lease_ends_it(subject: &Subject<'_>) -> Verdict {
     let (key, computed) = (subject.key("led"), record(b"computed"));
     let token = subject.leased(&key);
     assert!(subject.save(&key, &computed, Guard::Lease(token)));
-    let slot = Slot {
-        record: Some(computed.clone()),
-        ..Slot::default()
-    };
+    let slot = Slot { record: Some(computed.clone()), ..Slot::default() };
     assert_eq!(subject.load(&key), slot);
-    assert!(
-        !subject.save(&key, &record(b"again"), Guard::Lease(token)),
-        "once and no more"
-    );
+    assert!(!subject.save(&key, &record(b"again"), Guard::Lease(token)), "once and no more");
     assert!(!subject.renew(&key, token, HOUR));
     assert!(!subject.release(&key, token, Release::Abandoned));
     assert_eq!(subject.load(&key), slot);
@@ -112,11 +93,7 @@ pub fn save_under_the_lease_replaces_the_record_seen(subject: &Subject<'_>) -> V
     let (key, stale, computed) = (subject.key("refreshed"), record(b"stale"), record(b"new"));
     subject.put(&key, &stale);
     let token = subject.leased(&key);
-    assert_eq!(
-        subject.load(&key).record,
-        Some(stale),
-        "it can be served meanwhile"
-    );
+    assert_eq!(subject.load(&key).record, Some(stale), "it can be served meanwhile");
     assert!(subject.save(&key, &computed, Guard::Lease(token)));
     assert_eq!(subject.load(&key).record, Some(computed));
     Ok(())
@@ -125,10 +102,7 @@ pub fn save_under_the_lease_replaces_the_record_seen(subject: &Subject<'_>) -> V
 /// A token that no lease bears saves nothing, though no lease stands.
 pub fn save_without_the_lease_is_refused(subject: &Subject<'_>) -> Verdict {
     subject.needs_leases()?;
-    let (key, stranger) = (
-        subject.key("strange"),
-        LeaseToken::random(HolderId::random()),
-    );
+    let (key, stranger) = (subject.key("strange"), LeaseToken::random(HolderId::random()));
     assert!(!subject.save(&key, &record(b"strange"), Guard::Lease(stranger)));
     assert_eq!(subject.load(&key), Slot::default());
     Ok(())
@@ -143,13 +117,7 @@ pub fn save_under_a_strangers_token_leaves_the_lease(subject: &Subject<'_>) -> V
     for stranger in [LeaseToken::random(HolderId::random()), same_holder] {
         assert!(!subject.save(&key, &record(b"strange"), Guard::Lease(stranger)));
     }
-    assert_eq!(
-        subject.load(&key),
-        Slot {
-            lease: Some(token),
-            ..Slot::default()
-        }
-    );
+    assert_eq!(subject.load(&key), Slot { lease: Some(token), ..Slot::default() });
     assert!(subject.save(&key, &computed, Guard::Lease(token)));
     Ok(())
 }
@@ -171,10 +139,7 @@ pub fn unguarded_save_takes_the_lease_away(subject: &Subject<'_>) -> Verdict {
     let (key, set) = (subject.key("set"), record(b"set"));
     let token = subject.leased(&key);
     subject.other().put(&key, &set);
-    let slot = Slot {
-        record: Some(set),
-        ..Slot::default()
-    };
+    let slot = Slot { record: Some(set), ..Slot::default() };
     assert_eq!(subject.load(&key), slot);
     assert!(!subject.save(&key, &record(b"late"), Guard::Lease(token)));
     assert_eq!(subject.load(&key), slot, "the newer record stands");
@@ -188,13 +153,7 @@ pub fn save_by_what_was_seen_takes_the_lease_away(subject: &Subject<'_>) -> Verd
     for (record, seen) in [(&first, None), (&second, Some(first.id()))] {
         let token = subject.leased(&key);
         assert!(subject.save(&key, record, Guard::Seen(seen)));
-        assert_eq!(
-            subject.load(&key),
-            Slot {
-                record: Some(record.clone()),
-                ..Slot::default()
-            }
-        );
+        assert_eq!(subject.load(&key), Slot { record: Some(record.clone()), ..Slot::default() });
         assert!(!subject.save(&key, &crate::fixtures::record(b"late"), Guard::Lease(token)));
     }
     Ok(())
@@ -221,10 +180,7 @@ pub fn save_under_a_lease_is_refused_after_a_delete(subject: &Subject<'_>) -> Ve
             subject.put(&key, &stale);
         }
         let token = subject.leased(&key);
-        assert_eq!(
-            subject.other().delete(std::slice::from_ref(&key)),
-            usize::from(with_record)
-        );
+        assert_eq!(subject.other().delete(std::slice::from_ref(&key)), usize::from(with_record));
         assert!(!subject.save(&key, &record(b"late"), Guard::Lease(token)));
         assert_eq!(subject.load(&key), Slot::default());
     }
@@ -239,13 +195,7 @@ pub fn save_under_a_lease_is_refused_after_delete_and_takeover(subject: &Subject
     subject.delete(std::slice::from_ref(&key));
     let token = subject.leased(&key);
     assert!(!subject.save(&key, &record(b"late"), Guard::Lease(late)));
-    assert_eq!(
-        subject.load(&key),
-        Slot {
-            lease: Some(token),
-            ..Slot::default()
-        }
-    );
+    assert_eq!(subject.load(&key), Slot { lease: Some(token), ..Slot::default() });
     assert!(subject.save(&key, &computed, Guard::Lease(token)));
     assert_eq!(subject.load(&key).record, Some(computed));
     Ok(())
@@ -270,13 +220,7 @@ pub fn save_under_an_expired_lease_is_refused_after_takeover(subject: &Subject<'
     subject.outlast();
     let token = subject.other().leased(&key);
     assert!(!subject.save(&key, &record(b"late"), Guard::Lease(late)));
-    assert_eq!(
-        subject.load(&key),
-        Slot {
-            lease: Some(token),
-            ..Slot::default()
-        }
-    );
+    assert_eq!(subject.load(&key), Slot { lease: Some(token), ..Slot::default() });
     assert!(subject.other().save(&key, &computed, Guard::Lease(token)));
     assert!(!subject.save(&key, &record(b"late"), Guard::Lease(late)));
     assert_eq!(subject.load(&key).record, Some(computed));

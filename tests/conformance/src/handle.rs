@@ -10,10 +10,11 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use keyedcache::Error;
+use keyedcache::record::Life;
 use keyedcache::record::{Generation, Record, RecordId, Scope};
 use keyedcache::store::{
-    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Life, Loaded, Pending,
-    Release, Severity, Sink, Slot, Store, StoredKey, Ttl,
+    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Pending, Release,
+    Severity, Sink, Slot, Store, StoredKey, Ttl,
 };
 
 use crate::subject::HOUR;
@@ -102,11 +103,7 @@ impl Handle {
     pub(crate) fn leased_for(&self, key: &StoredKey, ttl: Duration) -> LeaseToken {
         let token = LeaseToken::random(HolderId::random());
         let answer = self.lease(key, token, ttl, self.id(key));
-        assert_eq!(
-            answer,
-            Leasing::Granted,
-            "a free key is leased to the first who asks"
-        );
+        assert_eq!(answer, Leasing::Granted, "a free key is leased to the first who asks");
         token
     }
 
@@ -130,11 +127,7 @@ impl Handle {
 
     pub(crate) fn generations(&self, scopes: &[Scope]) -> Vec<Generation> {
         let generations = done("generations", self.0.generations(scopes));
-        assert_eq!(
-            generations.len(),
-            scopes.len(),
-            "one generation for each scope"
-        );
+        assert_eq!(generations.len(), scopes.len(), "one generation for each scope");
         generations
     }
 
@@ -145,11 +138,7 @@ impl Handle {
     /// The generation as a load finds it.
     pub(crate) fn loaded_generation(&self, scope: &Scope) -> Option<Generation> {
         let generations = self.load_all(&[], std::slice::from_ref(scope)).generations;
-        assert_eq!(
-            generations.len(),
-            1,
-            "load gives one generation for one scope"
-        );
+        assert_eq!(generations.len(), 1, "load gives one generation for one scope");
         generations[0]
     }
 
@@ -163,11 +152,7 @@ impl Handle {
 
     /// The life of a record that begins now.
     pub(crate) fn life(&self, fresh_for: Ttl, ttl: Ttl) -> Life {
-        Life {
-            created: self.0.now(),
-            fresh_for,
-            ttl,
-        }
+        Life { created: self.0.now(), fresh_for, ttl }
     }
 
     pub(crate) fn try_increment(
@@ -215,10 +200,7 @@ impl Handle {
     pub(crate) fn catch_up(&self) {
         let start = Instant::now();
         while !self.0.trusted() {
-            assert!(
-                start.elapsed() < HANGS,
-                "a store that pushes is trusted sooner or later"
-            );
+            assert!(start.elapsed() < HANGS, "a store that pushes is trusted sooner or later");
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -250,10 +232,7 @@ impl Wake for Unpark {
 /// If it hangs.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let start = Instant::now();
-    let unpark = Arc::new(Unpark {
-        thread: thread::current(),
-        woken: AtomicBool::new(false),
-    });
+    let unpark = Arc::new(Unpark { thread: thread::current(), woken: AtomicBool::new(false) });
     let waker = Waker::from(Arc::clone(&unpark));
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);
@@ -270,7 +249,5 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 
 /// Whether a future is done after one poll. To be run to its end by [`block_on`].
 pub(crate) fn is_ready<F: Future + Unpin>(future: &mut F) -> bool {
-    pin!(future)
-        .poll(&mut Context::from_waker(Waker::noop()))
-        .is_ready()
+    pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_ready()
 }

@@ -19,10 +19,7 @@ pub fn lease_is_granted_on_an_absent_key(subject: &Subject<'_>) -> Verdict {
     subject.needs_leases()?;
     let key = subject.key("absent");
     let token = subject.leased(&key);
-    let slot = Slot {
-        lease: Some(token),
-        ..Slot::default()
-    };
+    let slot = Slot { lease: Some(token), ..Slot::default() };
     assert_eq!(subject.load(&key), slot);
     assert_eq!(subject.other().load(&key), slot);
     Ok(())
@@ -34,15 +31,8 @@ pub fn lease_is_granted_on_the_record_seen(subject: &Subject<'_>) -> Verdict {
     let (key, stale) = (subject.key("stale"), record(b"stale"));
     subject.put(&key, &stale);
     let token = stranger();
-    assert_eq!(
-        subject.lease(&key, token, HOUR, Some(stale.id())),
-        Leasing::Granted
-    );
-    let slot = Slot {
-        record: Some(stale),
-        lease: Some(token),
-        declined: false,
-    };
+    assert_eq!(subject.lease(&key, token, HOUR, Some(stale.id())), Leasing::Granted);
+    let slot = Slot { record: Some(stale), lease: Some(token), declined: false };
     assert_eq!(subject.load(&key), slot);
     Ok(())
 }
@@ -58,15 +48,8 @@ pub fn second_who_asks_is_told_who_holds_the_lease(subject: &Subject<'_>) -> Ver
     };
     assert_eq!(by, token);
     assert!(remaining <= HOUR, "{remaining:?} remain of an hour");
-    assert!(
-        remaining > HOUR / 2,
-        "{remaining:?} remain of an hour just begun"
-    );
-    assert_eq!(
-        subject.load(&key).lease,
-        Some(token),
-        "asking takes nothing away"
-    );
+    assert!(remaining > HOUR / 2, "{remaining:?} remain of an hour just begun");
+    assert_eq!(subject.load(&key).lease, Some(token), "asking takes nothing away");
     Ok(())
 }
 
@@ -77,10 +60,7 @@ pub fn another_token_of_the_same_holder_does_not_hold(subject: &Subject<'_>) -> 
     let token = subject.leased(&key);
     let other = LeaseToken::random(token.holder);
     let answer = subject.lease(&key, other, HOUR, None);
-    assert!(
-        matches!(answer, Leasing::Held { by, .. } if by == token),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, Leasing::Held { by, .. } if by == token), "{answer:?}");
     Ok(())
 }
 
@@ -92,10 +72,7 @@ pub fn held_lease_is_held_whatever_was_seen(subject: &Subject<'_>) -> Verdict {
     let token = subject.leased(&key);
     for seen in [None, Some(stale.id()), Some(record(b"other").id())] {
         let answer = subject.lease(&key, stranger(), HOUR, seen);
-        assert!(
-            matches!(answer, Leasing::Held { by, .. } if by == token),
-            "{seen:?}: {answer:?}"
-        );
+        assert!(matches!(answer, Leasing::Held { by, .. } if by == token), "{seen:?}: {answer:?}");
     }
     Ok(())
 }
@@ -116,10 +93,7 @@ pub fn lease_tells_what_stands_where_the_record_is_another(subject: &Subject<'_>
     subject.needs_leases()?;
     let (key, stored) = (subject.key("changed"), record(b"stored"));
     subject.put(&key, &stored);
-    let slot = Slot {
-        record: Some(stored),
-        ..Slot::default()
-    };
+    let slot = Slot { record: Some(stored), ..Slot::default() };
     for seen in [None, Some(record(b"other").id())] {
         let answer = subject.lease(&key, stranger(), HOUR, seen);
         assert_eq!(answer, Leasing::Changed(slot.clone()), "{seen:?}");
@@ -146,10 +120,7 @@ pub fn expired_record_counts_as_absent_to_a_lease(subject: &Subject<'_>) -> Verd
     subject.outlast();
     let answer = subject.lease(&key, stranger(), HOUR, Some(old.id()));
     assert_eq!(answer, Leasing::Changed(Slot::default()));
-    assert_eq!(
-        subject.lease(&key, stranger(), HOUR, None),
-        Leasing::Granted
-    );
+    assert_eq!(subject.lease(&key, stranger(), HOUR, None), Leasing::Granted);
     Ok(())
 }
 
@@ -162,15 +133,9 @@ pub fn of_many_who_ask_at_once_exactly_one_is_granted(subject: &Subject<'_>) -> 
             let token = stranger();
             (token, handle.lease(&key, token, HOUR, None))
         });
-        let granted: Vec<_> = answers
-            .iter()
-            .filter(|(_, answer)| *answer == Leasing::Granted)
-            .collect();
-        assert_eq!(
-            granted.len(),
-            1,
-            "exactly one of sixteen is granted the lease"
-        );
+        let granted: Vec<_> =
+            answers.iter().filter(|(_, answer)| *answer == Leasing::Granted).collect();
+        assert_eq!(granted.len(), 1, "exactly one of sixteen is granted the lease");
         let winner = granted[0].0;
         for (token, answer) in &answers {
             let told = matches!(answer, Leasing::Held { by, .. } if *by == winner);
@@ -188,14 +153,8 @@ pub fn lease_ends_with_its_time(subject: &Subject<'_>) -> Verdict {
     let token = subject.leased_for(&key, subject.short());
     subject.outlast();
     assert_eq!(subject.load(&key), Slot::default());
-    assert!(
-        !subject.renew(&key, token, HOUR),
-        "what is over is not renewed"
-    );
-    assert!(
-        !subject.release(&key, token, Release::Declined),
-        "nor given back"
-    );
+    assert!(!subject.renew(&key, token, HOUR), "what is over is not renewed");
+    assert!(!subject.release(&key, token, Release::Declined), "nor given back");
     assert_eq!(subject.load(&key), Slot::default());
     subject.other().leased(&key);
     Ok(())
@@ -244,11 +203,7 @@ pub fn same_token_asking_again_prolongs_the_lease(subject: &Subject<'_>) -> Verd
 /// A stranger's renewal says no, and neither prolongs nor shortens the lease.
 pub fn renew_by_a_stranger_changes_nothing(subject: &Subject<'_>) -> Verdict {
     subject.needs_leases()?;
-    let (long, short, absent) = (
-        subject.key("long"),
-        subject.key("short"),
-        subject.key("absent"),
-    );
+    let (long, short, absent) = (subject.key("long"), subject.key("short"), subject.key("absent"));
     let token = subject.leased(&long);
     assert!(!subject.renew(&long, stranger(), subject.short()));
     assert!(!subject.renew(&long, LeaseToken::random(token.holder), subject.short()));
@@ -273,13 +228,7 @@ pub fn release_by_a_stranger_changes_nothing(subject: &Subject<'_>) -> Verdict {
             assert!(!subject.release(&absent, other, release));
         }
     }
-    assert_eq!(
-        subject.load(&key),
-        Slot {
-            lease: Some(token),
-            ..Slot::default()
-        }
-    );
+    assert_eq!(subject.load(&key), Slot { lease: Some(token), ..Slot::default() });
     assert_eq!(subject.load(&absent), Slot::default());
     Ok(())
 }
@@ -288,23 +237,14 @@ pub fn release_by_a_stranger_changes_nothing(subject: &Subject<'_>) -> Verdict {
 pub fn abandoned_lease_leaves_the_key_to_the_next(subject: &Subject<'_>) -> Verdict {
     subject.needs_leases()?;
     let (key, stale) = (subject.key("abandoned"), record(b"stale"));
-    for slot in [
-        Slot::default(),
-        Slot {
-            record: Some(stale.clone()),
-            ..Slot::default()
-        },
-    ] {
+    for slot in [Slot::default(), Slot { record: Some(stale.clone()), ..Slot::default() }] {
         if slot.record.is_some() {
             subject.put(&key, &stale);
         }
         let token = subject.leased(&key);
         assert!(subject.release(&key, token, Release::Abandoned));
         assert_eq!(subject.load(&key), slot);
-        assert!(
-            !subject.release(&key, token, Release::Abandoned),
-            "it is given back once"
-        );
+        assert!(!subject.release(&key, token, Release::Abandoned), "it is given back once");
         let next = subject.other().leased(&key);
         assert!(subject.other().release(&key, next, Release::Abandoned));
     }
@@ -325,21 +265,8 @@ pub fn declined_lease_is_marked(subject: &Subject<'_>) -> Verdict {
         decline(subject, &key);
         (subject.load(&bare), subject.other().load(&key))
     });
-    assert_eq!(
-        slots.0,
-        Slot {
-            declined: true,
-            ..Slot::default()
-        }
-    );
-    assert_eq!(
-        slots.1,
-        Slot {
-            record: Some(stale),
-            lease: None,
-            declined: true
-        }
-    );
+    assert_eq!(slots.0, Slot { declined: true, ..Slot::default() });
+    assert_eq!(slots.1, Slot { record: Some(stale), lease: None, declined: true });
     Ok(())
 }
 
@@ -350,13 +277,7 @@ pub fn declined_marker_lasts_a_second(subject: &Subject<'_>) -> Verdict {
     subject.put(&key, &stale);
     decline(subject, &key);
     subject.advance(DECLINED_FOR + subject.short());
-    assert_eq!(
-        subject.load(&key),
-        Slot {
-            record: Some(stale),
-            ..Slot::default()
-        }
-    );
+    assert_eq!(subject.load(&key), Slot { record: Some(stale), ..Slot::default() });
     Ok(())
 }
 
@@ -379,13 +300,7 @@ pub fn declined_marker_is_cleared_by_a_save(subject: &Subject<'_>) -> Verdict {
         let (key, stored) = (subject.key(&format!("saved::{guard:?}")), record(b"saved"));
         decline(subject, &key);
         assert!(subject.save(&key, &stored, guard));
-        assert_eq!(
-            subject.load(&key),
-            Slot {
-                record: Some(stored),
-                ..Slot::default()
-            }
-        );
+        assert_eq!(subject.load(&key), Slot { record: Some(stored), ..Slot::default() });
     }
     Ok(())
 }
@@ -403,36 +318,19 @@ pub fn declined_marker_is_cleared_by_a_delete(subject: &Subject<'_>) -> Verdict 
 /// A delete takes the lease away whether or not a record was there; the next who asks gets it.
 pub fn delete_takes_the_lease_away(subject: &Subject<'_>) -> Verdict {
     subject.needs_leases()?;
-    let (bare, key, other) = (
-        subject.key("bare"),
-        subject.key("full"),
-        subject.key("other"),
-    );
+    let (bare, key, other) = (subject.key("bare"), subject.key("full"), subject.key("other"));
     subject.put(&key, &record(b"stale"));
-    let (first, second, third) = (
-        subject.leased(&bare),
-        subject.leased(&key),
-        subject.leased(&other),
-    );
+    let (first, second, third) =
+        (subject.leased(&bare), subject.leased(&key), subject.leased(&other));
     assert_eq!(subject.delete(&[bare.clone(), key.clone()]), 1);
     for (key, token) in [(&bare, first), (&key, second)] {
         assert_eq!(subject.load(key), Slot::default());
-        assert!(
-            !subject.renew(key, token, HOUR),
-            "a lost lease is not renewed"
-        );
-        assert!(
-            !subject.release(key, token, Release::Declined),
-            "nor given back"
-        );
+        assert!(!subject.renew(key, token, HOUR), "a lost lease is not renewed");
+        assert!(!subject.release(key, token, Release::Declined), "nor given back");
         assert_eq!(subject.load(key), Slot::default());
         subject.leased(key);
     }
-    assert_eq!(
-        subject.load(&other).lease,
-        Some(third),
-        "other keys keep theirs"
-    );
+    assert_eq!(subject.load(&other).lease, Some(third), "other keys keep theirs");
     Ok(())
 }
 
@@ -444,10 +342,8 @@ pub fn leases_of_different_keys_are_apart(subject: &Subject<'_>) -> Verdict {
     assert!(subject.release(&keys[0], tokens[0], Release::Abandoned));
     let slots = subject.load_all(&keys, &[]).slots;
     let leases: Vec<_> = slots.iter().map(|slot| slot.lease).collect();
-    let expected: Vec<_> = [None]
-        .into_iter()
-        .chain(tokens[1..].iter().copied().map(Some))
-        .collect();
+    let expected: Vec<_> =
+        [None].into_iter().chain(tokens[1..].iter().copied().map(Some)).collect();
     assert_eq!(leases, expected);
     Ok(())
 }

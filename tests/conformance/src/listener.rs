@@ -37,19 +37,12 @@ impl Listener {
 
     /// Whether it was told of this very key.
     pub(crate) fn heard(&self, key: &StoredKey) -> bool {
-        self.keys
-            .lock()
-            .expect("no case panics inside")
-            .contains(&key.digest())
+        self.keys.lock().expect("no case panics inside").contains(&key.digest())
     }
 
     pub(crate) fn knows_scope(&self, scope: &Scope) -> bool {
         self.lost.load(Ordering::SeqCst)
-            || self
-                .scopes
-                .lock()
-                .expect("no case panics inside")
-                .contains(&scope.id())
+            || self.scopes.lock().expect("no case panics inside").contains(&scope.id())
     }
 
     /// Forgets what it was told up to now.
@@ -66,10 +59,7 @@ impl Sink for Listener {
     }
 
     fn scope_changed(&self, scope: ScopeId) {
-        self.scopes
-            .lock()
-            .expect("no case panics inside")
-            .insert(scope);
+        self.scopes.lock().expect("no case panics inside").insert(scope);
     }
 
     fn lost(&self) {

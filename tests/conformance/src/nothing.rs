@@ -22,10 +22,7 @@ pub fn nothing_can_be_changed(subject: &Subject<'_>) -> Verdict {
     assert_eq!(subject.delete(std::slice::from_ref(&key)), 0);
     assert_eq!(subject.clear(subject.prefix()), 0);
     assert!(!subject.touch(&key, seen, subject.life(None, None)));
-    assert_eq!(
-        subject.increment(&key, seen, 1),
-        Incremented::Changed(Slot::default())
-    );
+    assert_eq!(subject.increment(&key, seen, 1), Incremented::Changed(Slot::default()));
     Ok(())
 }
 
@@ -34,11 +31,7 @@ pub fn nothing_can_be_changed(subject: &Subject<'_>) -> Verdict {
 pub fn generations_of_nothing_are_replaced(subject: &Subject<'_>) -> Verdict {
     let scope = subject.scope("nothing");
     let before = subject.generation(&scope);
-    assert_eq!(
-        subject.generation(&scope),
-        before,
-        "nothing happened in between"
-    );
+    assert_eq!(subject.generation(&scope), before, "nothing happened in between");
     subject.invalidate(std::slice::from_ref(&scope), Severity::Hard);
     assert_ne!(subject.generation(&scope).hard, before.hard);
     Ok(())

@@ -32,21 +32,14 @@ fn is_told(
         if turn == 1 {
             subject.catch_up();
         }
-        assert!(
-            listener.knows(&key),
-            "not told, though the operation is done"
-        );
+        assert!(listener.knows(&key), "not told, though the operation is done");
     }
     Ok(())
 }
 
 /// A save is told when it is done.
 pub fn save_is_told(subject: &Subject<'_>) -> Verdict {
-    is_told(
-        subject,
-        |_, _| (),
-        |actor, key| actor.put(key, &record(b"set")),
-    )
+    is_told(subject, |_, _| (), |actor, key| actor.put(key, &record(b"set")))
 }
 
 /// A save that replaces a record is told.
@@ -141,10 +134,7 @@ pub fn invalidation_is_told(subject: &Subject<'_>) -> Verdict {
             if turn == 1 {
                 subject.catch_up();
             }
-            assert!(
-                scopes.iter().all(|scope| listener.knows_scope(scope)),
-                "{severity:?}"
-            );
+            assert!(scopes.iter().all(|scope| listener.knows_scope(scope)), "{severity:?}");
         }
     }
     Ok(())

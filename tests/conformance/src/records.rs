@@ -23,26 +23,17 @@ pub fn load_of_no_keys_is_empty(subject: &Subject<'_>) -> Verdict {
 
 /// Slots come one for each key, in the order asked for, absent and repeated ones in their places.
 pub fn load_answers_in_the_order_asked_for(subject: &Subject<'_>) -> Verdict {
-    let keys: Vec<_> = (0..20)
-        .map(|n| subject.key(&format!("order::{n}")))
-        .collect();
+    let keys: Vec<_> = (0..20).map(|n| subject.key(&format!("order::{n}"))).collect();
     let records: Vec<_> = (0..20).map(|n: u8| record(&[n])).collect();
     for place in (0..20).step_by(2) {
         subject.put(&keys[place], &records[place]);
     }
     let asked: Vec<_> = [3, 18, 0, 7, 4, 18, 19, 2].to_vec();
-    let asked_keys: Vec<_> = asked
-        .iter()
-        .map(|&place: &usize| keys[place].clone())
-        .collect();
+    let asked_keys: Vec<_> = asked.iter().map(|&place: &usize| keys[place].clone()).collect();
     let slots = subject.load_all(&asked_keys, &[]).slots;
     assert_eq!(slots.len(), asked.len());
     for (slot, place) in slots.into_iter().zip(asked) {
-        assert_eq!(
-            slot.record,
-            (place % 2 == 0).then(|| records[place].clone()),
-            "key {place}"
-        );
+        assert_eq!(slot.record, (place % 2 == 0).then(|| records[place].clone()), "key {place}");
     }
     Ok(())
 }
@@ -50,11 +41,7 @@ pub fn load_answers_in_the_order_asked_for(subject: &Subject<'_>) -> Verdict {
 /// Slots and generations asked for together both come in order.
 pub fn load_answers_keys_and_scopes_together(subject: &Subject<'_>) -> Verdict {
     let (one, two) = (subject.key("one"), subject.key("two"));
-    let scopes = [
-        subject.scope("first"),
-        subject.scope("absent"),
-        subject.scope("second"),
-    ];
+    let scopes = [subject.scope("first"), subject.scope("absent"), subject.scope("second")];
     let stored = record(b"two");
     subject.put(&two, &stored);
     let first = subject.generation(&scopes[0]);
@@ -93,10 +80,7 @@ pub fn bytes_that_are_no_record_are_kept(subject: &Subject<'_>) -> Verdict {
         let key = subject.key("rubbish");
         let rubbish = rubbish(bytes);
         comes_back(subject, "rubbish", &rubbish);
-        assert!(
-            !subject.save(&key, &record(b"new"), Guard::Seen(None)),
-            "it stands there"
-        );
+        assert!(!subject.save(&key, &record(b"new"), Guard::Seen(None)), "it stands there");
         assert!(subject.save(&key, &record(b"new"), Guard::Seen(Some(rubbish.id()))));
         assert_eq!(subject.delete(&[key]), 1);
     }
@@ -132,10 +116,8 @@ pub fn odd_keys_are_told_apart(subject: &Subject<'_>) -> Verdict {
         "{tag}",
         "{tag",
     ];
-    let stored: Vec<(StoredKey, Record)> = names
-        .iter()
-        .map(|name| (subject.key(name), record(name.as_bytes())))
-        .collect();
+    let stored: Vec<(StoredKey, Record)> =
+        names.iter().map(|name| (subject.key(name), record(name.as_bytes()))).collect();
     for (key, record) in &stored {
         subject.put(key, record);
     }
@@ -164,23 +146,14 @@ pub fn key_and_scope_of_one_text_are_two_things(subject: &Subject<'_>) -> Verdic
     subject.invalidate(std::slice::from_ref(&scope), Severity::Hard);
     assert_eq!(subject.load(&key).record, Some(stored));
     assert_eq!(subject.delete(&[key]), 1);
-    assert!(
-        subject
-            .loaded_generation(&scope)
-            .is_some_and(|now| now != generation)
-    );
+    assert!(subject.loaded_generation(&scope).is_some_and(|now| now != generation));
     Ok(())
 }
 
 /// The last save is what stands, whether longer or shorter than what it replaces.
 pub fn save_replaces_what_was_there(subject: &Subject<'_>) -> Verdict {
     let key = subject.key("overwritten");
-    for payload in [
-        &b"first"[..],
-        b"",
-        b"a good deal longer than the first",
-        b"x",
-    ] {
+    for payload in [&b"first"[..], b"", b"a good deal longer than the first", b"x"] {
         comes_back(subject, "overwritten", &record(payload));
     }
     assert_eq!(subject.delete(&[key]), 1);
@@ -199,15 +172,11 @@ pub fn record_too_large_is_refused_and_leaves_what_was_there(subject: &Subject<'
     let bound = subject.needs_a_bound()?;
     let (key, stored) = (subject.key("bounded"), record(b"small"));
     let too_large = record_of_size(bound + 4096);
-    let error = subject
-        .try_save(&key, &too_large, None, Guard::Always)
-        .expect_err("too large");
+    let error = subject.try_save(&key, &too_large, None, Guard::Always).expect_err("too large");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(subject.load(&key), Slot::default());
     subject.put(&key, &stored);
-    let error = subject
-        .try_save(&key, &too_large, None, Guard::Always)
-        .expect_err("too large");
+    let error = subject.try_save(&key, &too_large, None, Guard::Always).expect_err("too large");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(subject.load(&key).record, Some(stored));
     Ok(())
@@ -215,9 +184,7 @@ pub fn record_too_large_is_refused_and_leaves_what_was_there(subject: &Subject<'
 
 /// A deleted record is gone, and deleting says how many there were.
 pub fn delete_counts_the_records_that_were_there(subject: &Subject<'_>) -> Verdict {
-    let keys: Vec<_> = (0..5)
-        .map(|n| subject.key(&format!("deleted::{n}")))
-        .collect();
+    let keys: Vec<_> = (0..5).map(|n| subject.key(&format!("deleted::{n}"))).collect();
     for key in &keys[..3] {
         subject.put(key, &record(b"here"));
     }
@@ -233,10 +200,7 @@ pub fn delete_counts_the_records_that_were_there(subject: &Subject<'_>) -> Verdi
 pub fn delete_counts_a_repeated_key_once(subject: &Subject<'_>) -> Verdict {
     let (key, absent) = (subject.key("twice"), subject.key("absent"));
     subject.put(&key, &record(b"here"));
-    assert_eq!(
-        subject.delete(&[key.clone(), absent.clone(), key.clone(), absent]),
-        1
-    );
+    assert_eq!(subject.delete(&[key.clone(), absent.clone(), key.clone(), absent]), 1);
     assert_eq!(subject.load(&key), Slot::default());
     Ok(())
 }
@@ -254,30 +218,17 @@ pub fn another_handle_sees_what_was_saved_and_deleted(subject: &Subject<'_>) -> 
 
 /// A thousand keys are loaded and deleted in one call.
 pub fn many_keys_are_loaded_and_deleted_at_once(subject: &Subject<'_>) -> Verdict {
-    let keys: Vec<_> = (0..1000)
-        .map(|n| subject.key(&format!("many::{n}")))
-        .collect();
-    let scopes: Vec<_> = (0..100)
-        .map(|n| subject.scope(&format!("many::{n}")))
-        .collect();
+    let keys: Vec<_> = (0..1000).map(|n| subject.key(&format!("many::{n}"))).collect();
+    let scopes: Vec<_> = (0..100).map(|n| subject.scope(&format!("many::{n}"))).collect();
     let records: Vec<_> = (0..50_u8).map(|n| record(&[n])).collect();
     for (key, record) in keys.iter().step_by(20).zip(&records) {
         subject.put(key, record);
     }
     let generations = subject.generations(&scopes);
     let loaded = subject.load_all(&keys, &scopes);
-    let found: Vec<_> = loaded
-        .slots
-        .into_iter()
-        .filter_map(|slot| slot.record)
-        .collect();
+    let found: Vec<_> = loaded.slots.into_iter().filter_map(|slot| slot.record).collect();
     assert_eq!(found, records);
-    assert!(
-        loaded
-            .generations
-            .into_iter()
-            .eq(generations.into_iter().map(Some))
-    );
+    assert!(loaded.generations.into_iter().eq(generations.into_iter().map(Some)));
     assert_eq!(subject.delete(&keys), records.len());
     Ok(())
 }
@@ -297,10 +248,7 @@ pub fn operation_given_up_is_done_or_not_done(subject: &Subject<'_>) -> Verdict 
         let _ = is_ready(&mut deleting);
         drop(deleting);
         let found = subject.load(&key).record;
-        assert!(
-            found.is_none_or(|found| found == old || found == new),
-            "half deleted"
-        );
+        assert!(found.is_none_or(|found| found == old || found == new), "half deleted");
     }
     Ok(())
 }
@@ -317,14 +265,6 @@ fn comes_back(subject: &Subject<'_>, name: &str, record: &Record) {
     let key = subject.key(name);
     subject.put(&key, record);
     let slot = subject.load(&key);
-    assert!(
-        slot.record.as_ref() == Some(record),
-        "{key} holds {:?}",
-        slot.record
-    );
-    assert_eq!(
-        (slot.lease, slot.declined),
-        (None, false),
-        "nothing else stands there"
-    );
+    assert!(slot.record.as_ref() == Some(record), "{key} holds {:?}", slot.record);
+    assert_eq!((slot.lease, slot.declined), (None, false), "nothing else stands there");
 }

@@ -20,22 +20,12 @@ pub fn scan_of_nothing_is_empty(subject: &Subject<'_>) -> Verdict {
 /// All pages together hold every key under the prefix, and no other.
 pub fn scan_finds_every_key_under_the_prefix(subject: &Subject<'_>) -> Verdict {
     let under = fill(subject, "under::", MANY);
-    for name in [
-        "unde",
-        "under",
-        "under:",
-        "undes::1",
-        "UNDER::1",
-        "other::under::1",
-    ] {
+    for name in ["unde", "under", "under:", "undes::1", "UNDER::1", "other::under::1"] {
         subject.put(&subject.key(name), &record(b"beside"));
     }
     let prefix = format!("{}under::", subject.prefix());
     for handle in [subject.handle(0), subject.other()] {
-        assert_eq!(
-            handle.scan(&prefix).into_iter().collect::<BTreeSet<_>>(),
-            under
-        );
+        assert_eq!(handle.scan(&prefix).into_iter().collect::<BTreeSet<_>>(), under);
     }
     Ok(())
 }
@@ -50,29 +40,15 @@ pub fn scan_finds_the_key_that_is_the_prefix(subject: &Subject<'_>) -> Verdict {
 
 /// Glob characters in a prefix stand for themselves.
 pub fn scan_takes_glob_characters_literally(subject: &Subject<'_>) -> Verdict {
-    let globs = [
-        "star*",
-        "what?",
-        "set[ab]",
-        "back\\slash",
-        "not[^a]",
-        "brace{a,b}",
-        "dash[a-z]",
-    ];
-    for beside in [
-        "star", "starfish", "whatx", "seta", "setb", "notb", "bracea", "dashm",
-    ] {
+    let globs = ["star*", "what?", "set[ab]", "back\\slash", "not[^a]", "brace{a,b}", "dash[a-z]"];
+    for beside in ["star", "starfish", "whatx", "seta", "setb", "notb", "bracea", "dashm"] {
         subject.put(&subject.key(&format!("{beside}::1")), &record(b"beside"));
     }
     for glob in globs {
         let key = subject.key(&format!("{glob}::1"));
         subject.put(&key, &record(b"glob"));
         let found = subject.scan(&format!("{}{glob}", subject.prefix()));
-        assert_eq!(
-            found.into_iter().collect::<HashSet<_>>(),
-            HashSet::from([key]),
-            "{glob}"
-        );
+        assert_eq!(found.into_iter().collect::<HashSet<_>>(), HashSet::from([key]), "{glob}");
     }
     Ok(())
 }
@@ -93,9 +69,7 @@ pub fn scan_finds_keys_of_any_text(subject: &Subject<'_>) -> Verdict {
 /// Neither leases nor generations are keys.
 pub fn scan_finds_neither_leases_nor_generations(subject: &Subject<'_>) -> Verdict {
     let under = fill(subject, "", 10);
-    let scopes: Vec<_> = (0..10)
-        .map(|n| subject.scope(&format!("scope::{n}")))
-        .collect();
+    let scopes: Vec<_> = (0..10).map(|n| subject.scope(&format!("scope::{n}"))).collect();
     subject.generations(&scopes);
     if subject.capabilities().leases {
         for key in under.iter().take(5) {
@@ -137,10 +111,7 @@ pub fn scan_misses_nothing_that_stood_all_the_while(subject: &Subject<'_>) -> Ve
             return; // enough has been written; from here on the scan has to come to its end
         }
         subject.put(&subject.key(&format!("new::{page}")), &record(b"new"));
-        subject.put(
-            &subject.key(&format!("a new first::{page}")),
-            &record(b"new"),
-        );
+        subject.put(&subject.key(&format!("a new first::{page}")), &record(b"new"));
         if let Some(key) = passing.get(page) {
             subject.other().delete(std::slice::from_ref(key));
         }
@@ -149,16 +120,8 @@ pub fn scan_misses_nothing_that_stood_all_the_while(subject: &Subject<'_>) -> Ve
         }
     });
     let found: BTreeSet<_> = found.into_iter().collect();
-    assert!(
-        standing.is_subset(&found),
-        "missed: {:?}",
-        standing.difference(&found)
-    );
-    assert!(
-        found
-            .iter()
-            .all(|key| key.as_str().starts_with(subject.prefix()))
-    );
+    assert!(standing.is_subset(&found), "missed: {:?}", standing.difference(&found));
+    assert!(found.iter().all(|key| key.as_str().starts_with(subject.prefix())));
     Ok(())
 }
 
@@ -181,17 +144,12 @@ pub fn scan_comes_in_pages(subject: &Subject<'_>) -> Verdict {
     fill(subject, "paged::", MANY);
     let mut pages = 1;
     subject.scan_and(subject.prefix(), |_| pages += 1);
-    assert!(
-        pages > 1,
-        "a hundred keys asked for in sevens are more than one page"
-    );
+    assert!(pages > 1, "a hundred keys asked for in sevens are more than one page");
     Ok(())
 }
 
 fn fill(subject: &Subject<'_>, names: &str, many: usize) -> BTreeSet<StoredKey> {
-    let keys: BTreeSet<_> = (0..many)
-        .map(|n| subject.key(&format!("{names}{n}")))
-        .collect();
+    let keys: BTreeSet<_> = (0..many).map(|n| subject.key(&format!("{names}{n}"))).collect();
     for key in &keys {
         subject.put(key, &record(b"found"));
     }

@@ -99,9 +99,7 @@ impl<'a> Subject<'a> {
     }
 
     pub(crate) fn plant_foreign(&self) -> Result<Box<dyn FnOnce() -> bool + '_>, Skipped> {
-        self.harness
-            .plant_foreign()
-            .ok_or(Skipped("the harness plants no foreign data"))
+        self.harness.plant_foreign().ok_or(Skipped("the harness plants no foreign data"))
     }
 
     /// What `attempt` gave the first time it took less than half of [`short`](Self::short), so that
@@ -136,10 +134,7 @@ impl<'a> Subject<'a> {
                     })
                 })
                 .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().expect("a contestant failed"))
-                .collect()
+            threads.into_iter().map(|thread| thread.join().expect("a contestant failed")).collect()
         })
     }
 
@@ -148,10 +143,7 @@ impl<'a> Subject<'a> {
     }
 
     pub(crate) fn needs_emptiness(&self) -> Verdict {
-        require(
-            !self.capabilities().stores,
-            "the store keeps what it is given",
-        )
+        require(!self.capabilities().stores, "the store keeps what it is given")
     }
 
     pub(crate) fn needs_leases(&self) -> Verdict {
@@ -163,31 +155,19 @@ impl<'a> Subject<'a> {
     }
 
     pub(crate) fn needs_two_handles(&self) -> Verdict {
-        require(
-            self.handles.len() > 1,
-            "the harness opens the storage only once",
-        )
+        require(self.handles.len() > 1, "the harness opens the storage only once")
     }
 
     pub(crate) fn needs_room_for(&self, bytes: usize) -> Verdict {
         let bound = self.capabilities().max_record;
-        require(
-            bound.is_none_or(|bound| bound >= bytes),
-            "the store takes no record so large",
-        )
+        require(bound.is_none_or(|bound| bound >= bytes), "the store takes no record so large")
     }
 
     pub(crate) fn needs_a_bound(&self) -> Result<usize, Skipped> {
-        self.capabilities()
-            .max_record
-            .ok_or(Skipped("the store takes records of any size"))
+        self.capabilities().max_record.ok_or(Skipped("the store takes records of any size"))
     }
 }
 
 fn require(can: bool, else_because: &'static str) -> Verdict {
-    if can {
-        Ok(())
-    } else {
-        Err(Skipped(else_because))
-    }
+    if can { Ok(()) } else { Err(Skipped(else_because)) }
 }

@@ -263,10 +263,7 @@ mod tests {
                 rest.ends_with("-> Verdict {").then_some(name)
             });
             for case in cases {
-                assert!(
-                    listed.contains(&case),
-                    "{group}::{case} is not in the list of suite!"
-                );
+                assert!(listed.contains(&case), "{group}::{case} is not in the list of suite!");
             }
         }
     }

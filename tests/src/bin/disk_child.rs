@@ -49,10 +49,7 @@ fn open(folder: &str) {
 
 fn leased(store: &DiskStore, text: &str) -> LeaseToken {
     let token = LeaseToken::random(HolderId::random());
-    let seen = slot(store, text)
-        .expect("it loads")
-        .record
-        .map(|found| found.id());
+    let seen = slot(store, text).expect("it loads").record.map(|found| found.id());
     let answer = wait(store.lease(&key(text), token, HOUR, seen)).expect("the store answers");
     assert_eq!(answer, Leasing::Granted);
     token
@@ -100,9 +97,7 @@ fn churn(folder: &str, seed: u64) {
     println!("open");
     let mut state = seed.wrapping_mul(2).wrapping_add(1);
     loop {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let text = format!("key{}", (state >> 33) % 97);
         let length = usize::try_from((state >> 40) % 20_000).expect("small");
         let done = match (state >> 56) % 8 {
@@ -165,11 +160,7 @@ fn fork(folder: &str) {
         let write = save(&store, "k", record(2, 500)).expect_err("refused");
         let trusted = store.trusted();
         drop(store);
-        println!(
-            "child: {:?}, {:?}, {trusted}: {load}",
-            load.kind(),
-            write.kind()
-        );
+        println!("child: {:?}, {:?}, {trusted}: {load}", load.kind(), write.kind());
         let (code, flushed) = (0, io::Write::flush(&mut io::stdout()));
         flushed.expect("the output can be written");
         #[allow(unsafe_code)]

@@ -89,11 +89,7 @@ impl Room {
             return;
         }
         let is_nearly_gone = self.map_pages.saturating_sub(after) < self.kept / 4;
-        let longest = if is_nearly_gone {
-            RETRY_LAST
-        } else {
-            RETRY_LATE
-        };
+        let longest = if is_nearly_gone { RETRY_LAST } else { RETRY_LATE };
         let pause = match self.retry {
             None => Duration::ZERO,
             Some((_, pause)) => (pause * 2).clamp(RETRY_FIRST, longest),
@@ -140,11 +136,7 @@ impl Room {
         let bounds = (after, std::ops::Bound::Excluded(end.as_slice()));
         let mut over = Vec::new();
         let mut last = Vec::new();
-        for entry in writing
-            .tree
-            .range(&writing.txn, &bounds)?
-            .take(LEASES_AT_ONCE)
-        {
+        for entry in writing.tree.range(&writing.txn, &bounds)?.take(LEASES_AT_ONCE) {
             let (key, value) = entry?;
             let lease = LeaseEntry::decode(value);
             if !lease.is_some_and(|lease| lease.stands(now) || lease.is_declined(now)) {
@@ -179,9 +171,8 @@ fn remove_one(writing: &mut Writing<'_>) -> heed::Result<bool> {
 /// Removes the record that ended first, if one has.
 fn remove_ended(writing: &mut Writing<'_>) -> heed::Result<bool> {
     let first = first(writing, ENDS)?;
-    let has_ended = first
-        .and_then(|(key, _)| moment_of_end(&key))
-        .is_some_and(|ends| ends <= writing.now);
+    let has_ended =
+        first.and_then(|(key, _)| moment_of_end(&key)).is_some_and(|ends| ends <= writing.now);
     if !has_ended {
         return Ok(false);
     }
@@ -192,9 +183,7 @@ type Place = (Vec<u8>, StoredKey);
 
 /// The first place in one of the orders.
 fn first(writing: &Writing<'_>, area: u8) -> heed::Result<Option<Place>> {
-    let found = writing
-        .tree
-        .get_greater_than_or_equal_to(&writing.txn, &[area])?;
+    let found = writing.tree.get_greater_than_or_equal_to(&writing.txn, &[area])?;
     Ok(found
         .filter(|(key, _)| key.first() == Some(&area))
         .map(|(key, text)| (key.to_vec(), StoredKey::new(String::from_utf8_lossy(text)))))

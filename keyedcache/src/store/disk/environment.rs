@@ -35,9 +35,7 @@ pub(super) fn open(folder: &Path, map_size: usize) -> heed::Result<(Env, Tree)> 
     let snapshot = env.read_txn()?;
     let tree = env
         .open_databases_and_commit(snapshot, |opener, snapshot| {
-            opener
-                .open_database::<Bytes, Bytes>(snapshot, None)
-                .map(CommitOrAbort::<_, ()>::Commit)
+            opener.open_database::<Bytes, Bytes>(snapshot, None).map(CommitOrAbort::<_, ()>::Commit)
         })?
         .unwrap_commit()
         .expect("the unnamed database always exists");

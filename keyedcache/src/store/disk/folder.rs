@@ -74,8 +74,7 @@ impl Folder {
             if claim_alone(path, &file, size_limit)? {
                 // Not turned into a shared lock: the kernel may let another in between, so what is
                 // found under the shared lock is judged on its own.
-                file.unlock()
-                    .map_err(failed("the marker cannot be unlocked"))?;
+                file.unlock().map_err(failed("the marker cannot be unlocked"))?;
             }
             if let Some(marker) = claim_shared(path, &file)? {
                 return Self::enter(path, marker, file, place);
@@ -94,18 +93,8 @@ impl Folder {
         let owners = Owners::join(path)
             .map_err(|error| fault::from_io("open", "owners/ cannot be used", path, error))?;
         let path = path.to_owned();
-        let folder = Self {
-            path,
-            marker,
-            file,
-            _place: place,
-        };
-        Ok(Opened {
-            env,
-            tree,
-            owners,
-            folder,
-        })
+        let folder = Self { path, marker, file, _place: place };
+        Ok(Opened { env, tree, owners, folder })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -133,10 +122,7 @@ impl Folder {
     }
 
     fn mark(&self, state: State) {
-        let marker = Marker {
-            state,
-            ..self.marker.clone()
-        };
+        let marker = Marker { state, ..self.marker.clone() };
         // Without the mark the next opening finds the damage itself, or empties needlessly.
         let _ = marker.write(&self.file);
     }
@@ -168,12 +154,7 @@ fn claim_alone(path: &Path, file: &File, size_limit: u64) -> Result<bool, Error>
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(false),
         Err(TryLockError::Error(error)) => {
-            return Err(fault::from_io(
-                "open",
-                "the marker cannot be locked",
-                path,
-                error,
-            ));
+            return Err(fault::from_io("open", "the marker cannot be locked", path, error));
         }
     }
     let boot = boot_id();
@@ -211,12 +192,7 @@ fn claim_shared(path: &Path, file: &File) -> Result<Option<Marker>, Error> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(None),
         Err(TryLockError::Error(error)) => {
-            return Err(fault::from_io(
-                "open",
-                "the marker cannot be locked",
-                path,
-                error,
-            ));
+            return Err(fault::from_io("open", "the marker cannot be locked", path, error));
         }
     }
     let ready = read_marker(path, file)?

@@ -41,10 +41,7 @@ pub(super) struct EntryKey {
 
 impl EntryKey {
     fn new(area: u8, parts: [&[u8]; 2]) -> Option<Self> {
-        let mut key = Self {
-            bytes: [0; 1 + MAX_TEXT],
-            length: 1,
-        };
+        let mut key = Self { bytes: [0; 1 + MAX_TEXT], length: 1 };
         key.bytes[0] = area;
         for part in parts {
             let end = key.length + part.len();
@@ -223,10 +220,7 @@ impl Change {
         for change in changes {
             let (kind, first, second) = match *change {
                 Self::Key { digest, by: None } => (0, digest.to_le_bytes(), [0; 8]),
-                Self::Key {
-                    digest,
-                    by: Some(by),
-                } => (1, digest.to_le_bytes(), by.0.to_le_bytes()),
+                Self::Key { digest, by: Some(by) } => (1, digest.to_le_bytes(), by.0.to_le_bytes()),
                 Self::Scope(id) => {
                     let mut halves = ([0; 8], [0; 8]);
                     halves.0.copy_from_slice(&id[..8]);
@@ -244,9 +238,7 @@ impl Change {
 
     /// The changes of one transaction; what cannot be read may have been anything.
     pub(super) fn decode_all(bytes: &[u8]) -> impl Iterator<Item = Self> + '_ {
-        bytes
-            .chunks(Self::LEN)
-            .map(|bytes| Self::decode(bytes).unwrap_or(Self::Everything))
+        bytes.chunks(Self::LEN).map(|bytes| Self::decode(bytes).unwrap_or(Self::Everything))
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {

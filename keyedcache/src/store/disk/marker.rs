@@ -90,11 +90,7 @@ impl Marker {
             Some("clean") => State::Clean,
             _ => State::Damaged,
         };
-        let number = |name| {
-            value(name)
-                .and_then(|value| value.parse().ok())
-                .unwrap_or(0)
-        };
+        let number = |name| value(name).and_then(|value| value.parse().ok()).unwrap_or(0);
         Found::Marker(Self {
             boot: value("boot").unwrap_or_default(),
             pid_namespace: value("pid-namespace").unwrap_or_default(),

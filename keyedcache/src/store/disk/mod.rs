@@ -51,11 +51,12 @@ use self::folder::Folder;
 use self::opening::Opening;
 use self::writer::Request;
 use super::{
-    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Life, Loaded, Page, Pending,
+    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Page, Pending,
     Release, Severity, Sink, Store, StoredKey, Ttl,
 };
 use crate::clock::{Clock, Moment};
 use crate::error::{Error, ErrorKind};
+use crate::record::Life;
 use crate::record::{Generation, Record, RecordId, Scope};
 
 /// The largest record it takes, whatever its limit.
@@ -152,10 +153,7 @@ impl DiskStoreBuilder {
         let opened = Folder::open(&self.path, self.size_limit)?;
         let opening = Arc::new(Opening::new(opened, self.clock, self.store_timeout)?);
         let (end, ended) = mpsc::channel();
-        let store = DiskStore {
-            opening,
-            ended: Mutex::new(ended),
-        };
+        let store = DiskStore { opening, ended: Mutex::new(ended) };
         store.start("keyedcache-write", writer::run, end.clone())?;
         store.start("keyedcache-wait", waiters::run, end)?;
         Ok(store)
@@ -228,9 +226,7 @@ impl DiskStore {
             return Ok(());
         }
         let message = "the stored key is longer than 510 bytes; shorten the prefix";
-        let error = self
-            .opening
-            .refusal(ErrorKind::TooLarge, operation, message);
+        let error = self.opening.refusal(ErrorKind::TooLarge, operation, message);
         Err(error.with("key", key))
     }
 
@@ -256,10 +252,9 @@ impl DiskStore {
         })?;
         Ok(match (lease, slot) {
             (Some(lease), _) if lease.token == token => None,
-            (Some(lease), _) if self.opening.owners.is_alive(lease.owner) => Some(Leasing::Held {
-                by: lease.token,
-                remaining: lease.ends.since(now),
-            }),
+            (Some(lease), _) if self.opening.owners.is_alive(lease.owner) => {
+                Some(Leasing::Held { by: lease.token, remaining: lease.ends.since(now) })
+            }
             (_, slot) => slot.map(Leasing::Changed),
         })
     }
@@ -430,10 +425,7 @@ impl Store for DiskStore {
         Box::pin(async move {
             let found = self.opening.read("generations", |snapshot, tree| {
                 let stored = |scope: &Scope| reader::generation(snapshot, tree, scope.id());
-                scopes
-                    .iter()
-                    .map(stored)
-                    .collect::<heed::Result<Option<Vec<_>>>>()
+                scopes.iter().map(stored).collect::<heed::Result<Option<Vec<_>>>>()
             })?;
             if let Some(generations) = found {
                 return Ok(generations);

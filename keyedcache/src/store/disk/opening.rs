@@ -71,11 +71,7 @@ impl Opening {
 
     pub(super) fn room(&self) -> Room {
         let page = u64::from(self.env.unnamed_database_stat().page_size);
-        Room::new(
-            self.folder.size_limit(),
-            self.folder.map_size(),
-            page.max(1),
-        )
+        Room::new(self.folder.size_limit(), self.folder.map_size(), page.max(1))
     }
 
     /// Whether this is the process that opened the folder; one system call.
@@ -161,8 +157,6 @@ impl Drop for Opening {
 
 impl fmt::Debug for Opening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opening")
-            .field("folder", &self.folder)
-            .finish_non_exhaustive()
+        f.debug_struct("Opening").field("folder", &self.folder).finish_non_exhaustive()
     }
 }

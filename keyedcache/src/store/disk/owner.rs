@@ -22,12 +22,10 @@ pub(super) struct OwnerId(pub(super) [u8; 16]);
 
 impl OwnerId {
     fn file_name(self) -> String {
-        self.0
-            .iter()
-            .fold(String::with_capacity(32), |mut name, byte| {
-                let _ = write!(name, "{byte:02x}"); // writing to a string cannot fail
-                name
-            })
+        self.0.iter().fold(String::with_capacity(32), |mut name, byte| {
+            let _ = write!(name, "{byte:02x}"); // writing to a string cannot fail
+            name
+        })
     }
 }
 
@@ -58,11 +56,7 @@ impl Owners {
             file.lock()?;
             // Another's `bury` may have taken it between the two steps.
             if file.metadata()?.nlink() > 0 {
-                return Ok(Self {
-                    folder,
-                    own,
-                    _file: file,
-                });
+                return Ok(Self { folder, own, _file: file });
             }
         }
     }

@@ -22,9 +22,7 @@ pub(super) fn entry<'t>(
     let Some(key) = EntryKey::text(RECORDS, key.as_str()) else {
         return Ok(None);
     };
-    Ok(tree
-        .get(snapshot, key.as_bytes())?
-        .and_then(RecordEntry::decode))
+    Ok(tree.get(snapshot, key.as_bytes())?.and_then(RecordEntry::decode))
 }
 
 /// The record under a key, if its time is not over.
@@ -46,9 +44,7 @@ pub(super) fn lease(
     let Some(key) = EntryKey::text(LEASES, key.as_str()) else {
         return Ok(None);
     };
-    Ok(tree
-        .get(snapshot, key.as_bytes())?
-        .and_then(LeaseEntry::decode))
+    Ok(tree.get(snapshot, key.as_bytes())?.and_then(LeaseEntry::decode))
 }
 
 /// All that stands under a key. The owner of the lease is not probed.
@@ -62,9 +58,7 @@ pub(super) fn slot(
     let lease = lease(snapshot, tree, key)?;
     Ok(Slot {
         record,
-        lease: lease
-            .filter(|lease| lease.stands(now))
-            .map(|lease| lease.token),
+        lease: lease.filter(|lease| lease.stands(now)).map(|lease| lease.token),
         declined: lease.is_some_and(|lease| lease.is_declined(now)),
     })
 }
@@ -80,9 +74,7 @@ pub(super) fn generation(
     scope: ScopeId,
 ) -> heed::Result<Option<Generation>> {
     let key = EntryKey::generation(scope.0);
-    Ok(tree
-        .get(snapshot, key.as_bytes())?
-        .and_then(layout::decode_generation))
+    Ok(tree.get(snapshot, key.as_bytes())?.and_then(layout::decode_generation))
 }
 
 /// A page of the keys that start with `prefix`, in order, after `from`.

@@ -27,14 +27,8 @@ impl Place {
     pub(super) fn take(folder: &Path) -> io::Result<Option<Self>> {
         let file = File::open(folder)?;
         let identity = identity(&file.metadata()?);
-        let is_new = OPEN
-            .lock()
-            .get_or_insert_with(HashSet::new)
-            .insert(identity);
-        Ok(is_new.then_some(Self {
-            identity,
-            _folder: file,
-        }))
+        let is_new = OPEN.lock().get_or_insert_with(HashSet::new).insert(identity);
+        Ok(is_new.then_some(Self { identity, _folder: file }))
     }
 }
 

@@ -102,12 +102,12 @@ impl Ring {
     fn tell_all(&self, changes: impl Iterator<Item = Change>) {
         for change in changes {
             match change {
-                Change::Key { digest, by } => self
-                    .audience
-                    .tell(by, |sink| sink.key_changed(KeyDigest(digest))),
-                Change::Scope(id) => self
-                    .audience
-                    .tell(None, |sink| sink.scope_changed(ScopeId(id))),
+                Change::Key { digest, by } => {
+                    self.audience.tell(by, |sink| sink.key_changed(KeyDigest(digest)));
+                }
+                Change::Scope(id) => {
+                    self.audience.tell(None, |sink| sink.scope_changed(ScopeId(id)));
+                }
                 Change::Everything => self.audience.tell(None, |sink| sink.lost()),
             }
         }
@@ -118,10 +118,7 @@ impl Ring {
 fn between(snapshot: &RoTxn<'_>, tree: Tree, told: u64, last: u64) -> heed::Result<Vec<Change>> {
     let (first, last) = (EntryKey::changes(told + 1), EntryKey::changes(last));
     let mut changes = Vec::new();
-    for entry in tree.range(
-        snapshot,
-        &(Included(first.as_bytes()), Included(last.as_bytes())),
-    )? {
+    for entry in tree.range(snapshot, &(Included(first.as_bytes()), Included(last.as_bytes())))? {
         let (_, value) = entry?;
         changes.extend(Change::decode_all(value));
     }

@@ -36,10 +36,7 @@ fn slot(store: &DiskStore, text: &str) -> Slot {
 }
 
 fn small(folder: &Path) -> DiskStore {
-    DiskStore::builder(folder)
-        .size_limit(MIN_SIZE_LIMIT)
-        .open()
-        .unwrap()
+    DiskStore::builder(folder).size_limit(MIN_SIZE_LIMIT).open().unwrap()
 }
 
 #[test]
@@ -91,13 +88,7 @@ fn what_has_ended_goes_before_what_is_old() {
     save(&store, "old", &record(1000), None).unwrap();
     let minute = Duration::from_mins(1);
     for number in 0..450 {
-        save(
-            &store,
-            &format!("ending{number}"),
-            &record(1000),
-            Some(minute),
-        )
-        .unwrap();
+        save(&store, &format!("ending{number}"), &record(1000), Some(minute)).unwrap();
     }
     clock.advance(2 * minute);
     for number in 0..450 {
@@ -207,10 +198,7 @@ fn own_changes_are_told_before_they_resolve_and_once() {
     let token = LeaseToken::random(holder);
     let seen = slot(&store, "k").record.map(|record| record.id());
     let minute = Duration::from_mins(1);
-    assert_eq!(
-        wait(store.lease(&key("k"), token, minute, seen)).unwrap(),
-        Leasing::Granted
-    );
+    assert_eq!(wait(store.lease(&key("k"), token, minute, seen)).unwrap(), Leasing::Granted);
     assert!(wait(store.save(&key("k"), record(100), None, Guard::Lease(token))).unwrap());
     assert!(store.trusted());
     assert!(heard.take().is_empty());
@@ -246,10 +234,7 @@ fn a_waiter_is_woken_by_the_save_and_by_time() {
     let store = small(folder.path());
     let token = LeaseToken::random(HolderId::random());
     let minute = Duration::from_mins(1);
-    assert_eq!(
-        wait(store.lease(&key("k"), token, minute, None)).unwrap(),
-        Leasing::Granted
-    );
+    assert_eq!(wait(store.lease(&key("k"), token, minute, None)).unwrap(), Leasing::Granted);
     let start = Instant::now();
     wait(store.changed(&key("k"), token, Duration::from_millis(30))).unwrap();
     assert!(start.elapsed() >= Duration::from_millis(30));
@@ -273,18 +258,10 @@ fn costs() {
     const RECORDS: usize = 10_000;
     let folder = tempfile::tempdir().unwrap();
     let store = DiskStore::open(folder.path()).unwrap();
-    let texts: Vec<_> = (0..RECORDS)
-        .map(|n| format!("app:1:product::{n}"))
-        .collect();
+    let texts: Vec<_> = (0..RECORDS).map(|n| format!("app:1:product::{n}")).collect();
     let keys: Vec<_> = texts.iter().map(|text| key(text)).collect();
     for key in &keys {
-        wait(store.save(
-            key,
-            record(1000),
-            Some(Duration::from_mins(5)),
-            Guard::Always,
-        ))
-        .unwrap();
+        wait(store.save(key, record(1000), Some(Duration::from_mins(5)), Guard::Always)).unwrap();
     }
     let scopes = [Scope::new("cache"), Scope::new("function")];
     wait(store.generations(&scopes)).unwrap();
@@ -335,9 +312,7 @@ fn costs() {
         assert!(writing.save(key, &sample, ttl, Guard::Always).unwrap());
         writing.commit().unwrap();
     });
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     time("save", 5_000, &mut |n| {
         let ttl = Some(Duration::from_mins(5));
         let saved = store.save(&keys[n], sample.clone(), ttl, Guard::Always);

@@ -97,19 +97,14 @@ impl Waiters {
         if is_first {
             self.wake.notify_one();
         }
-        let registered = Registered {
-            waiters: self,
-            number,
-        };
+        let registered = Registered { waiters: self, number };
         (registered, woken)
     }
 
     fn awaited(&self) -> Vec<(u64, Awaited)> {
         let state = self.state.lock();
         let waiting = state.waiting.iter();
-        waiting
-            .map(|(number, waiting)| (*number, waiting.awaited.clone()))
-            .collect()
+        waiting.map(|(number, waiting)| (*number, waiting.awaited.clone())).collect()
     }
 
     /// Sleeps until it is time to look, or there is somebody to look after; `false` at the end.
@@ -134,11 +129,7 @@ impl Opening {
         lease: LeaseToken,
         at_most: Duration,
     ) -> Result<(), Error> {
-        let awaited = Awaited {
-            key: key.clone(),
-            lease,
-            until: self.clock.now().plus(at_most),
-        };
+        let awaited = Awaited { key: key.clone(), lease, until: self.clock.now().plus(at_most) };
         // Registered first, so that what ends it after the look is not missed.
         let (registered, woken) = self.waiters.register(awaited.clone());
         if self.is_over(&awaited, Some(&mut Probes::default()))? {
@@ -152,9 +143,8 @@ impl Opening {
 
     fn is_over(&self, awaited: &Awaited, probes: Option<&mut Probes>) -> Result<bool, Error> {
         let now = self.clock.now();
-        let lease = self.read("wait", |snapshot, tree| {
-            reader::lease(snapshot, tree, &awaited.key)
-        })?;
+        let lease =
+            self.read("wait", |snapshot, tree| reader::lease(snapshot, tree, &awaited.key))?;
         let standing = lease.filter(|lease| lease.stands(now) && lease.token == awaited.lease);
         Ok(match (standing, probes) {
             (None, _) => true,

@@ -50,18 +50,12 @@ pub(super) struct Request {
 impl Request {
     /// An operation that stores `bytes`.
     pub(super) fn storing(operation: &'static str, bytes: usize) -> Self {
-        Self {
-            operation,
-            bytes: Some(bytes),
-        }
+        Self { operation, bytes: Some(bytes) }
     }
 
     /// An operation that removes, or changes in place.
     pub(super) fn removing(operation: &'static str) -> Self {
-        Self {
-            operation,
-            bytes: None,
-        }
+        Self { operation, bytes: None }
     }
 }
 
@@ -76,9 +70,7 @@ impl Progress {
     /// Leaves the queue one way or the other; whether this was the first to say how.
     fn leave(&self, to: u8) -> bool {
         let (from, order) = (Self::QUEUED, Ordering::AcqRel);
-        self.0
-            .compare_exchange(from, to, order, Ordering::Acquire)
-            .is_ok()
+        self.0.compare_exchange(from, to, order, Ordering::Acquire).is_ok()
     }
 }
 
@@ -184,8 +176,7 @@ impl Queue {
             std::thread::yield_now();
         }
         let mut state = self.state.lock();
-        self.is_awake
-            .store(!state.jobs.is_empty(), Ordering::Release);
+        self.is_awake.store(!state.jobs.is_empty(), Ordering::Release);
         while state.jobs.is_empty() {
             if state.is_closed {
                 return false;
@@ -231,13 +222,7 @@ impl Opening {
         let progress = Arc::new(Progress(AtomicU8::new(Progress::QUEUED)));
         let caller = Caller(Arc::clone(&progress));
         let is_at_once = self.queue.is_at_once();
-        self.queue.push(Box::new(Task {
-            request,
-            body,
-            answer: None,
-            reply,
-            progress,
-        }));
+        self.queue.push(Box::new(Task { request, body, answer: None, reply, progress }));
         if is_at_once && request.bytes.is_none_or(|bytes| bytes <= SOON_WRITTEN) {
             let start = Instant::now();
             while start.elapsed() < CALLER_STAYS {
@@ -263,10 +248,7 @@ impl Opening {
 
 /// Writes what is queued until the queue is closed.
 pub(super) fn run(opening: &Opening) {
-    let mut writer = Writer {
-        opening,
-        room: opening.room(),
-    };
+    let mut writer = Writer { opening, room: opening.room() };
     while opening.queue.wait() {
         writer.serve();
     }

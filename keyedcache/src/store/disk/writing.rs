@@ -11,9 +11,10 @@ use super::opening::Opening;
 use super::reader;
 use crate::clock::Moment;
 use crate::error::Error;
+use crate::record::Life;
 use crate::record::{Generation, GenerationToken, Record, RecordId, Scope};
 use crate::store::{
-    DECLINED_FOR, Guard, Incremented, LeaseToken, Leasing, Life, Release, Severity, StoredKey, Ttl,
+    DECLINED_FOR, Guard, Incremented, LeaseToken, Leasing, Release, Severity, StoredKey, Ttl,
 };
 
 /// More changes than this in one transaction are told as [`Change::Everything`].
@@ -73,10 +74,7 @@ impl<'e> Writing<'e> {
     }
 
     fn key_changed(&mut self, key: &StoredKey, by: Option<LeaseToken>) {
-        self.changes.push(Change::Key {
-            digest: key.digest().0,
-            by: by.map(|token| token.holder),
-        });
+        self.changes.push(Change::Key { digest: key.digest().0, by: by.map(|token| token.holder) });
     }
 
     pub(super) fn save(
@@ -139,11 +137,7 @@ impl<'e> Writing<'e> {
         let Some(entry_key) = EntryKey::text(RECORDS, key.as_str()) else {
             return Err(heed::MdbError::BadValSize.into());
         };
-        let entry = RecordEntry {
-            ends,
-            sequence,
-            record: record.bytes(),
-        };
+        let entry = RecordEntry { ends, sequence, record: record.bytes() };
         self.tree.put_reserved(
             &mut self.txn,
             entry_key.as_bytes(),
@@ -196,8 +190,7 @@ impl<'e> Writing<'e> {
         let Some(entry_key) = EntryKey::text(LEASES, key.as_str()) else {
             return Err(heed::MdbError::BadValSize.into());
         };
-        self.tree
-            .put(&mut self.txn, entry_key.as_bytes(), &lease.encode())
+        self.tree.put(&mut self.txn, entry_key.as_bytes(), &lease.encode())
     }
 
     pub(super) fn delete(&mut self, keys: &[StoredKey]) -> heed::Result<usize> {
@@ -224,10 +217,7 @@ impl<'e> Writing<'e> {
         match standing {
             Some(lease) if lease.token == token => {}
             Some(lease) if self.opening.owners.is_alive(lease.owner) => {
-                return Ok(Leasing::Held {
-                    by: lease.token,
-                    remaining: lease.ends.since(now),
-                });
+                return Ok(Leasing::Held { by: lease.token, remaining: lease.ends.since(now) });
             }
             _ => {
                 if self.current(key)? != seen {
@@ -282,11 +272,7 @@ impl<'e> Writing<'e> {
             Release::Abandoned => lease.declined_until,
             Release::Declined => self.now.plus(DECLINED_FOR),
         };
-        let left = LeaseEntry {
-            ends: Moment::from_micros(0),
-            declined_until,
-            ..lease
-        };
+        let left = LeaseEntry { ends: Moment::from_micros(0), declined_until, ..lease };
         if left.is_declined(self.now) {
             self.put_lease(key, &left)?;
         } else {
@@ -360,7 +346,7 @@ impl<'e> Writing<'e> {
         };
         let summed = record
             .incremented(by)
-            .and_then(|summed| summed.count().map(|sum| (summed, sum)));
+            .and_then(|summed| summed.counter_value().map(|sum| (summed, sum)));
         let (summed, sum) = match summed {
             Ok(summed) => summed,
             Err(refusal) => return Ok(Err(refusal)),

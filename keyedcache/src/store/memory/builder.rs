@@ -49,11 +49,9 @@ impl MemoryStoreBuilder {
             return Err(refusal("a memory store needs at least one shard"));
         }
         if self.max_bytes / self.shards < 2 * KEY_ROOM {
-            return Err(
-                refusal("a memory store needs at least 2 KiB for each shard")
-                    .with("max_bytes", self.max_bytes)
-                    .with("shards", self.shards),
-            );
+            return Err(refusal("a memory store needs at least 2 KiB for each shard")
+                .with("max_bytes", self.max_bytes)
+                .with("shards", self.shards));
         }
         Ok(self.assemble())
     }
@@ -64,9 +62,7 @@ impl MemoryStoreBuilder {
         MemoryStore {
             clock: self.clock,
             max_record: room - KEY_ROOM,
-            shards: (0..self.shards)
-                .map(|_| Mutex::new(Shard::new(room)))
-                .collect(),
+            shards: (0..self.shards).map(|_| Mutex::new(Shard::new(room))).collect(),
             generations: RwLock::default(),
             audience: Audience::default(),
         }
@@ -79,10 +75,6 @@ fn refusal(why: &'static str) -> Error {
 
 impl Default for MemoryStoreBuilder {
     fn default() -> Self {
-        Self {
-            clock: Clock::system(),
-            max_bytes: 64 << 20,
-            shards: 8,
-        }
+        Self { clock: Clock::system(), max_bytes: 64 << 20, shards: 8 }
     }
 }

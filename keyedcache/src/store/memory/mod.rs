@@ -18,14 +18,15 @@ use parking_lot::{Mutex, RwLock};
 
 pub use self::builder::MemoryStoreBuilder;
 use self::shard::Shard;
+use super::audience::Audience;
 use super::{
-    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Life, Loaded, Page, Pending,
+    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Page, Pending,
     Release, Severity, Sink, Store, StoredKey, Ttl,
 };
 use crate::clock::{Clock, Moment};
+use crate::record::Life;
 use crate::record::{Generation, GenerationToken, Record, RecordId, Scope, ScopeId};
 use crate::runtime::timeout;
-use crate::store::audience::Audience;
 
 /// How often one who waits looks at a manual clock, which wakes nobody when it is moved.
 const MANUAL_CLOCK_LOOK: Duration = Duration::from_millis(5);
@@ -75,8 +76,7 @@ impl MemoryStore {
     }
 
     fn tell_key(&self, key: &StoredKey, except: Option<HolderId>) {
-        self.audience
-            .tell(except, |sink| sink.key_changed(key.digest()));
+        self.audience.tell(except, |sink| sink.key_changed(key.digest()));
     }
 
     /// Waits for the lease's own end, for being told of an earlier one, or for the clock to be
@@ -118,10 +118,7 @@ impl MemoryStore {
         let mut keys = shard.keys(prefix, from, CLEARED_AT_ONCE, now);
         let next = keys.last().cloned();
         keys.retain(|key| shard.clear(key, now));
-        Step {
-            cleared: keys,
-            next,
-        }
+        Step { cleared: keys, next }
     }
 }
 
@@ -153,12 +150,7 @@ impl Store for MemoryStore {
 
     fn capabilities(&self) -> Capabilities {
         let max_record = Some(self.max_record);
-        Capabilities {
-            leases: true,
-            pushes: true,
-            max_record,
-            ..Capabilities::new()
-        }
+        Capabilities { leases: true, pushes: true, max_record, ..Capabilities::new() }
     }
 
     fn now(&self) -> Moment {
@@ -168,15 +160,10 @@ impl Store for MemoryStore {
     fn load<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded> {
         Box::pin(async move {
             let now = self.clock.now();
-            let slots = keys
-                .iter()
-                .map(|key| self.shard(key).lock().view(key, now))
-                .collect();
+            let slots = keys.iter().map(|key| self.shard(key).lock().view(key, now)).collect();
             let generations = self.generations.read();
-            let generations = scopes
-                .iter()
-                .map(|scope| generations.get(&scope.id()).copied())
-                .collect();
+            let generations =
+                scopes.iter().map(|scope| generations.get(&scope.id()).copied()).collect();
             Ok(Loaded { slots, generations })
         })
     }
@@ -285,11 +272,7 @@ impl Store for MemoryStore {
             let mut generations = self.generations.write();
             Ok(scopes
                 .iter()
-                .map(|scope| {
-                    *generations
-                        .entry(scope.id())
-                        .or_insert_with(Generation::random)
-                })
+                .map(|scope| *generations.entry(scope.id()).or_insert_with(Generation::random))
                 .collect())
         })
     }
@@ -300,16 +283,14 @@ impl Store for MemoryStore {
                 let token = GenerationToken::random();
                 {
                     let mut generations = self.generations.write();
-                    let generation = generations
-                        .entry(scope.id())
-                        .or_insert_with(Generation::random);
+                    let generation =
+                        generations.entry(scope.id()).or_insert_with(Generation::random);
                     match severity {
                         Severity::Hard => generation.hard = token,
                         Severity::Soft => generation.soft = token,
                     }
                 }
-                self.audience
-                    .tell(None, |sink| sink.scope_changed(scope.id()));
+                self.audience.tell(None, |sink| sink.scope_changed(scope.id()));
             }
             Ok(())
         })
@@ -360,10 +341,7 @@ impl Store for MemoryStore {
             keys.sort_unstable();
             keys.truncate(limit);
             let full = keys.len() == limit;
-            let next = keys
-                .last()
-                .filter(|_| full)
-                .map(|key| key.as_str().to_owned());
+            let next = keys.last().filter(|_| full).map(|key| key.as_str().to_owned());
             Ok(Page { keys, next })
         })
     }

@@ -17,9 +17,10 @@ use tokio::sync::Notify;
 
 use crate::Moment;
 use crate::error::{Error, ErrorKind};
+use crate::record::Life;
 use crate::record::{Record, RecordId};
 use crate::store::{
-    DECLINED_FOR, Guard, Incremented, LeaseToken, Leasing, Life, Release, Slot, StoredKey, Ttl,
+    DECLINED_FOR, Guard, Incremented, LeaseToken, Leasing, Release, Slot, StoredKey, Ttl,
 };
 
 /// What a place costs beside its key and record, roughly: three tree entries and their pointers.
@@ -78,9 +79,7 @@ impl Place {
     }
 
     fn is_leased_to(&self, token: LeaseToken) -> bool {
-        self.lease
-            .as_ref()
-            .is_some_and(|lease| lease.token == token)
+        self.lease.as_ref().is_some_and(|lease| lease.token == token)
     }
 
     fn slot(&self, now: Moment) -> Slot {
@@ -107,11 +106,7 @@ impl Place {
     fn end(&self) -> Moment {
         let kept = self.kept.as_ref().map(|kept| kept.until);
         let lease = self.lease.as_ref().map(|lease| lease.until);
-        [kept, lease, self.declined_until]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(Moment::NEVER)
+        [kept, lease, self.declined_until].into_iter().flatten().min().unwrap_or(Moment::NEVER)
     }
 
     fn cost(&self, key: &StoredKey) -> usize {
@@ -136,10 +131,7 @@ impl Shard {
     }
 
     pub(super) fn view(&self, key: &StoredKey, now: Moment) -> Slot {
-        self.places
-            .get(key)
-            .map(|place| place.slot(now))
-            .unwrap_or_default()
+        self.places.get(key).map(|place| place.slot(now)).unwrap_or_default()
     }
 
     pub(super) fn save(
@@ -170,11 +162,7 @@ impl Shard {
             if !holds {
                 return (false, Ended(None));
             }
-            place.kept = Some(Kept {
-                record,
-                until: end_of(ttl, now),
-                age,
-            });
+            place.kept = Some(Kept { record, until: end_of(ttl, now), age });
             place.declined_until = None;
             (true, Ended(place.lease.take()))
         });
@@ -204,10 +192,7 @@ impl Shard {
         self.change(key, now, |place| {
             if let Some(lease) = &mut place.lease {
                 if lease.token != token {
-                    return Leasing::Held {
-                        by: lease.token,
-                        remaining: lease.until.since(now),
-                    };
+                    return Leasing::Held { by: lease.token, remaining: lease.until.since(now) };
                 }
                 lease.until = until;
                 return Leasing::Granted;
@@ -215,11 +200,7 @@ impl Shard {
             if place.seen() != seen {
                 return Leasing::Changed(place.slot(now));
             }
-            place.lease = Some(Lease {
-                token,
-                until,
-                over: Arc::new(Notify::new()),
-            });
+            place.lease = Some(Lease { token, until, over: Arc::new(Notify::new()) });
             Leasing::Granted
         })
     }
@@ -293,7 +274,7 @@ impl Shard {
         self.change(key, now, |place| match &mut place.kept {
             Some(kept) if kept.record.id() == seen => {
                 let summed = kept.record.incremented(by)?;
-                let sum = summed.count()?;
+                let sum = summed.counter_value()?;
                 kept.record = summed;
                 Ok(Incremented::Sum(sum))
             }

@@ -1,0 +1,136 @@
+//! `cache_delete_function!`: which companion a path and its arguments mean.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote};
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Error, Expr, ExprPath, Token, parenthesized};
+
+/// What stands in the macro's parentheses.
+struct Deleted {
+    path: ExprPath,
+    arguments: Option<Punctuated<Expr, Token![,]>>,
+}
+
+impl Parse for Deleted {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if input.is_empty() {
+            return Err(Error::new(
+                Span::call_site(),
+                "name the function, or one call of it: `cache_delete_function!(find)`, \
+                 `cache_delete_function!(find(2, 6))`",
+            ));
+        }
+        let path = input.parse()?;
+        let mut arguments = None;
+        if input.peek(syn::token::Paren) {
+            let content;
+            parenthesized!(content in input);
+            arguments = Some(Punctuated::parse_terminated(&content)?);
+        }
+        input.parse::<Option<Token![,]>>()?;
+        if !input.is_empty() {
+            return Err(input.error("expected nothing behind the function"));
+        }
+        Ok(Self { path, arguments })
+    }
+}
+
+/// The request that forgets it.
+pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
+    let Deleted { path, arguments } = Deleted::parse.parse2(input)?;
+    check_arguments(arguments.as_ref())?;
+    let companion = if arguments.is_some() { "invalidate" } else { "invalidate_all" };
+    let arguments = arguments.unwrap_or_default();
+    if is_method(&path) {
+        let path = method_companion(path, companion);
+        return Ok(quote!(#path(#arguments)));
+    }
+    let span = path.path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
+    let companion = Ident::new(companion, span);
+    Ok(quote!(#path::#companion(#arguments)))
+}
+
+fn check_arguments(arguments: Option<&Punctuated<Expr, Token![,]>>) -> syn::Result<()> {
+    let mut mistakes = crate::mistakes::Mistakes::new();
+    for argument in arguments.into_iter().flatten() {
+        if let Expr::Infer(any) = argument {
+            mistakes.at(
+                any,
+                "`_` for any value needs a scope that the function declares, and `scope(…)` is not \
+                 there yet; forget every call: `cache_delete_function!(path)`",
+            );
+        }
+    }
+    mistakes.into_result()
+}
+
+/// A method's path is qualified, or has a type before its name.
+fn is_method(path: &ExprPath) -> bool {
+    let before_last = path.path.segments.iter().rev().nth(1);
+    path.qself.is_some()
+        || before_last.is_some_and(|segment| {
+            segment.ident.to_string().trim_start_matches("r#").starts_with(char::is_uppercase)
+        })
+}
+
+/// `Repo::find` becomes `Repo::find_invalidate`, `<Repo as Find>::find` `<Repo>::find_invalidate`:
+/// the companions are inherent.
+fn method_companion(mut path: ExprPath, companion: &str) -> ExprPath {
+    if let Some(last) = path.path.segments.last_mut() {
+        last.ident = format_ident!("{}_{}", last.ident, companion, span = last.ident.span());
+    }
+    if let Some(qself) = &mut path.qself
+        && qself.position > 0
+    {
+        qself.position = 0;
+        qself.as_token = None;
+        path.path.leading_colon = Some(Token![::](Span::call_site()));
+        path.path.segments = path.path.segments.into_iter().rev().take(1).collect();
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(text: &str) -> String {
+        let tokens = expand(text.parse().expect("tokens")).expect(text);
+        tokens.to_string().replace(' ', "")
+    }
+
+    fn refused(text: &str) -> String {
+        expand(text.parse().expect("tokens")).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn a_path_means_every_call() {
+        assert_eq!(expanded("find"), "find::invalidate_all()");
+        assert_eq!(expanded("crate::products::find,"), "crate::products::find::invalidate_all()");
+        assert_eq!(expanded("r#type"), "r#type::invalidate_all()");
+    }
+
+    #[test]
+    fn arguments_mean_one_call() {
+        assert_eq!(expanded("find(2, 6)"), "find::invalidate(2,6)");
+        assert_eq!(expanded("a::find()"), "a::find::invalidate()");
+        assert_eq!(expanded("find(x.y(), &[1, 2][..],)"), "find::invalidate(x.y(),&[1,2][..],)");
+    }
+
+    #[test]
+    fn a_type_before_the_name_means_a_method() {
+        assert_eq!(expanded("Repo::find"), "Repo::find_invalidate_all()");
+        assert_eq!(expanded("a::Repo::<u8>::find(1)"), "a::Repo::<u8>::find_invalidate(1)");
+        assert_eq!(expanded("<Repo as Find>::find(1)"), "<Repo>::find_invalidate(1)");
+        assert_eq!(expanded("<Repo>::find"), "<Repo>::find_invalidate_all()");
+        assert_eq!(expanded("Self::find"), "Self::find_invalidate_all()");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        assert!(refused("").contains("name the function"));
+        assert!(refused("find(2, _)").contains("forget every call"));
+        assert!(refused("find(2) and more").contains("expected nothing behind"));
+    }
+}

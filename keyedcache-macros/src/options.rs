@@ -1,0 +1,352 @@
+//! The options of `#[cached(...)]`: their names, and what stands behind each.
+//!
+//! Every option keeps the token that names it, so that what is found wrong later can point there. A
+//! mistake in one option does not hide those in the next ones.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Error, Expr, Lit, LitInt, LitStr, Path, Token, parenthesized};
+
+use crate::duration::Period;
+use crate::mistakes::Mistakes;
+use crate::suggest::{list, nearest};
+
+/// The options, in the order in which messages list them.
+const NAMES: [&str; 21] = [
+    "timeout",
+    "stale",
+    "stale_if_error",
+    "refresh",
+    "early",
+    "jitter",
+    "timeout_err",
+    "timeout_none",
+    "cache_if",
+    "key",
+    "skip",
+    "name",
+    "version",
+    "cache",
+    "local",
+    "near",
+    "single_flight",
+    "wait",
+    "lease",
+    "companion",
+    "crate",
+];
+
+/// What other crates call our options.
+const ELSEWHERE: [(&str, &str); 14] = [
+    ("ttl", "timeout"),
+    ("time", "timeout"),
+    ("expire", "timeout"),
+    ("expires", "timeout"),
+    ("max_age", "timeout"),
+    ("time_to_live", "timeout"),
+    ("convert", "key"),
+    ("ignore", "skip"),
+    ("namespace", "name"),
+    ("prefix", "name"),
+    ("size", "near"),
+    ("capacity", "near"),
+    ("sync_writes", "single_flight"),
+    ("condition", "cache_if"),
+];
+
+/// An option that was given: its name where it stands, and its value.
+pub(crate) struct Given<T> {
+    pub(crate) name: Ident,
+    pub(crate) value: T,
+}
+
+/// How long answers are fresh.
+pub(crate) enum Timeout {
+    Never,
+    After(Period),
+}
+
+/// Who waits for one that computes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum SingleFlight {
+    Cluster,
+    Process,
+    Off,
+}
+
+/// Who computes a new answer while the old one is served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refresh {
+    Background,
+    Foreground,
+}
+
+/// Everything that was given.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) timeout: Option<Given<Timeout>>,
+    pub(crate) stale: Option<Given<Period>>,
+    pub(crate) stale_if_error: Option<Given<Period>>,
+    pub(crate) refresh: Option<Given<Refresh>>,
+    pub(crate) early: Option<Given<f64>>,
+    pub(crate) jitter: Option<Given<f64>>,
+    pub(crate) timeout_err: Option<Given<Period>>,
+    pub(crate) timeout_none: Option<Given<Period>>,
+    pub(crate) cache_if: Option<Given<Expr>>,
+    pub(crate) key: Option<Given<Expr>>,
+    pub(crate) skip: Option<Given<Vec<Ident>>>,
+    pub(crate) name: Option<Given<LitStr>>,
+    pub(crate) version: Option<Given<u32>>,
+    pub(crate) cache: Option<Given<LitStr>>,
+    pub(crate) local: Option<Given<()>>,
+    pub(crate) near: Option<Given<usize>>,
+    pub(crate) single_flight: Option<Given<SingleFlight>>,
+    pub(crate) wait: Option<Given<Period>>,
+    pub(crate) lease: Option<Given<Period>>,
+    pub(crate) companion: Option<Given<Ident>>,
+    pub(crate) krate: Option<Given<Path>>,
+}
+
+impl Options {
+    /// Reads what stands in the parentheses of the attribute.
+    pub(crate) fn parse(tokens: TokenStream, mistakes: &mut Mistakes) -> Self {
+        let mut options = Self::default();
+        let read = |input: ParseStream<'_>| {
+            while !input.is_empty() {
+                if let Err(mistake) = options.parse_one(input) {
+                    mistakes.push(mistake);
+                    skip_to_comma(input)?;
+                }
+                if !input.is_empty() {
+                    input.parse::<Token![,]>()?;
+                }
+            }
+            Ok(())
+        };
+        if let Err(mistake) = read.parse2(tokens) {
+            mistakes.push(mistake);
+        }
+        options
+    }
+
+    /// Whether an old answer may be served while a new one is computed in the background.
+    pub(crate) fn refreshes_in_background(&self) -> bool {
+        let foreground = self.refresh.as_ref().is_some_and(|r| r.value == Refresh::Foreground);
+        (self.stale.is_some() || self.early.is_some()) && !foreground
+    }
+
+    /// Whether the argument of this name was skipped.
+    pub(crate) fn skips(&self, argument: &Ident) -> bool {
+        self.skip.as_ref().is_some_and(|skip| skip.value.contains(argument))
+    }
+
+    fn parse_one(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error(format!("expected an option: {}", all())));
+        }
+        let name = Ident::parse_any(input)?;
+        match name.to_string().as_str() {
+            "timeout" => set(&mut self.timeout, name, input, "60", value(timeout)),
+            "stale" => set(&mut self.stale, name, input, "\"5m\"", value(Period::parse)),
+            "stale_if_error" => {
+                set(&mut self.stale_if_error, name, input, "\"1h\"", value(Period::parse))
+            }
+            "refresh" => set(&mut self.refresh, name, input, "\"foreground\"", value(refresh)),
+            "early" => set(&mut self.early, name, input, "1.5", early),
+            "jitter" => set(&mut self.jitter, name, input, "0.1", value(number)),
+            "timeout_err" => {
+                set(&mut self.timeout_err, name, input, "\"5s\"", value(Period::parse))
+            }
+            "timeout_none" => {
+                set(&mut self.timeout_none, name, input, "\"5s\"", value(Period::parse))
+            }
+            "cache_if" => set(&mut self.cache_if, name, input, "|answer| …", value(Expr::parse)),
+            "key" => set(&mut self.key, name, input, "(x, y)", value(Expr::parse)),
+            "skip" => set(&mut self.skip, name, input, "", arguments),
+            "name" => set(&mut self.name, name, input, "\"find-product\"", value(text)),
+            "version" => set(&mut self.version, name, input, "2", value(whole)),
+            "cache" => set(&mut self.cache, name, input, "\"sessions\"", value(text)),
+            "local" => set(&mut self.local, name, input, "", flag),
+            "near" => set(&mut self.near, name, input, "10_000", value(whole)),
+            "single_flight" => {
+                set(&mut self.single_flight, name, input, "\"process\"", value(single_flight))
+            }
+            "wait" => set(&mut self.wait, name, input, "\"10s\"", value(Period::parse)),
+            "lease" => set(&mut self.lease, name, input, "\"30s\"", value(Period::parse)),
+            "companion" => set(&mut self.companion, name, input, "Name", value(Ident::parse)),
+            "crate" => {
+                set(&mut self.krate, name, input, "::keyedcache", value(Path::parse_mod_style))
+            }
+            _ => Err(unknown(&name)),
+        }
+    }
+}
+
+/// Reads one value and keeps it, unless the option was given before.
+fn set<T>(
+    option: &mut Option<Given<T>>,
+    name: Ident,
+    input: ParseStream<'_>,
+    example: &str,
+    read: impl FnOnce(&Ident, ParseStream<'_>, &str) -> syn::Result<T>,
+) -> syn::Result<()> {
+    let value = read(&name, input, example)?;
+    if !input.is_empty() && !input.peek(Token![,]) {
+        return Err(input.error("expected a comma before the next option"));
+    }
+    if option.is_some() {
+        return Err(Error::new_spanned(&name, format!("`{name}` is given twice")));
+    }
+    *option = Some(Given { name, value });
+    Ok(())
+}
+
+/// Reads `= value`.
+fn value<T>(
+    read: impl FnOnce(ParseStream<'_>) -> syn::Result<T>,
+) -> impl FnOnce(&Ident, ParseStream<'_>, &str) -> syn::Result<T> {
+    move |name, input, example| {
+        let equals: Option<Token![=]> = input.parse()?;
+        if equals.is_none() || input.is_empty() || input.peek(Token![,]) {
+            let message = format!("`{name}` needs a value: `{name} = {example}`");
+            return Err(Error::new_spanned(name, message));
+        }
+        read(input)
+    }
+}
+
+fn flag(name: &Ident, input: ParseStream<'_>, _: &str) -> syn::Result<()> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(());
+    }
+    Err(Error::new_spanned(name, format!("`{name}` takes no value: write `{name}`")))
+}
+
+fn early(name: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<f64> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(1.0);
+    }
+    value(number)(name, input, example)
+}
+
+fn arguments(name: &Ident, input: ParseStream<'_>, _: &str) -> syn::Result<Vec<Ident>> {
+    if !input.peek(syn::token::Paren) {
+        let message = format!("`{name}` takes arguments' names: `{name}(connection)`");
+        return Err(Error::new_spanned(name, message));
+    }
+    let content;
+    parenthesized!(content in input);
+    let names = Punctuated::<Ident, Token![,]>::parse_terminated(&content)?;
+    if names.is_empty() {
+        let message = format!("`{name}` names no argument: `{name}(connection)`");
+        return Err(Error::new_spanned(name, message));
+    }
+    Ok(names.into_iter().collect())
+}
+
+fn timeout(input: ParseStream<'_>) -> syn::Result<Timeout> {
+    let expr: Expr = input.parse()?;
+    match &expr {
+        Expr::Path(path) if path.path.is_ident("Never") => Ok(Timeout::Never),
+        Expr::Closure(_) => Err(Error::new_spanned(
+            expr,
+            "a timeout that depends on the answer is not there yet; write seconds, \"5m\", \
+             a `Duration`, or `Never`",
+        )),
+        _ => Period::from_expr(expr).map(Timeout::After),
+    }
+}
+
+fn refresh(input: ParseStream<'_>) -> syn::Result<Refresh> {
+    choice(input, [("background", Refresh::Background), ("foreground", Refresh::Foreground)])
+}
+
+fn single_flight(input: ParseStream<'_>) -> syn::Result<SingleFlight> {
+    choice(
+        input,
+        [
+            ("cluster", SingleFlight::Cluster),
+            ("process", SingleFlight::Process),
+            ("off", SingleFlight::Off),
+        ],
+    )
+}
+
+fn choice<T: Copy, const N: usize>(
+    input: ParseStream<'_>,
+    choices: [(&str, T); N],
+) -> syn::Result<T> {
+    let expr: Expr = input.parse()?;
+    let written = match &expr {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Str(text) => text.value(),
+            _ => String::new(),
+        },
+        _ => String::new(),
+    };
+    if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == written) {
+        return Ok(*choice);
+    }
+    let names = choices.map(|(name, _)| format!("\"{name}\"")).join(" or ");
+    Err(Error::new_spanned(expr, format!("write {names}")))
+}
+
+fn text(input: ParseStream<'_>) -> syn::Result<LitStr> {
+    let text: LitStr = input.parse()?;
+    if text.value().trim().is_empty() {
+        return Err(Error::new_spanned(text, "this name is empty"));
+    }
+    Ok(text)
+}
+
+fn whole<T: std::str::FromStr<Err: std::fmt::Display>>(input: ParseStream<'_>) -> syn::Result<T> {
+    let expr: Expr = input.parse()?;
+    match &expr {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Int(number) => LitInt::base10_parse(number),
+            _ => Err(Error::new_spanned(literal, "write a whole number")),
+        },
+        _ => Err(Error::new_spanned(expr, "write a whole number")),
+    }
+}
+
+fn number(input: ParseStream<'_>) -> syn::Result<f64> {
+    let expr: Expr = input.parse()?;
+    match &expr {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Int(number) => number.base10_parse(),
+            Lit::Float(number) => number.base10_parse(),
+            _ => Err(Error::new_spanned(literal, "write a number")),
+        },
+        _ => Err(Error::new_spanned(expr, "write a number")),
+    }
+}
+
+fn unknown(name: &Ident) -> Error {
+    let written = name.to_string();
+    let meant = ELSEWHERE
+        .iter()
+        .find(|(elsewhere, _)| *elsewhere == written)
+        .map(|(_, ours)| *ours)
+        .or_else(|| nearest(&written, NAMES));
+    let question = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+    Error::new_spanned(name, format!("unknown option `{name}`{question}\noptions are {}", all()))
+}
+
+fn all() -> String {
+    list(NAMES)
+}
+
+/// Leaves out the rest of an option in which something was wrong.
+fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "options/tests.rs"]
+mod tests;

@@ -1,0 +1,71 @@
+//! A refresh in the background: how it gets arguments of its own.
+//!
+//! The caller is answered with the old value, so what it passed by value moves into the refresh;
+//! only what is borrowed has to be copied.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::Type;
+use syn::spanned::Spanned;
+
+use crate::function::{Argument, Borrow, Function, borrows, ours};
+use crate::mistakes::Mistakes;
+
+/// Finds arguments of which no refresh could have a copy.
+pub(crate) fn check(function: &Function, mistakes: &mut Mistakes) {
+    for argument in &function.arguments {
+        let borrowed = match argument.ty() {
+            Type::Reference(reference) => {
+                reference.mutability.is_some() || borrows(&reference.elem) == Borrow::Lifetime
+            }
+            ty => borrows(ty) == Borrow::Lifetime,
+        };
+        if borrowed {
+            mistakes.at(
+                argument.ty(),
+                "a refresh in the background cannot keep what this borrows; let one caller refresh \
+                 while it waits: `refresh = \"foreground\"`",
+            );
+        }
+    }
+}
+
+/// The arguments of a refresh.
+#[derive(Default)]
+pub(crate) struct Owned {
+    /// What makes copies of those that are borrowed.
+    pub(crate) copies: TokenStream,
+    /// What to call the function with.
+    pub(crate) arguments: Vec<TokenStream>,
+}
+
+/// The arguments that a refresh can take along.
+pub(crate) fn owned(function: &Function, private: &TokenStream) -> Owned {
+    let mut owned = Owned::default();
+    for argument in &function.arguments {
+        let binding = &argument.binding;
+        let Some(target) = borrowed(argument) else {
+            owned.arguments.push(quote!(#binding));
+            continue;
+        };
+        let kept = format_ident!("__kc_kept_{}", binding);
+        let keep = quote_spanned! { ours(argument.ty().span()) =>
+            #private::KeepForRefresh::keep
+        };
+        owned.copies.extend(quote!(let #kept = #keep(#binding);));
+        owned.arguments.push(quote!(::core::borrow::Borrow::<#target>::borrow(&#kept)));
+    }
+    owned
+}
+
+/// What the argument borrows, if it is a reference that may end.
+fn borrowed(argument: &Argument) -> Option<&Type> {
+    match argument.ty() {
+        Type::Reference(reference)
+            if reference.lifetime.as_ref().is_none_or(|lifetime| lifetime.ident != "static") =>
+        {
+            Some(&reference.elem)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,110 @@
+//! Everything that expansions of the macros may name. Not for users; it changes without notice.
+
+#![allow(missing_docs, missing_debug_implementations)]
+
+use std::borrow::Borrow;
+use std::future::Future;
+use std::pin::Pin;
+
+pub use crate::function::{
+    Begun, Call, IntoTimeout, Lead, Leading, Refresh, Site, Spec, begin, begin_wait,
+    invalidate_all, key,
+};
+pub use crate::key::{KeyPart, KeyParts};
+pub use crate::policy::{SingleFlight, Timeout};
+pub use crate::shape::fit::{
+    Fit, FitToFail, FitToKeep, FitToShare, UnfitToFail, UnfitToKeep, UnfitToShare,
+};
+pub use crate::shape::probe::{
+    Anything, OptionAndSharedErrors, OptionInResult, Probe, SharedErrors, Variant,
+};
+pub use crate::shape::{Shape, cache_if};
+
+pub use crate::{Error, Key, NotCachedError, Request};
+
+/// An argument as `key = …` sees it: by value if it is `Copy`, else by reference.
+pub struct Argument<'a, T: ?Sized>(pub &'a T);
+
+pub trait CopiedArgument {
+    type Seen;
+    fn seen(&self) -> Self::Seen;
+}
+
+impl<T: Copy> CopiedArgument for &Argument<'_, T> {
+    type Seen = T;
+
+    fn seen(&self) -> T {
+        *self.0
+    }
+}
+
+pub trait BorrowedArgument {
+    type Seen;
+    fn seen(&self) -> Self::Seen;
+}
+
+impl<'a, T: ?Sized> BorrowedArgument for Argument<'a, T> {
+    type Seen = &'a T;
+
+    fn seen(&self) -> &'a T {
+        self.0
+    }
+}
+
+/// A reference to what is to be a part of a key.
+///
+/// `(&&Part(&argument)).checked()` finds [`FitPart`] if it can be one, else [`UnfitPart`], whose bound
+/// fails: one error, where the method's name stands.
+pub struct Part<'a, P: ?Sized>(pub &'a P);
+
+pub trait FitPart {
+    type Part;
+    fn checked(&self) -> Self::Part;
+}
+
+impl<'a, P: KeyPart + ?Sized> FitPart for &Part<'a, P> {
+    type Part = &'a P;
+
+    fn checked(&self) -> &'a P {
+        self.0
+    }
+}
+
+pub trait UnfitPart<P: ?Sized> {
+    fn checked(&self) -> &'static str
+    where
+        P: KeyPart;
+}
+
+impl<P: ?Sized> UnfitPart<P> for Part<'_, P> {
+    fn checked(&self) -> &'static str
+    where
+        P: KeyPart,
+    {
+        unreachable!("only programs that do not compile call it")
+    }
+}
+
+/// Borrowed arguments that a refresh in the background can keep a copy of.
+#[diagnostic::on_unimplemented(
+    message = "a refresh in the background cannot keep a copy of `{Self}`",
+    label = "this is borrowed, and not `Clone + Send + 'static`",
+    note = "let one caller refresh while it waits, with `refresh = \"foreground\"`"
+)]
+pub trait KeepForRefresh {
+    type Kept: Borrow<Self> + Send + 'static;
+
+    fn keep(&self) -> Self::Kept;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: ToOwned<Owned: Send + 'static> + ?Sized> KeepForRefresh for T {
+    type Kept = T::Owned;
+
+    fn keep(&self) -> T::Owned {
+        self.to_owned()
+    }
+}
+
+/// The companions' answers where the attribute is wrong: only their types matter then.
+pub type Unmade<T> = Request<Pin<Box<dyn Future<Output = T> + Send>>>;

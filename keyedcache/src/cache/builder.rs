@@ -1,0 +1,240 @@
+//! Building a cache: from code, a URL, or a configuration that was read elsewhere.
+
+use std::fmt;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::clock::Clock;
+use crate::codec::Codec;
+use crate::compress::Compression;
+use crate::error::Error;
+use crate::near::Values;
+use crate::observe::Counters;
+use crate::policy::{Policy, SingleFlight, Timeout};
+use crate::record::Scope;
+use crate::store::{HolderId, MemoryStore, NullStore, Sink, Store};
+
+use super::Cache;
+use super::config::{self, CacheConfig, CacheOptions, StoreConfig};
+use super::core::{Core, Epochs};
+use super::renewal::Renewals;
+
+const DEFAULT_PREFIX: &str = "keyedcache";
+const DEFAULT_STORE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Builds a [`Cache`]. What is not said has the default that `docs/configuration.md` lists.
+///
+/// ```
+/// use std::time::Duration;
+/// use keyedcache::Cache;
+///
+/// let cache = Cache::builder().prefix("shop").timeout(Duration::from_secs(60)).build()?;
+/// cache.register("default")?;
+/// # Ok::<(), keyedcache::Error>(())
+/// ```
+#[must_use]
+pub struct CacheBuilder {
+    place: Place,
+    options: CacheOptions,
+    clock: Clock,
+}
+
+/// Where records are to be kept.
+enum Place {
+    Configured(Result<StoreConfig, Error>),
+    Given(Arc<dyn Store>),
+}
+
+impl CacheBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            place: Place::Configured(Ok(StoreConfig::Memory { max_size: None })),
+            options: CacheOptions::default(),
+            clock: Clock::system(),
+        }
+    }
+
+    /// The store and the options of this URL; options set afterwards replace the URL's.
+    pub fn url(mut self, url: &str) -> Self {
+        match CacheConfig::from_url(url) {
+            Ok(config) => self.config(config),
+            Err(error) => {
+                self.place = Place::Configured(Err(error));
+                self
+            }
+        }
+    }
+
+    /// The store and the options of this configuration; options set afterwards replace its own.
+    pub fn config(mut self, config: CacheConfig) -> Self {
+        self.place = Place::Configured(Ok(config.store));
+        self.options = config.options;
+        self
+    }
+
+    /// A store of one's own making. Two caches may share one, as two processes would; with other
+    /// prefixes they never see each other's records.
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.place = Place::Given(store);
+        self
+    }
+
+    /// What all its keys begin with in the store. Default: `keyedcache`.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.options.prefix = Some(prefix.into());
+        self
+    }
+
+    /// The clock of the near caches, and of the store if it is made here. Default: the system's.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How long answers are fresh. Default: 300 s.
+    pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
+        self.options.timeout = Some(timeout.into());
+        self
+    }
+
+    /// Builds the cache, opening its store.
+    ///
+    /// # Errors
+    ///
+    /// When the URL or an option is wrong, or the store cannot be opened.
+    pub fn build(self) -> Result<Cache, Error> {
+        config::check(&self.options)?;
+        let store = match self.place {
+            Place::Given(store) => store,
+            Place::Configured(config) => open(config?, &self.clock)?,
+        };
+        Ok(assemble(store, &self.options, self.clock))
+    }
+
+    /// Builds a cache on a store that was given, with options that cannot be wrong.
+    pub(super) fn on(store: Arc<dyn Store>) -> Cache {
+        assemble(store, &CacheOptions::default(), Clock::system())
+    }
+}
+
+macro_rules! options {
+    ($($(#[$doc:meta])* $name:ident: $type:ty;)*) => {
+        impl CacheBuilder {$(
+            $(#[$doc])*
+            pub fn $name(mut self, $name: $type) -> Self {
+                self.options.$name = Some($name);
+                self
+            }
+        )*}
+    };
+}
+
+options! {
+    /// Separates its records from those of other versions. Default: 1.
+    version: u32;
+    /// How long, after they are fresh, answers are served while one caller refreshes them.
+    /// Default: not at all.
+    stale: Duration;
+    /// How long, after they are fresh, answers are served when computing fails. Default: not at all.
+    stale_if_error: Duration;
+    /// The beta of early refresh: 1 is the usual, larger is earlier, 0 is off. Default: off.
+    early: f64;
+    /// The largest part of a timeout that is taken off at random, from 0 to 1. Default: 0.
+    jitter: f64;
+    /// How long a lease stands without being renewed. Default: 10 s.
+    lease: Duration;
+    /// How long a lease is renewed at most. Default: 10 min.
+    lease_max: Duration;
+    /// How long a call waits for others before it computes by itself. Default: 30 s.
+    wait: Duration;
+    /// How long a store may take for one operation. Default: 1 s.
+    store_timeout: Duration;
+    /// How many answers the near cache of each function holds; 0 is none. Default: 10,000.
+    near: usize;
+    /// Among whom a missing answer is computed once. Default: all processes.
+    single_flight: SingleFlight;
+    /// Whether it reads and saves from the start. Default: it does.
+    enabled: bool;
+}
+
+impl fmt::Debug for CacheBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheBuilder").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+fn open(config: StoreConfig, clock: &Clock) -> Result<Arc<dyn Store>, Error> {
+    Ok(match config {
+        StoreConfig::Memory { max_size } => {
+            let mut memory = MemoryStore::builder().clock(clock.clone());
+            if let Some(max_size) = max_size {
+                memory = memory.max_bytes(usize::try_from(max_size).unwrap_or(usize::MAX));
+            }
+            Arc::new(memory.build()?)
+        }
+        StoreConfig::Null => Arc::new(NullStore::with_clock(clock.clone())),
+        #[cfg(feature = "disk")]
+        StoreConfig::Disk { path, size_limit } => {
+            let mut disk = crate::store::DiskStore::builder(path).clock(clock.clone());
+            if let Some(size_limit) = size_limit {
+                disk = disk.size_limit(size_limit);
+            }
+            Arc::new(disk.open()?)
+        }
+        #[cfg(not(feature = "disk"))]
+        StoreConfig::Disk { .. } => {
+            return Err(Error::new(
+                crate::ErrorKind::Config,
+                "open a store",
+                "a disk store needs the feature `disk` of keyedcache, which this build lacks",
+            ));
+        }
+    })
+}
+
+fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock) -> Cache {
+    let prefix = options.prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
+    let core = Arc::new(Core {
+        capabilities: store.capabilities(),
+        holder: HolderId::random(),
+        prefix: prefix.into(),
+        version: options.version.unwrap_or(1),
+        codec: Codec,
+        compression: Compression,
+        policy: policy(options),
+        store_timeout: options.store_timeout.unwrap_or(DEFAULT_STORE_TIMEOUT),
+        clock,
+        flights: Arc::default(),
+        counters: Counters::default(),
+        renewals: Renewals::new(Arc::clone(&store)),
+        everything: Scope::new(format!("{prefix}::everything")),
+        enabled: AtomicBool::new(options.enabled.unwrap_or(true)),
+        epochs: Epochs::default(),
+        values: Values::default(),
+        near_hits: Mutex::default(),
+        store,
+    });
+    let sink: Weak<Core> = Arc::downgrade(&core);
+    core.store.subscribe(core.holder, sink as Weak<dyn Sink>);
+    Cache(core)
+}
+
+fn policy(options: &CacheOptions) -> Policy {
+    let defaults = Policy::default();
+    Policy {
+        timeout: options.timeout.unwrap_or(defaults.timeout),
+        stale: options.stale.unwrap_or(defaults.stale),
+        stale_if_error: options.stale_if_error.unwrap_or(defaults.stale_if_error),
+        early: options.early.filter(|beta| *beta > 0.0),
+        jitter: options.jitter.unwrap_or(defaults.jitter),
+        single_flight: options.single_flight.unwrap_or(defaults.single_flight),
+        wait: options.wait.unwrap_or(defaults.wait),
+        lease: options.lease.unwrap_or(defaults.lease),
+        lease_max: options.lease_max.unwrap_or(defaults.lease_max),
+        near: options.near.unwrap_or(defaults.near),
+        ..defaults
+    }
+}

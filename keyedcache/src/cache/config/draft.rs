@@ -1,0 +1,124 @@
+//! A cache while its configuration is being read, option by option.
+
+use std::path::{Path, PathBuf};
+
+use super::known::{self, Kind, KnownOption, OPTIONS};
+use super::nearest::nearest;
+use super::quote;
+use super::value::Refusal;
+use super::{CacheConfig, CacheOptions, StoreConfig};
+
+/// What has been read so far.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    /// The kind of store; `None` where the URL does not tell, so that its options can be checked
+    /// all the same.
+    pub(super) kind: Option<Kind>,
+    /// The folder of a disk store.
+    pub(super) path: PathBuf,
+    pub(super) max_size: Option<u64>,
+    pub(super) size_limit: Option<u64>,
+    pub(super) options: CacheOptions,
+    given: Vec<&'static str>,
+}
+
+impl Draft {
+    /// Whether an option has been given, rightly or wrongly.
+    pub(super) fn is_given(&self, name: &str) -> bool {
+        self.given.contains(&name)
+    }
+
+    /// Takes one option; `harmless` says whether its source holds no secret, so that words of it
+    /// may be repeated. What is wrong with it otherwise.
+    pub(super) fn set(&mut self, name: &str, text: &str, harmless: bool) -> Result<(), String> {
+        let Some(option) = known::option(name) else {
+            return Err(unknown(name, self.kind, harmless));
+        };
+        if self.is_given(option.name) {
+            return Err(format!("`{name}` is given twice"));
+        }
+        self.given.push(option.name);
+        if !option.fits(self.kind) {
+            return Err(other_store(option, self.kind));
+        }
+        (option.set)(self, text).map_err(|refusal| refused(option, text, harmless, refusal))
+    }
+
+    /// The cache that was described. A relative path is taken from `folder`.
+    pub(super) fn finish(self, folder: &Path) -> Result<CacheConfig, String> {
+        let options = self.options;
+        if let (Some(lease), Some(most)) = (options.lease, options.lease_max)
+            && lease > most
+        {
+            return Err("`lease` is longer than `lease_max`".to_owned());
+        }
+        let store = match self.kind {
+            Some(Kind::Memory) => StoreConfig::Memory { max_size: self.max_size },
+            Some(Kind::Disk) => {
+                StoreConfig::Disk { path: folder.join(self.path), size_limit: self.size_limit }
+            }
+            Some(Kind::Null) => StoreConfig::Null,
+            None => {
+                return Err(format!("no store is named; known are {}", known::usable_schemes()));
+            }
+        };
+        Ok(CacheConfig { store, options })
+    }
+}
+
+fn refused(option: &KnownOption, text: &str, harmless: bool, refusal: Refusal) -> String {
+    let (name, takes, value) = (option.name, option.takes, quote::not_this(text, harmless));
+    match refusal {
+        Refusal::NotOne => format!("`{name}` takes {takes}{value}"),
+        Refusal::Because(reason) => format!("`{name}` takes {takes}{value}: {reason}"),
+        Refusal::Lacks(feature) => format!(
+            "`{name}`: `{feature}` needs the feature `{feature}` of keyedcache, which this build \
+             lacks"
+        ),
+    }
+}
+
+/// The message about an option nobody knows. Of a source that may hold a secret its name is
+/// repeated only if it is next to a known one: it may be a piece of a password.
+fn unknown(name: &str, kind: Option<Kind>, harmless: bool) -> String {
+    let meant = meant(name, kind);
+    let may_be_named = quote::is_name(name) && (harmless || meant.is_some() || is_secretive(name));
+    let what = if may_be_named { format!(" `{name}`") } else { String::new() };
+    format!("unknown option{what}{}", instead(meant, kind))
+}
+
+/// The message about an option that only another kind of store has.
+fn other_store(option: &KnownOption, kind: Option<Kind>) -> String {
+    let instead = instead(meant(option.name, kind), kind);
+    format!("`{}` is no option of this store{instead}", option.name)
+}
+
+/// Names under which people would pass a secret; they are none themselves.
+fn is_secretive(name: &str) -> bool {
+    const NAMES: [&str; 8] = [
+        "password",
+        "passwd",
+        "username",
+        "token",
+        "auth",
+        "secret",
+        "access_key_id",
+        "secret_access_key",
+    ];
+    NAMES.contains(&name)
+}
+
+fn meant(name: &str, kind: Option<Kind>) -> Option<&'static str> {
+    let fitting = || OPTIONS.iter().filter(|option| option.fits(kind));
+    let elsewhere = fitting().find(|option| option.elsewhere.contains(&name));
+    elsewhere
+        .map(|option| option.name)
+        .or_else(|| nearest(name, fitting().map(|option| option.name)))
+}
+
+/// What may have been meant, and everything there is.
+fn instead(meant: Option<&str>, kind: Option<Kind>) -> String {
+    let fitting = OPTIONS.iter().filter(|option| option.fits(kind));
+    let known = known::listed(fitting.map(|option| format!("`{}`", option.name)));
+    format!("{} known are {known}", known::question(meant))
+}

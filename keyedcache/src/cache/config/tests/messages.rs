@@ -1,0 +1,346 @@
+//! Every mistake, with the whole message it is told by.
+
+use super::{file_message, url_message};
+
+/// Long phrases of the messages, by the name that stands for them below.
+const PHRASES: [(&str, &str); 6] = [
+    ("{a duration}", "a duration such as `30` (seconds), `5m`, `1h 30m` or `250ms`"),
+    ("{a size}", "a size such as `65536` (bytes), `64MiB` or `2GB`"),
+    (
+        "{memory's options}",
+        "`codec`, `compress_min`, `compressor`, `early`, `enabled`, `jitter`, `lease`, \
+         `lease_max`, `max_size`, `near`, `prefix`, `single_flight`, `stale`, `stale_if_error`, \
+         `store_timeout`, `timeout`, `version` and `wait`",
+    ),
+    (
+        "{disk's options}",
+        "`codec`, `compress_min`, `compressor`, `early`, `enabled`, `jitter`, `lease`, \
+         `lease_max`, `near`, `prefix`, `single_flight`, `size_limit`, `stale`, \
+         `stale_if_error`, `store_timeout`, `timeout`, `version` and `wait`",
+    ),
+    (
+        "{every option}",
+        "`codec`, `compress_min`, `compressor`, `early`, `enabled`, `jitter`, `lease`, \
+         `lease_max`, `max_size`, `near`, `prefix`, `single_flight`, `size_limit`, `stale`, \
+         `stale_if_error`, `store_timeout`, `timeout`, `version` and `wait`",
+    ),
+    ("{available}", AVAILABLE),
+];
+
+#[cfg(feature = "disk")]
+const AVAILABLE: &str = "`disk:`, `memory:` and `null:`";
+#[cfg(not(feature = "disk"))]
+const AVAILABLE: &str = "`memory:` and `null:`";
+
+fn each_is_told(cases: &[(&str, &str)], message: impl Fn(&str) -> String) {
+    for (input, told) in cases {
+        let told = PHRASES
+            .iter()
+            .fold((*told).to_owned(), |told, (name, phrase)| told.replace(name, phrase));
+        assert_eq!(message(input), told, "{input}");
+    }
+}
+
+#[test]
+fn a_wrong_scheme_is_told_without_the_rest_of_the_url() {
+    each_is_told(
+        &[
+            (
+                "",
+                "cache URL: it does not begin with a scheme, such as `memory:` or `disk:/var/cache/app`",
+            ),
+            (
+                "memory",
+                "cache URL: it does not begin with a scheme, such as `memory:` or `disk:/var/cache/app`; did you mean `memory:…`?",
+            ),
+            (
+                "/var/cache/app",
+                "cache URL: it does not begin with a scheme, such as `memory:` or `disk:/var/cache/app`; did you mean `disk:` and this path?",
+            ),
+            (
+                "redis//user:secret@host",
+                "cache URL: it does not begin with a scheme, such as `memory:` or `disk:/var/cache/app`; did you mean `redis://…`?",
+            ),
+            (
+                "disk/var/cache",
+                "cache URL: it does not begin with a scheme, such as `memory:` or `disk:/var/cache/app`; did you mean `disk:…`?",
+            ),
+            (
+                "memry:",
+                "cache URL: unknown scheme `memry:`; did you mean `memory`? available are {available}",
+            ),
+            ("file:/x", "cache URL: unknown scheme `file:`; available are {available}"),
+            ("user:secret@host", "cache URL: unknown scheme; available are {available}"),
+            (
+                "reddis://user:secret@host/0",
+                "cache URL: unknown scheme `reddis:`; did you mean `redis`? available are {available}",
+            ),
+            (
+                "redis://user:secret@host",
+                "url `redis:…`: `redis:` is known, but not available in this version of keyedcache; available are {available}",
+            ),
+            (
+                "rediss://h",
+                "url `rediss:…`: `rediss:` is known, but not available in this version of keyedcache; available are {available}",
+            ),
+            (
+                "redis+unix:///x",
+                "url `redis+unix:…`: `redis+unix:` is known, but not available in this version of keyedcache; available are {available}",
+            ),
+            (
+                "redis+cluster://a,b",
+                "url `redis+cluster:…`: `redis+cluster:` is known, but not available in this version of keyedcache; available are {available}",
+            ),
+            (
+                "redis+sentinel://a",
+                "url `redis+sentinel:…`: `redis+sentinel:` is known, but not available in this version of keyedcache; available are {available}",
+            ),
+            (
+                "s3://bucket/prefix",
+                "url `s3:…`: `s3:` is known, but not available in this version of keyedcache; available are {available}",
+            ),
+            (
+                "S3:x",
+                "url `s3:…`: `s3:` is known, but not available in this version of keyedcache; available are {available}",
+            ),
+        ],
+        url_message,
+    );
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a case a mistake")]
+fn a_wrong_option_is_named_with_what_it_takes() {
+    each_is_told(
+        &[
+            ("memory:stuff", "url `memory:…`: this store has no path; options follow a `?`"),
+            ("null://host", "url `null:…`: this store has no path; options follow a `?`"),
+            (
+                "memory:?timout=5m",
+                "url `memory:`: unknown option `timout`; did you mean `timeout`? known are {memory's options}",
+            ),
+            (
+                "memory:?ttl=5",
+                "url `memory:`: unknown option `ttl`; did you mean `timeout`? known are {memory's options}",
+            ),
+            (
+                "memory:?password=hunter2",
+                "url `memory:…`: unknown option `password`; known are {memory's options}",
+            ),
+            (
+                "memory:?secret_access_key=hunter2",
+                "url `memory:…`: unknown option `secret_access_key`; known are {memory's options}",
+            ),
+            ("memory:?hunter2@x", "url `memory:…`: unknown option; known are {memory's options}"),
+            (
+                "memory:?colour=blue",
+                "url `memory:`: unknown option `colour`; known are {memory's options}",
+            ),
+            (
+                "memory:?size_limit=1GB",
+                "url `memory:`: `size_limit` is no option of this store; did you mean `max_size`? known are {memory's options}",
+            ),
+            (
+                "memory:?timeout",
+                "url `memory:`: `timeout` has no value; it takes {a duration}, or `never`",
+            ),
+            (
+                "memory:?timeout=soon",
+                "url `memory:`: `timeout` takes {a duration}, or `never`, not `soon`",
+            ),
+            (
+                "memory:?timeout=-5",
+                "url `memory:`: `timeout` takes {a duration}, or `never`, not `-5`: it cannot be negative",
+            ),
+            (
+                "memory:?timeout=5x&timeout=6",
+                "2 mistakes:\n  url `memory:`: `timeout` takes {a duration}, or `never`, not `5x`\n  url `memory:`: `timeout` is given twice",
+            ),
+            ("memory:?timeout=5&timeout=6", "url `memory:`: `timeout` is given twice"),
+            ("memory:?stale=never", "url `memory:`: `stale` takes {a duration}, not `never`"),
+            (
+                "memory:?lease=0",
+                "url `memory:`: `lease` takes {a duration}, not `0`: it must be longer than zero",
+            ),
+            ("memory:?lease=5m&lease_max=1m", "url `memory:`: `lease` is longer than `lease_max`"),
+            ("memory:?jitter=1.5", "url `memory:`: `jitter` takes a number from 0 to 1, not `1.5`"),
+            ("memory:?early=-1", "url `memory:`: `early` takes a number from 0 up, not `-1`"),
+            ("memory:?early=NaN", "url `memory:`: `early` takes a number from 0 up, not `NaN`"),
+            (
+                "memory:?near=many",
+                "url `memory:`: `near` takes a whole number of values, not `many`",
+            ),
+            (
+                "memory:?near=99999999999999999999",
+                "url `memory:`: `near` takes a whole number of values, not `99999999999999999999`: it is too large",
+            ),
+            (
+                "memory:?version=4294967296",
+                "url `memory:`: `version` takes a whole number below 4294967296, not `4294967296`: it is too large",
+            ),
+            (
+                "memory:?max_size=64M",
+                "url `memory:`: `max_size` takes {a size}, not `64M`: write `MB` or `MiB`, not `M`",
+            ),
+            (
+                "memory:?max_size=0",
+                "url `memory:`: `max_size` takes {a size}, not `0`: it must be more than zero",
+            ),
+            (
+                "memory:?prefix=",
+                "url `memory:`: `prefix` takes up to 64 bytes of text without `:`, white space and `*?[]{}%\\`: it is empty",
+            ),
+            (
+                "memory:?prefix=a:b",
+                "url `memory:`: `prefix` takes up to 64 bytes of text without `:`, white space and `*?[]{}%\\`: `:` separates the prefix from the key",
+            ),
+            (
+                "memory:?prefix=a%20b",
+                "url `memory:`: `prefix` takes up to 64 bytes of text without `:`, white space and `*?[]{}%\\`, not `a b`: it has a character that keys cannot hold",
+            ),
+            (
+                "memory:?codec=yaml",
+                "url `memory:`: `codec` takes `msgpack`, `json` or `bincode`, not `yaml`",
+            ),
+            (
+                "memory:?compressor=gzip",
+                "url `memory:`: `compressor` takes `none`, `zstd` or `lz4`, not `gzip`",
+            ),
+            (
+                "memory:?single_flight=maybe",
+                "url `memory:`: `single_flight` takes `cluster`, `process` or `off`, not `maybe`",
+            ),
+            ("memory:?enabled=yes", "url `memory:`: `enabled` takes `true` or `false`, not `yes`"),
+            (
+                "memory:?timeout=%zz",
+                "url `memory:`: in `timeout`, `%` is not followed by two hexadecimal digits; write `%25` for a percent sign",
+            ),
+            ("memory:?prefix=%ff", "url `memory:`: in `prefix`, the percent escapes are not UTF-8"),
+            ("memory:#x", "url `memory:`: a `#` must be written `%23`"),
+            (
+                "memory:?timout=5m&stale=x",
+                "2 mistakes:\n  url `memory:`: unknown option `timout`; did you mean `timeout`? known are {memory's options}\n  url `memory:`: `stale` takes {a duration}, not `x`",
+            ),
+        ],
+        url_message,
+    );
+}
+
+#[test]
+#[cfg(not(any(feature = "bincode", feature = "lz4")))]
+fn what_a_build_lacks_is_told_by_its_feature() {
+    each_is_told(
+        &[(
+            "memory:?codec=bincode&compressor=lz4",
+            "2 mistakes:\n  url `memory:`: `codec`: `bincode` needs the feature `bincode` of keyedcache, which this build lacks\n  url `memory:`: `compressor`: `lz4` needs the feature `lz4` of keyedcache, which this build lacks",
+        )],
+        url_message,
+    );
+}
+
+#[test]
+#[cfg(not(feature = "disk"))]
+fn a_disk_without_its_feature_is_told_so() {
+    let told =
+        "url `disk:…`: `disk:` needs the feature `disk` of keyedcache, which this build lacks";
+    each_is_told(&[("disk:/var/cache/app", told)], url_message);
+}
+
+#[test]
+#[cfg(feature = "disk")]
+fn a_wrong_path_is_told_with_how_to_write_it() {
+    each_is_told(
+        &[
+            ("disk:", "url `disk:…`: the path is missing; write `disk:/var/cache/app`"),
+            (
+                "disk://host/path",
+                "url `disk:…`: a disk store has no host; write `disk:/absolute/path` or `disk:relative/path`",
+            ),
+            (
+                "disk:/a%2",
+                "url `disk:…`: in the path, `%` is not followed by two hexadecimal digits; write `%25` for a percent sign",
+            ),
+            ("disk:/a%00b", "url `disk:…`: the path holds a zero byte"),
+            ("disk:/var/cache?timeout=5m#x", "url `disk:/var/cache`: a `#` must be written `%23`"),
+            (
+                "disk:/var/cache?max_size=1GB",
+                "url `disk:/var/cache`: `max_size` is no option of this store; did you mean `size_limit`? known are {disk's options}",
+            ),
+            (
+                "disk:/home/me@work?timeout=soon",
+                "url `disk:…`: `timeout` takes {a duration}, or `never`",
+            ),
+            (
+                "disk:/var/cache/app?timeout=5x",
+                "url `disk:/var/cache/app`: `timeout` takes {a duration}, or `never`, not `5x`",
+            ),
+        ],
+        url_message,
+    );
+}
+
+#[test]
+fn a_mistake_in_a_file_is_told_with_its_line_and_table() {
+    each_is_told(
+        &[
+            (
+                "[default]\nurl = \"memory:\"\ntimout = 5\n",
+                "etc/app.toml:3: [default] unknown option `timout`; did you mean `timeout`? known are {memory's options}",
+            ),
+            (
+                "[default]\nurl = \"memory:?timeout=5\"\ntimeout = 5\n",
+                "etc/app.toml:3: [default] `timeout` is given twice: in the query of `url`, and as a key",
+            ),
+            (
+                "[default]\ntimeout = 5\n",
+                "etc/app.toml:1: [default] `url` is missing, such as `url = \"memory:\"`",
+            ),
+            (
+                "url = \"redis://user:secret@host\"\n",
+                "etc/app.toml:1: `url` is no table; each cache is one, such as `[default]`",
+            ),
+            (
+                "[default]\nurl = \"redis://user:secret@host",
+                "etc/app.toml:2: not TOML: invalid basic string, expected `\"`",
+            ),
+            ("[default]\nurl = 5\n", "etc/app.toml:2: [default] `url` takes text in quotes"),
+            (
+                "[default]\nurl = \"memory:\"\ntimeout = [5]\ntags = [5]\n",
+                "2 mistakes:\n  etc/app.toml:3: [default] `timeout` takes one value, not a TOML array\n  etc/app.toml:4: [default] unknown option `tags`; known are {memory's options}",
+            ),
+            (
+                "[\"user:secret@host\"]\nurl = \"memory:\"\n",
+                "etc/app.toml:1: the name of a cache takes letters, digits, `_` and `-`",
+            ),
+            (
+                "[[default]]\nurl = \"memory:\"\n",
+                "etc/app.toml:1: `default` is no table; each cache is one, such as `[default]`",
+            ),
+            (
+                "[default]\nurl = \"memory:\"\n[default]\n",
+                "etc/app.toml:3: not TOML: duplicate key",
+            ),
+            (
+                "[default]\nurl = \"redis://user:secret@host\"\npassword = \"hunter2\"\nwait = true\n",
+                "3 mistakes:\n  etc/app.toml:2: [default] url: `redis:` is known, but not available in this version of keyedcache; available are {available}\n  etc/app.toml:3: [default] unknown option `password`; known are {every option}\n  etc/app.toml:4: [default] `wait` takes {a duration}, not `true`",
+            ),
+            (
+                "[a]\nurl = \"memory:\"\nlease = 10\nlease_max = 5",
+                "etc/app.toml:1: [a] `lease` is longer than `lease_max`",
+            ),
+        ],
+        file_message,
+    );
+}
+
+#[test]
+#[cfg(feature = "disk")]
+fn all_mistakes_of_a_file_are_told_in_the_order_of_its_lines() {
+    each_is_told(
+        &[(
+            "[b]\nurl = \"memory:\"\ntimeout = 1.5\nlease = 0\n\n[a]\nurl = \"disk:cache?jitter=2\"\nversion = -1\nprefix = \"pass:word\"",
+            "5 mistakes:\n  etc/app.toml:3: [b] `timeout` takes {a duration}, or `never`, not `1.5`: a unit is missing\n  etc/app.toml:4: [b] `lease` takes {a duration}, not `0`: it must be longer than zero\n  etc/app.toml:7: [a] url: `jitter` takes a number from 0 to 1, not `2`\n  etc/app.toml:8: [a] `version` takes a whole number below 4294967296, not `-1`\n  etc/app.toml:9: [a] `prefix` takes up to 64 bytes of text without `:`, white space and `*?[]{}%\\`: `:` separates the prefix from the key",
+        )],
+        file_message,
+    );
+}

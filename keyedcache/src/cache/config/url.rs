@@ -1,0 +1,196 @@
+//! Cache URLs: `scheme:path?option=value&option=value`.
+//!
+//! Paths, option names and values are percent-decoded and must be UTF-8; `+` is a plus sign. The
+//! `url` crate is not used: it brings Unicode tables that nothing here needs.
+
+use std::path::{Path, PathBuf};
+
+use super::CacheConfig;
+use super::draft::Draft;
+use super::known::{self, Kind, SCHEMES, Standing};
+use super::nearest::nearest;
+use super::quote;
+
+/// The cache that a URL describes; everything that is wrong with it otherwise.
+pub(super) fn cache(url: &str) -> Result<CacheConfig, Vec<String>> {
+    let (draft, mut wrong) = draft(url);
+    if wrong.is_empty() {
+        match draft.finish(Path::new("")) {
+            Ok(config) => return Ok(config),
+            Err(message) => wrong.push(message),
+        }
+    }
+    Err(wrong)
+}
+
+/// What a URL describes as far as it can be understood, and what is wrong with it.
+pub(super) fn draft(url: &str) -> (Draft, Vec<String>) {
+    let mut draft = Draft::default();
+    let mut wrong = Vec::new();
+    let url = url.trim();
+    let harmless = quote::is_harmless(url);
+    let (url, fragment) = url.split_once('#').map_or((url, None), |(url, rest)| (url, Some(rest)));
+    let (scheme, path, query) = match split(url) {
+        Ok(parts) => parts,
+        Err(message) => return (draft, vec![message]),
+    };
+    match kind(scheme, path, harmless) {
+        Ok(kind) => draft.kind = Some(kind),
+        // What the options of another store are, nobody here knows.
+        Err(message) => return (draft, vec![message]),
+    }
+    if fragment.is_some() {
+        wrong.push("a `#` must be written `%23`".to_owned());
+    }
+    match place(draft.kind, path) {
+        Ok(place) => draft.path = place,
+        Err(message) => wrong.push(message),
+    }
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        if let Err(message) = option(&mut draft, pair, harmless) {
+            wrong.push(message);
+        }
+    }
+    (draft, wrong)
+}
+
+/// How messages name the URL: its scheme, and its path if the whole is free of secrets.
+pub(super) fn shown(url: &str) -> String {
+    let harmless = quote::is_harmless(url);
+    let url = url.trim().split('#').next().unwrap_or("");
+    let Ok((scheme, path, _)) = split(url) else {
+        return "cache URL".to_owned();
+    };
+    let Some((scheme, standing)) = known_scheme(scheme) else {
+        return "cache URL".to_owned();
+    };
+    let place = match standing {
+        Standing::Built(kind) if harmless => place(Some(kind), path).ok(),
+        _ => None,
+    };
+    match place.as_deref().and_then(Path::to_str).and_then(quote::path) {
+        Some(path) => format!("url `{scheme}:{path}`"),
+        None => format!("url `{scheme}:…`"),
+    }
+}
+
+/// Scheme, path and query.
+fn split(url: &str) -> Result<(&str, &str, &str), String> {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    };
+    match url.split_once(':') {
+        Some((scheme, rest)) if is_scheme(scheme) => {
+            let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+            Ok((scheme, path, query))
+        }
+        _ => Err(without_scheme(url)),
+    }
+}
+
+fn without_scheme(url: &str) -> String {
+    let first = url.split(|c: char| !c.is_ascii_alphanumeric() && c != '+').next().unwrap_or("");
+    let meant = match known_scheme(first) {
+        Some(("redis" | "rediss", _)) => format!("; did you mean `{first}://…`?"),
+        Some((scheme, _)) => format!("; did you mean `{scheme}:…`?"),
+        None if url.starts_with(['/', '.', '~']) => "; did you mean `disk:` and this path?".into(),
+        None => String::new(),
+    };
+    format!("it does not begin with a scheme, such as `memory:` or `disk:/var/cache/app`{meant}")
+}
+
+fn known_scheme(scheme: &str) -> Option<(&'static str, Standing)> {
+    SCHEMES.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(scheme))
+}
+
+fn kind(scheme: &str, path: &str, harmless: bool) -> Result<Kind, String> {
+    match known_scheme(scheme) {
+        Some((_, Standing::Built(kind))) => Ok(kind),
+        Some((scheme, Standing::NeedsFeature(feature))) => Err(format!(
+            "`{scheme}:` needs the feature `{feature}` of keyedcache, which this build lacks"
+        )),
+        Some((scheme, Standing::NotYet)) => Err(format!(
+            "`{scheme}:` is known, but not available in this version of keyedcache; available are \
+             {}",
+            known::usable_schemes()
+        )),
+        None => Err(unknown_scheme(scheme, path, harmless)),
+    }
+}
+
+/// Without `//` after it, what stands before the first colon may be a user name or a drive letter.
+fn unknown_scheme(scheme: &str, path: &str, harmless: bool) -> String {
+    let meant = nearest(scheme, SCHEMES.into_iter().map(|(known, _)| known));
+    let is_followed = meant.is_some() && path.starts_with("//");
+    let may_be_named = quote::is_name(scheme) && (harmless || is_followed);
+    let what = if may_be_named { format!(" `{scheme}:`") } else { String::new() };
+    let question = known::question(meant);
+    format!("unknown scheme{what}{question} available are {}", known::usable_schemes())
+}
+
+/// The folder a path names; empty for stores that have none.
+fn place(kind: Option<Kind>, path: &str) -> Result<PathBuf, String> {
+    let (host, path) = match path.strip_prefix("//") {
+        Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
+        None => ("", path),
+    };
+    if kind != Some(Kind::Disk) {
+        return if host.is_empty() && path.is_empty() {
+            Ok(PathBuf::new())
+        } else {
+            Err("this store has no path; options follow a `?`".to_owned())
+        };
+    }
+    if !host.is_empty() {
+        return Err("a disk store has no host; write `disk:/absolute/path` or \
+                    `disk:relative/path`"
+            .to_owned());
+    }
+    let path = decoded(path).map_err(|wrong| format!("in the path, {wrong}"))?;
+    if path.is_empty() {
+        return Err("the path is missing; write `disk:/var/cache/app`".to_owned());
+    }
+    if path.contains('\0') {
+        return Err("the path holds a zero byte".to_owned());
+    }
+    Ok(PathBuf::from(path))
+}
+
+fn option(draft: &mut Draft, pair: &str, harmless: bool) -> Result<(), String> {
+    let (name, value) = match pair.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (pair, None),
+    };
+    let wrong_escape = |wrong: &str| format!("in an option, {wrong}");
+    let name = decoded(name).map_err(wrong_escape)?;
+    let Some(option) = known::option(&name) else {
+        return draft.set(&name, "", harmless);
+    };
+    let Some(value) = value else {
+        return Err(format!("`{}` has no value; it takes {}", option.name, option.takes));
+    };
+    let value = decoded(value).map_err(|wrong| format!("in `{}`, {wrong}", option.name))?;
+    draft.set(&name, &value, harmless)
+}
+
+/// The text that percent escapes stand for.
+fn decoded(text: &str) -> Result<String, &'static str> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
+        let (Some(high), Some(low)) = (digit(), digit()) else {
+            return Err(
+                "`%` is not followed by two hexadecimal digits; write `%25` for a percent \
+                        sign",
+            );
+        };
+        bytes.push(u8::try_from(high * 16 + low).expect("two hexadecimal digits make a byte"));
+    }
+    String::from_utf8(bytes).map_err(|_| "the percent escapes are not UTF-8")
+}

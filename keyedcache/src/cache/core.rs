@@ -1,0 +1,245 @@
+//! What every part of one cache shares: the store and its settings, the flights, the counters, and
+//! who must hear of changes.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use crate::clock::{Clock, Moment};
+use crate::codec::{self, Codec};
+use crate::compress::Compression;
+use crate::error::{Error, ErrorKind};
+use crate::flight::Flights;
+use crate::key::Key;
+use crate::near::{self, Epoch, Values};
+use crate::observe::{CacheStats, Counter, Counters};
+use crate::policy::{Policy, Timeout};
+use crate::record::{Header, Record, Scope, ScopeId};
+use crate::runtime;
+use crate::store::{Capabilities, HolderId, KeyDigest, Pending, Severity, Sink, Store, StoredKey};
+
+use super::renewal::Renewals;
+
+/// The one of a cache.
+pub(crate) struct Core {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) holder: HolderId,
+    pub(crate) prefix: Box<str>,
+    pub(crate) version: u32,
+    pub(crate) codec: Codec,
+    pub(crate) compression: Compression,
+    pub(crate) policy: Policy,
+    pub(crate) store_timeout: Duration,
+    pub(crate) clock: Clock,
+    pub(crate) flights: Arc<Flights>,
+    pub(crate) counters: Counters,
+    pub(crate) renewals: Arc<Renewals>,
+    /// The scope that everything in this cache belongs to.
+    pub(crate) everything: Scope,
+    pub(crate) enabled: AtomicBool,
+    pub(crate) epochs: Epochs,
+    pub(crate) values: Values,
+    pub(crate) near_hits: Mutex<Vec<&'static Counter>>,
+}
+
+impl Core {
+    /// The stored form of a key, of this version or the cache's own.
+    pub(crate) fn stored_key(&self, key: &Key, version: Option<u32>) -> StoredKey {
+        let version = version.unwrap_or(self.version);
+        StoredKey::new(format!("{}:{version}:{}", self.prefix, key.text()))
+    }
+
+    /// The scope of all keys below these segments. It knows no version.
+    ///
+    /// `::` cannot come from a stored key's version, which is a number.
+    pub(crate) fn prefix_scope(&self, segments: &str) -> Scope {
+        Scope::new(format!("{}::prefix:{segments}", self.prefix))
+    }
+
+    /// The scopes of an ad-hoc key: the cache and every proper prefix.
+    pub(crate) fn scopes_of(&self, key: &Key) -> Arc<[Scope]> {
+        std::iter::once(self.everything.clone())
+            .chain(key.prefixes().map(|prefix| self.prefix_scope(&prefix)))
+            .collect()
+    }
+
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Acquire)
+    }
+
+    /// Switches reading and saving on or off; either way the near caches start empty.
+    pub(crate) fn enable(&self, enabled: bool) {
+        self.enabled.store(enabled, Ordering::Release);
+        self.lost();
+    }
+
+    /// Whether a near cache may stand in front of the store.
+    pub(crate) fn has_near(&self) -> bool {
+        self.capabilities.pushes
+    }
+
+    /// Whether near entries must ask the store, or a clock that is not the system's, at each hit.
+    pub(crate) fn near_asks(&self) -> bool {
+        self.capabilities.shared || self.clock.is_manual()
+    }
+
+    /// Whether near entries that ask may be trusted until `deadline`.
+    pub(crate) fn vouch(&self, deadline: Moment) -> bool {
+        self.store.trusted() && self.clock.coarse_now() < deadline
+    }
+
+    /// Invalidates scopes for everyone. What this process computes of them is not joined any more,
+    /// and what it keeps of them near is void, whether the store took it or not.
+    pub(crate) async fn invalidate(
+        &self,
+        scopes: &[Scope],
+        severity: Severity,
+    ) -> Result<(), Error> {
+        let void_here = || {
+            for scope in scopes {
+                self.flights.detach_scope(scope.id());
+                self.scope_changed(scope.id());
+            }
+        };
+        void_here();
+        let invalidated = self.ask("invalidate", self.store.invalidate(scopes, severity)).await;
+        void_here();
+        invalidated
+    }
+
+    /// Encodes, compresses and seals a value.
+    pub(crate) fn seal<T: Serialize + ?Sized>(
+        &self,
+        header: &Header,
+        value: &T,
+    ) -> Result<Record, Error> {
+        let record = codec::seal(header, value, self.codec, self.compression)?;
+        match self.capabilities.max_record {
+            Some(most) if record.bytes().len() > most => Err(Error::new(
+                ErrorKind::TooLarge,
+                "save",
+                format!("the record has {} bytes, the store takes {most}", record.bytes().len()),
+            )
+            .with("store", self.store.name())),
+            _ => Ok(record),
+        }
+    }
+
+    /// What was counted, here and at the near caches in front.
+    pub(crate) fn stats(&self) -> CacheStats {
+        let near: u64 = self.near_hits.lock().iter().map(|counter| counter.total()).sum();
+        let mut stats = self.counters.snapshot();
+        stats.near_hits += near;
+        stats
+    }
+
+    /// Counts the near hits of this counter as the cache's.
+    pub(crate) fn watch_near_hits(&self, counter: &'static Counter) {
+        let mut counters = self.near_hits.lock();
+        if !counters.iter().any(|known| std::ptr::eq(*known, counter)) {
+            counters.push(counter);
+        }
+    }
+
+    /// When what is fresh for `timeout` from now on ends, by this process's clock.
+    pub(crate) fn fresh_from_now(&self, timeout: Timeout) -> Moment {
+        timeout.as_duration().map_or(Moment::NEVER, |timeout| self.store.now().plus(timeout))
+    }
+
+    /// What the store answers within `store_timeout`.
+    pub(crate) async fn ask<T>(
+        &self,
+        operation: &'static str,
+        pending: Pending<'_, T>,
+    ) -> Result<T, Error> {
+        match runtime::timeout(self.store_timeout, pending).await {
+            Some(answer) => answer,
+            None => Err(Error::new(
+                ErrorKind::Timeout,
+                operation,
+                format!("the store did not answer within {:?}", self.store_timeout),
+            )
+            .with("store", self.store.name())),
+        }
+    }
+
+    /// Counts and reports a failure of the store that costs a caller only time.
+    pub(crate) fn count_failure(&self, error: &Error, key: &StoredKey) {
+        self.counters.store_errors.count();
+        tracing::warn!(target: "keyedcache", store = self.store.name(), %key, %error, "store failed");
+    }
+
+    /// When something that is fresh until `moment` by the store's clock ends by this process's, told
+    /// early by as much as the clock read on a near hit may lag.
+    pub(crate) fn near_deadline(&self, moment: Moment) -> Moment {
+        if moment == Moment::NEVER {
+            return moment;
+        }
+        let left = moment.since(self.store.now());
+        self.clock.now().plus(left).minus(Clock::COARSE)
+    }
+}
+
+impl Sink for Core {
+    fn key_changed(&self, key: KeyDigest) {
+        near::drop_key(key);
+    }
+
+    fn scope_changed(&self, scope: ScopeId) {
+        if scope == self.everything.id() {
+            self.lost();
+        } else {
+            self.epochs.bump(scope);
+            near::drop_scope(scope);
+        }
+    }
+
+    fn lost(&self) {
+        self.epochs.bump_all();
+        self.values.drop_all();
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("store", &self.store.name())
+            .field("prefix", &self.prefix)
+            .field("version", &self.version)
+            .field("enabled", &self.is_enabled())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whose near entries are void when a scope changes.
+#[derive(Default)]
+pub(crate) struct Epochs(Mutex<HashMap<ScopeId, Vec<&'static Epoch>>>);
+
+impl Epochs {
+    /// From now on `epoch` is bumped when `scope`, or everything, changes.
+    pub(crate) fn watch(&self, scope: ScopeId, epoch: &'static Epoch) {
+        let mut watched = self.0.lock();
+        let watchers = watched.entry(scope).or_default();
+        if !watchers.iter().any(|known| std::ptr::eq(*known, epoch)) {
+            watchers.push(epoch);
+        }
+    }
+
+    fn bump(&self, scope: ScopeId) {
+        for epoch in self.0.lock().get(&scope).into_iter().flatten() {
+            epoch.bump();
+        }
+    }
+
+    pub(crate) fn bump_all(&self) {
+        for epoch in self.0.lock().values().flatten() {
+            epoch.bump();
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The right to compute one key: what holds it while the body runs, and what becomes of the answer.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::clock::Moment;
+use crate::error::Error;
+use crate::flight::{Seat, Shared};
+use crate::generation;
+use crate::policy::Timeout;
+use crate::record::{Generation, Header, Record, Stamp};
+use crate::runtime;
+use crate::store::{Guard, LeaseToken, Release};
+
+use super::look::Look;
+use super::plan::Call;
+
+/// A lease that was asked for, and that is given back unless it is used.
+///
+/// It is made before the request is sent: dropped in between, it releases what may have been
+/// granted unheard.
+pub(crate) struct Claim {
+    call: Call,
+    token: LeaseToken,
+    release: Option<Release>,
+}
+
+impl Claim {
+    pub(super) fn new(call: &Call, generations: &[Option<Generation>]) -> Self {
+        let token =
+            LeaseToken::random(call.plan.core.holder).under(generation::digest(generations));
+        Self { call: call.clone(), token, release: Some(Release::Abandoned) }
+    }
+
+    pub(super) fn token(&self) -> LeaseToken {
+        self.token
+    }
+
+    pub(super) fn was_not_granted(mut self) {
+        self.release = None;
+    }
+
+    fn keep(&self) {
+        let plan = &self.call.plan;
+        let (lease, at_most) = (plan.policy.lease, plan.policy.lease_max);
+        plan.core.renewals.keep(self.token, self.call.key.clone(), lease, at_most);
+    }
+
+    /// Saves under the lease; says whether the store took it.
+    async fn save(&mut self, record: Record, ttl: Option<Duration>) -> Result<bool, Error> {
+        let core = &self.call.plan.core;
+        let guard = Guard::Lease(self.token);
+        let saved = core.ask("save", core.store.save(&self.call.key, record, ttl, guard)).await?;
+        // Ended by the save, or not ours any more.
+        self.release = None;
+        Ok(saved)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.call.plan.core.renewals.forget(self.token);
+        let Some(release) = self.release else { return };
+        let release = if std::thread::panicking() { Release::Declined } else { release };
+        let (call, token) = (self.call.clone(), self.token);
+        runtime::background().spawn(async move {
+            let core = &call.plan.core;
+            // If this fails too, the lease runs out by itself.
+            let released = core.ask("release", core.store.release(&call.key, token, release)).await;
+            if let Err(error) = released {
+                core.count_failure(&error, &call.key);
+            }
+        });
+    }
+}
+
+/// Leads one computation. Dropped, it frees flight and lease for the next caller.
+pub(crate) struct Leader {
+    call: Call,
+    // Before `claim`: followers of this process wake before those of others.
+    seat: Seat,
+    claim: Option<Claim>,
+    stamp: Stamp,
+    began: Instant,
+    on_error: Option<Shared>,
+}
+
+impl Leader {
+    pub(super) fn new(
+        call: &Call,
+        seat: Seat,
+        claim: Option<Claim>,
+        generations: Vec<Option<Generation>>,
+        on_error: Option<Shared>,
+    ) -> Box<Self> {
+        let stamp = generation::stamp(&call.plan.scopes, &generations).unwrap_or_default();
+        seat.computing(claim.as_ref().map(Claim::token), generations.into());
+        if let Some(claim) = &claim {
+            claim.keep();
+        }
+        Box::new(Self { call: call.clone(), seat, claim, stamp, began: Instant::now(), on_error })
+    }
+
+    pub(crate) fn flight_id(&self) -> u64 {
+        self.seat.flight_id()
+    }
+
+    /// The header of what is saved now.
+    pub(crate) fn header(&self, timeout: Timeout) -> Header {
+        self.call.plan.header(timeout, self.stamp.clone(), self.began.elapsed())
+    }
+
+    /// Whether an answer can be stored at all: there is a lease, and the cache is enabled.
+    pub(crate) fn can_save(&self) -> bool {
+        self.claim.is_some() && self.call.plan.core.is_enabled()
+    }
+
+    /// The older value that may stand in for an answer that failed.
+    pub(crate) fn take_on_error(&mut self) -> Option<Shared> {
+        self.on_error.take()
+    }
+
+    /// Saves the record under the lease; until when it is fresh, if the store took it.
+    pub(crate) async fn save(&mut self, header: &Header, record: Record) -> Option<Moment> {
+        let core = &self.call.plan.core;
+        let claim = self.claim.as_mut()?;
+        match claim.save(record, header.ttl()).await {
+            Ok(true) => {
+                core.counters.saved.count();
+                Some(self.call.fresh_until(header))
+            }
+            Ok(false) => {
+                core.counters.refused.count();
+                None
+            }
+            Err(error) => {
+                core.count_failure(&error, &self.call.key);
+                None
+            }
+        }
+    }
+
+    /// The answer cannot be written: this process has it, others will compute their own.
+    pub(crate) fn unencodable(&mut self, error: &Error) {
+        let core = &self.call.plan.core;
+        core.counters.unencodable.count();
+        tracing::warn!(target: "keyedcache", key = %self.call.key, %error, "answer is not stored");
+        self.release_as(Release::Declined);
+    }
+
+    /// Hands the answer to those who wait in this process.
+    pub(crate) fn answered(self, value: Shared) {
+        self.call.plan.core.counters.computed.count();
+        self.seat.computed(value);
+    }
+
+    /// Computing failed, and an older value stands in for the answer, here and for those who wait.
+    pub(crate) fn failed_over(mut self, older: Shared) {
+        let counters = &self.call.plan.core.counters;
+        counters.computed.count();
+        counters.stale_hits.count();
+        self.release_as(Release::Declined);
+        self.seat.computed(older);
+    }
+
+    /// The answer is not to be stored: those who wait get its error, if it can be shared, or compute
+    /// side by side, here and elsewhere.
+    pub(crate) fn declined(mut self, error: Option<Shared>) {
+        let counters = &self.call.plan.core.counters;
+        counters.computed.count();
+        counters.declined.count();
+        self.release_as(Release::Declined);
+        match error {
+            Some(error) => self.seat.failed(error),
+            None => self.seat.declined(),
+        }
+    }
+
+    fn release_as(&mut self, release: Release) {
+        if let Some(claim) = &mut self.claim {
+            claim.release = Some(release);
+        }
+    }
+}
+
+/// The right to refresh a stale record, still to be leased.
+pub(crate) struct Refresher {
+    call: Call,
+    seat: Seat,
+    look: Look,
+}
+
+impl Refresher {
+    pub(super) fn new(call: &Call, seat: Seat, look: Look) -> Box<Self> {
+        Box::new(Self { call: call.clone(), seat, look })
+    }
+
+    /// The lease, unless somebody else refreshes already.
+    pub(crate) async fn lease(self) -> Option<Box<Leader>> {
+        self.call.lease_for_refresh(self.seat, self.look).await
+    }
+}
+
+/// Puts two owners of one value together: most often there is only one.
+pub(crate) fn take<T: Clone + Send + Sync + 'static>(value: Shared) -> Option<T> {
+    let value: Arc<T> = value.downcast().ok()?;
+    Some(Arc::try_unwrap(value).unwrap_or_else(|shared| (*shared).clone()))
+}

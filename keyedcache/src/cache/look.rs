@@ -1,0 +1,131 @@
+//! One look at a key: what stands under it, and whether it is to be served.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::clock::Moment;
+use crate::error::Error;
+use crate::flight::Shared;
+use crate::generation;
+use crate::policy::{Freshness, Standing, Times, head_start, judge};
+use crate::record::{Generation, Header, Record, RecordId};
+use crate::store::{LeaseToken, Slot};
+
+use super::plan::Call;
+
+/// Turns the payload of a record into the value its function answers with.
+pub(crate) type Decode = fn(&Header, &Bytes) -> Result<Shared, Error>;
+
+/// What was found under a key, judged.
+pub(crate) struct Look {
+    /// How the record stands.
+    pub(crate) found: Found,
+    /// The record's id, if anything is stored at all.
+    pub(crate) seen: Option<RecordId>,
+    pub(crate) lease: Option<LeaseToken>,
+    pub(crate) declined: bool,
+    pub(crate) generations: Vec<Option<Generation>>,
+}
+
+pub(crate) enum Found {
+    /// To be served, until this moment of the store's clock.
+    Fresh { value: Shared, until: Moment },
+    /// To be served while somebody refreshes it.
+    Stale { value: Shared },
+    /// Not to be served, but for `on_error` if computing fails.
+    Missing { on_error: Option<Shared> },
+}
+
+impl Call {
+    /// Reads the key and its scopes, in one round trip, and judges what is there.
+    pub(crate) async fn look(&self) -> Result<Look, Error> {
+        let core = &self.plan.core;
+        let keys = std::slice::from_ref(&self.key);
+        let mut loaded = core.ask("load", core.store.load(keys, &self.plan.scopes)).await?;
+        let slot = loaded.slots.pop().unwrap_or_default();
+        Ok(self.judge(slot, loaded.generations))
+    }
+
+    /// Judges what stands under the key by generations that were read in this same call.
+    pub(crate) fn judge(&self, slot: Slot, generations: Vec<Option<Generation>>) -> Look {
+        Look {
+            seen: slot.record.as_ref().map(Record::id),
+            found: match slot.record {
+                Some(record) => self.judge_record(&record, &generations),
+                None => Found::Missing { on_error: None },
+            },
+            lease: slot.lease,
+            declined: slot.declined,
+            generations,
+        }
+    }
+
+    fn judge_record(&self, record: &Record, generations: &[Option<Generation>]) -> Found {
+        let plan = &self.plan;
+        let opened = record.open().and_then(|(header, payload)| {
+            let standing = generation::standing(&header.stamp, &plan.scopes, generations);
+            if !header.fingerprint.agrees_with(plan.fingerprint)
+                || standing == Standing::Invalidated
+            {
+                return Ok(Found::Missing { on_error: None });
+            }
+            let verdict = judge(&times(&header), standing, self.now(), self.head_start(&header));
+            Ok(match verdict.freshness {
+                Freshness::Fresh => Found::Fresh {
+                    value: (self.decode)(&header, &payload)?,
+                    until: self.fresh_until(&header),
+                },
+                Freshness::Early | Freshness::Stale => {
+                    Found::Stale { value: (self.decode)(&header, &payload)? }
+                }
+                Freshness::Missing(_) if verdict.usable_on_error => {
+                    Found::Missing { on_error: Some((self.decode)(&header, &payload)?) }
+                }
+                Freshness::Missing(_) => Found::Missing { on_error: None },
+            })
+        });
+        opened.unwrap_or_else(|error| {
+            plan.core.counters.undecodable.count();
+            tracing::warn!(target: "keyedcache", key = %self.key, %error, "record is a miss");
+            Found::Missing { on_error: None }
+        })
+    }
+
+    fn now(&self) -> Moment {
+        self.plan.core.store.now()
+    }
+
+    /// Until when a near cache may serve it. With `early` the die is cast here, once, instead of at
+    /// each hit.
+    pub(crate) fn fresh_until(&self, header: &Header) -> Moment {
+        header.fresh_until().minus(self.head_start(header))
+    }
+
+    /// How long before its end this record is refreshed already.
+    fn head_start(&self, header: &Header) -> Duration {
+        match self.plan.policy.early {
+            Some(beta) => head_start(header.cost, beta, draw()),
+            None => Duration::ZERO,
+        }
+    }
+}
+
+pub(super) fn times(header: &Header) -> Times {
+    Times {
+        created: header.created,
+        fresh_for: header.fresh_for,
+        stale_for: header.stale_for,
+        stale_if_error: header.stale_if_error,
+        cost: header.cost,
+    }
+}
+
+/// A number in `(0, 1]`.
+pub(crate) fn draw() -> f64 {
+    let bits = u64::from_le_bytes(crate::record::random_bytes()) >> 11;
+    #[allow(clippy::cast_precision_loss)] // 53 bits fit
+    {
+        (bits + 1) as f64 / (1_u64 << 53) as f64
+    }
+}

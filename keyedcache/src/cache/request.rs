@@ -1,0 +1,196 @@
+//! Requests: what every operation returns, to be awaited or waited for.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::policy::Timeout;
+use crate::runtime;
+use crate::store::Severity;
+
+use super::value::Value;
+
+/// The future of a request that says nothing of how it is done.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Something to be done: `.await` it in async code, `.wait()` it in sync code.
+///
+/// Nothing happens before. Dropping the future that it turns into, once polled, leaves the operation
+/// either done or not done.
+#[must_use = "a request does nothing until it is awaited or waited for"]
+pub struct Request<F>(F);
+
+impl<F: Future> Request<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Self(future)
+    }
+
+    /// Does it, and keeps this thread until it is done. May be called anywhere, in a runtime too.
+    pub fn wait(self) -> F::Output {
+        runtime::wait(self.0)
+    }
+}
+
+impl<F: Future> IntoFuture for Request<F> {
+    type Output = F::Output;
+    type IntoFuture = F;
+
+    fn into_future(self) -> F {
+        self.0
+    }
+}
+
+impl<F> fmt::Debug for Request<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Request")
+    }
+}
+
+/// A request with options, to be awaited or waited for.
+macro_rules! request_with_options {
+    ($request:ident $(<$($life:lifetime,)? $($type:ident)?>)? => $output:ty) => {
+        impl $(<$($life,)? $($type: Serialize + Sync + ?Sized)?>)? $request $(<$($life,)? $($type)?>)? {
+            /// Does it, and keeps this thread until it is done. May be called anywhere.
+            pub fn wait(self) -> $output {
+                runtime::wait(self.run())
+            }
+        }
+
+        impl $(<$($life,)? $($type: Serialize + Sync + ?Sized)?>)? IntoFuture
+            for $request $(<$($life,)? $($type)?>)?
+        {
+            type Output = $output;
+            type IntoFuture = Pin<Box<dyn Future<Output = $output> + Send $($(+ $life)?)?>>;
+
+            fn into_future(self) -> Self::IntoFuture {
+                Box::pin(self.run())
+            }
+        }
+
+        impl $(<$($life,)? $($type: ?Sized)?>)? fmt::Debug for $request $(<$($life,)? $($type)?>)? {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($request)).field("key", &self.at.key).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+/// A request to store a value.
+#[must_use = "a request does nothing until it is awaited or waited for"]
+pub struct Set<'a, T: ?Sized> {
+    at: Value,
+    value: &'a T,
+    timeout: Timeout,
+}
+
+impl<'a, T: Serialize + Sync + ?Sized> Set<'a, T> {
+    pub(super) fn new(at: Value, value: &'a T) -> Self {
+        Self { timeout: at.plan.policy.timeout, at, value }
+    }
+
+    /// How long it is fresh; zero stores nothing and removes what was there.
+    pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
+        self.timeout = timeout.into();
+        self
+    }
+
+    pub(super) async fn run(self) -> Result<(), Error> {
+        self.at.set(self.value, self.timeout).await
+    }
+}
+request_with_options!(Set<'a, T> => Result<(), Error>);
+
+/// A request to store a value where none is.
+#[must_use = "a request does nothing until it is awaited or waited for"]
+pub struct Add<'a, T: ?Sized> {
+    at: Value,
+    value: &'a T,
+    timeout: Timeout,
+}
+
+impl<'a, T: Serialize + Sync + ?Sized> Add<'a, T> {
+    pub(super) fn new(at: Value, value: &'a T) -> Self {
+        Self { timeout: at.plan.policy.timeout, at, value }
+    }
+
+    /// How long it is fresh.
+    pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
+        self.timeout = timeout.into();
+        self
+    }
+
+    pub(super) async fn run(self) -> Result<bool, Error> {
+        self.at.add(self.value, self.timeout).await
+    }
+}
+request_with_options!(Add<'a, T> => Result<bool, Error>);
+
+/// A request to delete what is under a key.
+#[must_use = "a request does nothing until it is awaited or waited for"]
+pub struct Delete {
+    at: Value,
+    children: bool,
+}
+
+impl Delete {
+    pub(super) fn new(at: Value) -> Self {
+        Self { at, children: false }
+    }
+
+    /// And everything whose key begins with this one's parts.
+    ///
+    /// What is below is forgotten in one step, as by any invalidation; the number that the request
+    /// answers is of the records that were removed.
+    pub fn children(mut self) -> Self {
+        self.children = true;
+        self
+    }
+
+    pub(super) async fn run(self) -> Result<usize, Error> {
+        let own = usize::from(self.at.delete().await?);
+        if !self.children {
+            return Ok(own);
+        }
+        let core = &self.at.plan.core;
+        core.invalidate(&[core.prefix_scope(self.at.key.text())], Severity::Hard).await?;
+        let below = format!("{}::", self.at.stored);
+        Ok(own + core.ask("clear", core.store.clear(&below)).await?)
+    }
+}
+request_with_options!(Delete => Result<usize, Error>);
+
+/// A request to add to a counter.
+#[must_use = "a request does nothing until it is awaited or waited for"]
+pub struct Increment {
+    at: Value,
+    /// `None` if it was the negative of the one number that has none.
+    by: Option<i64>,
+    start: Option<i64>,
+    timeout: Timeout,
+}
+
+impl Increment {
+    pub(super) fn new(at: Value, by: Option<i64>) -> Self {
+        Self { timeout: at.plan.policy.timeout, at, by, start: None }
+    }
+
+    /// Where to count from if nothing is there; without it that is an error.
+    pub fn starting_at(mut self, start: i64) -> Self {
+        self.start = Some(start);
+        self
+    }
+
+    /// How long a counter that is started here lives.
+    pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
+        self.timeout = timeout.into();
+        self
+    }
+
+    pub(super) async fn run(self) -> Result<i64, Error> {
+        self.at.increment(self.by, self.start, self.timeout).await
+    }
+}
+request_with_options!(Increment => Result<i64, Error>);

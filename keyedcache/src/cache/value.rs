@@ -1,0 +1,417 @@
+//! What is done with one key by hand: read, write, delete, touch, count.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::clock::Moment;
+use crate::codec;
+use crate::error::{Error, ErrorKind, NotCachedError, NotCachedReason};
+use crate::flight::Shared;
+use crate::generation;
+use crate::key::Key;
+use crate::near::{self, NotedValue};
+use crate::policy::{Freshness, MissingBecause, Standing, Timeout, judge};
+use crate::record::Life;
+use crate::record::{CodecId, Generation, Header, Record, RecordId, Stamp};
+use crate::store::{Guard, Incremented, Slot, StoredKey};
+
+use super::look::times;
+use super::plan::Plan;
+use super::verbs::CacheTtl;
+
+/// One key of one cache.
+#[derive(Clone)]
+pub(crate) struct Value {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) key: Key,
+    pub(crate) stored: StoredKey,
+}
+
+/// What is there and may be served.
+pub(super) struct Live {
+    pub(super) header: Header,
+    pub(super) payload: Bytes,
+    pub(super) record: Record,
+}
+
+/// What is not there, and by which a write can tell that nothing has come meanwhile.
+pub(super) struct Gone {
+    pub(super) reason: NotCachedReason,
+    pub(super) seen: Option<RecordId>,
+    pub(super) source: Option<Error>,
+}
+
+impl Value {
+    /// The value that is cached.
+    pub(crate) async fn get<T>(&self) -> Result<T, NotCachedError>
+    where
+        T: DeserializeOwned + Clone + Send + Sync + 'static,
+    {
+        if let Some(value) = self.near() {
+            return Ok(value);
+        }
+        let noted = self.note();
+        let (value, until) = self
+            .get_as(|header, payload| {
+                let value: T = codec::decode_payload(header, payload)?;
+                Ok((value, header.fresh_until()))
+            })
+            .await?;
+        self.keep_near(Arc::new(value.clone()), until, noted);
+        Ok(value)
+    }
+
+    /// The value, if this process has it, and of this type.
+    pub(super) fn near<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        let core = &self.plan.core;
+        if !core.is_enabled() {
+            return None;
+        }
+        let value = core.values.get(&self.stored, |deadline| core.vouch(deadline))?;
+        let value = value.downcast_ref().cloned()?;
+        core.counters.near_hits.count();
+        Some(value)
+    }
+
+    /// Notes what a near entry will be valid against; to be called before any store is asked.
+    pub(super) fn note(&self) -> NotedValue {
+        self.plan.core.values.note(&self.stored, &self.plan.scopes)
+    }
+
+    /// Keeps the value in this process, where the store tells of changes.
+    pub(super) fn keep_near(&self, value: Shared, until: Moment, noted: NotedValue) {
+        let core = &self.plan.core;
+        let capacity = self.plan.policy.near;
+        if core.has_near() && capacity > 0 {
+            let (key, deadline) = (self.stored.clone(), core.near_deadline(until));
+            core.values.put(key, value, deadline, noted, core.near_asks(), capacity);
+        }
+    }
+
+    /// What is cached, as `decode` reads it.
+    pub(crate) async fn get_as<T>(
+        &self,
+        decode: impl FnOnce(&Header, &Bytes) -> Result<T, Error>,
+    ) -> Result<T, NotCachedError> {
+        let counters = &self.plan.core.counters;
+        let found = match self.find().await {
+            Ok(live) => decode(&live.header, &live.payload).map_err(|error| {
+                counters.undecodable.count();
+                self.not_cached(NotCachedReason::Undecodable, Some(error))
+            }),
+            Err(gone) => Err(self.not_cached(gone.reason, gone.source)),
+        };
+        let counter = if found.is_ok() { &counters.store_hits } else { &counters.misses };
+        counter.count();
+        found
+    }
+
+    fn not_cached(&self, reason: NotCachedReason, source: Option<Error>) -> NotCachedError {
+        let error = NotCachedError::new(self.key.text(), reason);
+        match source {
+            Some(source) => error.because(source),
+            None => error,
+        }
+    }
+
+    /// What is there and fresh. A stale record counts as expired: nobody is about to refresh it.
+    pub(super) async fn find(&self) -> Result<Live, Gone> {
+        let core = &self.plan.core;
+        let gone = |reason, source| Gone { reason, seen: None, source };
+        if !core.is_enabled() {
+            return Err(gone(NotCachedReason::Disabled, None));
+        }
+        let keys = std::slice::from_ref(&self.stored);
+        let load = core.store.load(keys, &self.plan.scopes);
+        match core.ask("load", load).await {
+            Ok(mut loaded) => {
+                let slot = loaded.slots.pop().unwrap_or_default();
+                judge_slot(&self.plan, slot, &loaded.generations)
+            }
+            Err(error) => {
+                core.count_failure(&error, &self.stored);
+                Err(gone(NotCachedReason::Unavailable, Some(error)))
+            }
+        }
+    }
+
+    /// Stores a value, whatever is there. With a zero timeout nothing is stored and what was there
+    /// goes.
+    pub(crate) async fn set<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        timeout: Timeout,
+    ) -> Result<(), Error> {
+        let core = &self.plan.core;
+        if timeout.is_zero() {
+            return self.delete().await.map(drop);
+        }
+        if !core.is_enabled() {
+            return Ok(());
+        }
+        let header = self.header(timeout).await?;
+        let record = core.seal(&header, value).map_err(|error| error.with("key", &self.key))?;
+        self.replace(&header, record).await
+    }
+
+    /// Stores a record, whatever is there.
+    pub(crate) async fn replace(&self, header: &Header, record: Record) -> Result<(), Error> {
+        let core = &self.plan.core;
+        let save = core.store.save(&self.stored, record, header.ttl(), Guard::Always);
+        let saved = core.ask("save", save).await;
+        self.changed_here();
+        saved.map(drop).map_err(|error| error.with("key", &self.key))
+    }
+
+    /// Stores a value if none is there; says whether it did.
+    pub(crate) async fn add<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        timeout: Timeout,
+    ) -> Result<bool, Error> {
+        let core = &self.plan.core;
+        if !core.is_enabled() {
+            return Ok(false);
+        }
+        let header = self.header(timeout).await?;
+        let record = core.seal(&header, value).map_err(|error| error.with("key", &self.key))?;
+        loop {
+            let seen = match self.find().await {
+                Ok(_) => return Ok(false),
+                Err(Gone { source: Some(error), reason: NotCachedReason::Unavailable, .. }) => {
+                    return Err(error.with("key", &self.key));
+                }
+                Err(gone) => gone.seen,
+            };
+            if timeout.is_zero() {
+                return Ok(false);
+            }
+            let guard = Guard::Seen(seen);
+            let save = core.store.save(&self.stored, record.clone(), header.ttl(), guard);
+            let saved = core.ask("save", save).await;
+            self.changed_here();
+            if saved.map_err(|error| error.with("key", &self.key))? {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The header of what is written now.
+    pub(crate) async fn header(&self, timeout: Timeout) -> Result<Header, Error> {
+        let stamp = self.stamp().await.map_err(|error| error.with("key", &self.key))?;
+        Ok(self.plan.header(timeout, stamp, Duration::ZERO))
+    }
+
+    /// The stamp of what is written from now on.
+    async fn stamp(&self) -> Result<Stamp, Error> {
+        let core = &self.plan.core;
+        let scopes = &self.plan.scopes;
+        let generations = core.ask("read generations", core.store.generations(scopes)).await?;
+        let generations: Vec<_> = generations.into_iter().map(Some).collect();
+        Ok(generation::stamp(scopes, &generations).unwrap_or_default())
+    }
+
+    /// Deletes it, and takes the lease of whoever computes it; says whether it was there.
+    pub(crate) async fn delete(&self) -> Result<bool, Error> {
+        let core = &self.plan.core;
+        // Before: whoever comes from now on must not join a computation that this takes the lease of.
+        self.changed_here();
+        let delete = core.store.delete(std::slice::from_ref(&self.stored));
+        let deleted = core.ask("delete", delete).await;
+        self.changed_here();
+        deleted.map(|count| count > 0).map_err(|error| error.with("key", &self.key))
+    }
+
+    /// What this process keeps or computes of the key is void, whether the write arrived or not.
+    pub(crate) fn changed_here(&self) {
+        self.plan.core.flights.detach_key(&self.stored);
+        near::drop_key(self.stored.digest());
+    }
+
+    /// Gives it another life from now on; `false` if it is not there.
+    pub(crate) async fn touch(&self, timeout: Timeout) -> Result<bool, Error> {
+        if timeout.is_zero() {
+            return self.delete().await;
+        }
+        let core = &self.plan.core;
+        loop {
+            let live = match self.find().await {
+                Ok(live) => live,
+                Err(gone) => return gone.absent_or_error(&self.key),
+            };
+            let mut header = live.header;
+            header.created = core.store.now();
+            header.fresh_for = timeout.as_duration();
+            let anew =
+                Life { created: header.created, fresh_for: header.fresh_for, ttl: header.ttl() };
+            let touch = core.store.touch(&self.stored, live.record.id(), anew);
+            let touched = core.ask("touch", touch).await;
+            near::drop_key(self.stored.digest());
+            if touched.map_err(|error| error.with("key", &self.key))? {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// How long it still is fresh.
+    pub(crate) async fn ttl(&self) -> Result<CacheTtl, Error> {
+        match self.find().await {
+            Ok(live) => Ok(match live.header.fresh_until() {
+                Moment::NEVER => CacheTtl::NoExpiry,
+                until => CacheTtl::Left(until.since(self.plan.core.store.now())),
+            }),
+            Err(gone) => gone.absent_or_error(&self.key).map(|_| CacheTtl::NoKey),
+        }
+    }
+
+    /// Adds to a counter and returns the sum; what is missing counts from `start`, if one is given,
+    /// and lives as long as `timeout` says. Keeps the life of what is there.
+    pub(crate) async fn increment(
+        &self,
+        by: Option<i64>,
+        start: Option<i64>,
+        timeout: Timeout,
+    ) -> Result<i64, Error> {
+        let named = |error: Error| error.with("key", &self.key);
+        let by = by.ok_or_else(|| named(out_of_range()))?;
+        loop {
+            let sum = match self.find().await {
+                Ok(live) if live.header.codec == CodecId::COUNTER => {
+                    self.add_to(&live.record, by).await
+                }
+                Ok(live) => self.replace_by_counter(&live, by).await,
+                Err(gone) => {
+                    if gone.reason == NotCachedReason::Disabled {
+                        return Err(named(Error::new(
+                            ErrorKind::Disabled,
+                            "increment",
+                            "the cache is disabled",
+                        )));
+                    }
+                    let seen = gone.seen;
+                    gone.absent_or_error(&self.key)?;
+                    let Some(start) = start else {
+                        return Err(named(Error::new(
+                            ErrorKind::NotCached,
+                            "increment",
+                            "nothing is cached under the key; set it first, or say `.starting_at(0)`",
+                        )));
+                    };
+                    self.start_counter(start, by, timeout, seen).await
+                }
+            };
+            near::drop_key(self.stored.digest());
+            if let Some(sum) = sum.map_err(named)? {
+                return Ok(sum);
+            }
+        }
+    }
+
+    /// `None` if the record is another one by now.
+    async fn add_to(&self, record: &Record, by: i64) -> Result<Option<i64>, Error> {
+        let core = &self.plan.core;
+        let increment = core.store.increment(&self.stored, record.id(), by);
+        match core.ask("increment", increment).await? {
+            Incremented::Sum(sum) => Ok(Some(sum)),
+            Incremented::Changed(_) => Ok(None),
+        }
+    }
+
+    /// A number that was set becomes a counter at its first increment.
+    async fn replace_by_counter(&self, live: &Live, by: i64) -> Result<Option<i64>, Error> {
+        let number: i64 = live.decode().map_err(|error| {
+            Error::new(ErrorKind::NotACounter, "increment", "what is cached is not an integer")
+                .with_source(error)
+        })?;
+        let sum = number.checked_add(by).ok_or_else(out_of_range)?;
+        let mut header = live.header.clone();
+        header.id = RecordId::random();
+        let left = match header.last_use() {
+            Moment::NEVER => None,
+            until => Some(until.since(self.plan.core.store.now())),
+        };
+        let record = Record::counter(header, sum)?;
+        let saved = self.save_if(record, left, Some(live.record.id())).await?;
+        Ok(saved.then_some(sum))
+    }
+
+    async fn start_counter(
+        &self,
+        start: i64,
+        by: i64,
+        timeout: Timeout,
+        seen: Option<RecordId>,
+    ) -> Result<Option<i64>, Error> {
+        let sum = start.checked_add(by).ok_or_else(out_of_range)?;
+        let header = self.header(timeout).await?;
+        let ttl = header.ttl();
+        let record = Record::counter(header, sum)?;
+        let saved = self.save_if(record, ttl, seen).await?;
+        Ok(saved.then_some(sum))
+    }
+
+    async fn save_if(
+        &self,
+        record: Record,
+        ttl: Option<Duration>,
+        seen: Option<RecordId>,
+    ) -> Result<bool, Error> {
+        let core = &self.plan.core;
+        let save = core.store.save(&self.stored, record, ttl, Guard::Seen(seen));
+        let saved = core.ask("save", save).await;
+        self.changed_here();
+        saved
+    }
+}
+
+/// Whether what a slot holds is to be served to someone who will not refresh it.
+pub(super) fn judge_slot(
+    plan: &Plan,
+    slot: Slot,
+    generations: &[Option<Generation>],
+) -> Result<Live, Gone> {
+    let Some(record) = slot.record else {
+        return Err(Gone { reason: NotCachedReason::Absent, seen: None, source: None });
+    };
+    let seen = Some(record.id());
+    let (header, payload) = record.open().map_err(|error| {
+        plan.core.counters.undecodable.count();
+        Gone { reason: NotCachedReason::Undecodable, seen, source: Some(error) }
+    })?;
+    let gone = |reason| Err(Gone { reason, seen, source: None });
+    if !header.fingerprint.agrees_with(plan.fingerprint) {
+        return gone(NotCachedReason::Undecodable);
+    }
+    let standing = generation::standing(&header.stamp, &plan.scopes, generations);
+    let verdict = judge(&times(&header), standing, plan.core.store.now(), Duration::ZERO);
+    match verdict.freshness {
+        Freshness::Fresh | Freshness::Early => Ok(Live { header, payload, record }),
+        Freshness::Missing(MissingBecause::Invalidated) => gone(NotCachedReason::Invalidated),
+        Freshness::Stale if standing != Standing::Current => gone(NotCachedReason::Invalidated),
+        Freshness::Stale | Freshness::Missing(_) => gone(NotCachedReason::Expired),
+    }
+}
+
+fn out_of_range() -> Error {
+    Error::new(ErrorKind::NotACounter, "increment", "the sum is out of range")
+}
+
+impl Live {
+    /// The value in it.
+    pub(super) fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        codec::decode_payload(&self.header, &self.payload)
+    }
+}
+
+impl Gone {
+    fn absent_or_error(self, key: &Key) -> Result<bool, Error> {
+        match (self.reason, self.source) {
+            (NotCachedReason::Unavailable, Some(error)) => Err(error.with("key", key)),
+            _ => Ok(false),
+        }
+    }
+}

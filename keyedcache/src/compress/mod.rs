@@ -1,0 +1,4 @@
+//! Stub until the compressors land.
+/// Compression.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Compression;

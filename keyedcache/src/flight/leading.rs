@@ -1,0 +1,59 @@
+//! Which flights the code that runs here and now is the body of.
+//!
+//! Known only down the stack of one poll: what a body spawns elsewhere is not seen, and is bounded
+//! by `wait` instead.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+thread_local! {
+    static LED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether the code that runs here is within the body of this flight.
+pub(crate) fn is_leading(flight: u64) -> bool {
+    LED.with_borrow(|led| led.contains(&flight))
+}
+
+/// Whether the code that runs here is within the body of any flight.
+pub(crate) fn is_within_a_body() -> bool {
+    LED.with_borrow(|led| !led.is_empty())
+}
+
+/// Until it is dropped, what runs here is within the body of `flight`.
+#[must_use]
+pub(crate) fn lead_in_sync(flight: u64) -> Led {
+    LED.with_borrow_mut(|led| led.push(flight));
+    Led(())
+}
+
+pub(crate) struct Led(());
+
+impl Drop for Led {
+    fn drop(&mut self) {
+        LED.with_borrow_mut(Vec::pop);
+    }
+}
+
+/// A body that knows, whenever it is polled, whose body it is.
+pub(crate) struct Leading<F> {
+    flight: u64,
+    body: Pin<Box<F>>,
+}
+
+impl<F: Future> Leading<F> {
+    pub(crate) fn new(flight: u64, body: Pin<Box<F>>) -> Self {
+        Self { flight, body }
+    }
+}
+
+impl<F: Future> Future for Leading<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let _led = lead_in_sync(self.flight);
+        self.body.as_mut().poll(context)
+    }
+}

@@ -1,0 +1,114 @@
+//! What can be asked of a function besides its answer.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::cache::{Request, Value, take};
+use crate::error::{Error, NotCachedError, NotCachedReason};
+use crate::key::{Key, KeyParts, Owned};
+use crate::runtime::Place;
+use crate::shape::Shape;
+use crate::store::Severity;
+
+use super::begun::decode;
+use super::finish::{Finish, Lead};
+use super::site::Site;
+
+/// The key of a call.
+pub fn key<A: KeyParts>(site: &'static Site, arguments: &A) -> Key {
+    site.function().key(arguments)
+}
+
+/// Forgets every call of a function.
+pub fn invalidate_all(
+    site: &'static Site,
+) -> Request<impl Future<Output = Result<(), Error>> + Send> {
+    let function = site.function();
+    Request::new(async move {
+        let scope = std::slice::from_ref(&function.scope);
+        function.core().invalidate(scope, Severity::Hard).await
+    })
+}
+
+/// One call of one function: what its companions work on. Borrows nothing.
+#[must_use]
+pub struct Call<S: Shape> {
+    value: Value,
+    finish: Finish<S>,
+    near: Box<dyn Fn() -> Option<S::Stored> + Send + Sync>,
+}
+
+impl<S: Shape> Call<S> {
+    /// The call with these arguments.
+    pub fn new<A: KeyParts>(site: &'static Site, shape: S, arguments: &A) -> Self {
+        let function = site.function();
+        let key = function.key(arguments);
+        let stored = function.stored_key(&key);
+        let value = Value { plan: Arc::clone(&function.plan), key, stored };
+        let finish = Finish::new(site, function, shape, &value.stored, arguments);
+        let near_key = Owned::of(arguments);
+        let near = Box::new(move || {
+            let near = site.near()?;
+            near.get(&near_key, &site.epoch, |deadline| site.vouch(deadline))
+        });
+        Self { value, finish, near }
+    }
+}
+
+impl<S: Shape> Call<S> {
+    /// What is cached, without computing.
+    #[allow(clippy::missing_panics_doc)] // it does not
+    pub fn peek(
+        self,
+    ) -> Request<impl Future<Output = Result<S::Answer, NotCachedError>> + Send + use<S>> {
+        let Self { finish, value, near } = self;
+        Request::new(async move {
+            if S::LOCAL {
+                return near()
+                    .map(|stored| finish.shape().answer(stored))
+                    .ok_or_else(|| NotCachedError::new(value.key.text(), NotCachedReason::Absent));
+            }
+            let stored = value.get_as(decode::<S>).await?;
+            let stored = take(stored).expect("what decodes as `S` is what `S` stores");
+            Ok(finish.shape().answer(stored))
+        })
+    }
+
+    /// Computes now and replaces what is cached; takes the lease of whoever computes it.
+    ///
+    /// What the body returns comes back even where it could not be stored.
+    pub fn refresh<F>(self, body: F) -> Request<impl Future<Output = S::Answer> + use<S, F>>
+    where
+        F: Future<Output = S::Answer>,
+    {
+        let Self { finish, value, .. } = self;
+        let call = finish.call(value.stored, decode::<S>, Place::here(true));
+        Request::new(async move {
+            match call.begin_anew().await {
+                Some(leader) => Lead::new(leader, finish).lead(Box::pin(body)).await,
+                None => body.await,
+            }
+        })
+    }
+
+    /// Forgets what is cached.
+    pub fn invalidate(self) -> Request<impl Future<Output = Result<(), Error>> + Send + use<S>> {
+        let value = self.value;
+        Request::new(async move {
+            if S::LOCAL {
+                value.changed_here();
+                return Ok(());
+            }
+            value.delete().await.map(drop)
+        })
+    }
+
+    /// Caches an answer that was not computed here. One that would not have been stored is not.
+    pub fn put(
+        self,
+        answer: S::Answer,
+    ) -> Request<impl Future<Output = Result<(), Error>> + use<S>> {
+        let Self { finish, value, .. } = self;
+        Request::new(async move { finish.put(&value, &answer).await })
+    }
+}

@@ -1,0 +1,24 @@
+//! Memoized functions: what stands behind `#[cached]`.
+//!
+//! Every annotated function owns a [`Site`], a constant that costs nothing before the first call.
+//! At first use the site is *resolved*: its options are evaluated, its cache is found, and the two
+//! become a `Function`. Registering or replacing a cache resolves anew.
+//!
+//! An expansion does three things: [`begin`], the user's body, finish ([`Lead`], [`Leading`]). The
+//! types of a function's answer and arguments come no deeper than this module: the path of a call,
+//! in [`cache`](crate::cache), is compiled once.
+
+// Only expansions hold what is in here.
+#![allow(missing_debug_implementations)]
+
+mod begun;
+mod companions;
+mod finish;
+mod site;
+mod spec;
+
+pub use begun::{Begun, begin, begin_wait};
+pub use companions::{Call, invalidate_all, key};
+pub use finish::{Lead, Leading, Refresh};
+pub use site::Site;
+pub use spec::{IntoTimeout, Spec};

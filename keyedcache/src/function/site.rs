@@ -1,0 +1,162 @@
+//! The place of an annotated function: resolved once, and again when caches change.
+
+use std::any::Any;
+use std::fmt;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once, OnceLock};
+
+use arc_swap::ArcSwapOption;
+
+use crate::Moment;
+use crate::cache::{Cache, Core, Plan, Watcher, named_or_broken, watch_registry};
+use crate::key::{Key, KeyParts, Owned};
+use crate::near::{Epoch, Near};
+use crate::observe::Counter;
+use crate::record::Scope;
+use crate::store::StoredKey;
+
+use super::spec::Spec;
+
+/// One annotated function, as a constant.
+pub struct Site {
+    spec: fn() -> Spec,
+    resolved: ArcSwapOption<Function>,
+    watched: Once,
+    replaced: AtomicU64,
+    near: OnceLock<Box<dyn Any + Send + Sync>>,
+    pub(super) epoch: Epoch,
+    pub(super) near_hits: Counter,
+}
+
+impl Site {
+    /// The site of a function with these options, which are evaluated at first use.
+    #[must_use]
+    pub const fn new(spec: fn() -> Spec) -> Self {
+        Self {
+            spec,
+            resolved: ArcSwapOption::const_empty(),
+            watched: Once::new(),
+            replaced: AtomicU64::new(0),
+            near: OnceLock::new(),
+            epoch: Epoch::new(),
+            near_hits: Counter::new(),
+        }
+    }
+
+    /// The function with its cache as they are now.
+    pub(super) fn function(&'static self) -> Arc<Function> {
+        if let Some(function) = self.resolved.load_full() {
+            return function;
+        }
+        // Before the cache is looked up: who is told of a replacement after that has not missed one.
+        self.watched.call_once(|| watch_registry(self));
+        let replaced = self.replaced.load(Ordering::Acquire);
+        let spec = (self.spec)();
+        let cache = named_or_broken(spec.alias);
+        let function = Arc::new(Function::new(spec, &cache));
+        let core = &function.plan.core;
+        core.epochs.watch(function.scope.id(), &self.epoch);
+        core.watch_near_hits(&self.near_hits);
+        self.resolved.store(Some(Arc::clone(&function)));
+        if self.replaced.load(Ordering::Acquire) != replaced {
+            self.resolved.store(None); // the next call finds the newer one
+        }
+        function
+    }
+
+    /// The near cache, if anything was ever put into it.
+    #[inline]
+    pub(super) fn near<K, V>(&self) -> Option<&Near<K, V>>
+    where
+        Near<K, V>: Any,
+    {
+        self.near.get()?.downcast_ref()
+    }
+
+    /// The near cache, made now if need be.
+    pub(super) fn near_or_new<K, V>(&self, capacity: usize) -> Option<&Near<K, V>>
+    where
+        K: Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+        Owned<K>: Hash + Eq,
+    {
+        self.near.get_or_init(|| Box::new(Near::<K, V>::new(capacity))).downcast_ref()
+    }
+
+    /// Whether near entries that ask may be trusted until `deadline`.
+    pub(super) fn vouch(&self, deadline: Moment) -> bool {
+        self.resolved.load().as_ref().is_some_and(|function| function.core().vouch(deadline))
+    }
+}
+
+impl Watcher for Site {
+    fn reset(&self) {
+        self.replaced.fetch_add(1, Ordering::AcqRel);
+        self.resolved.store(None);
+        self.epoch.bump();
+    }
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site").field("resolved", &self.resolved.load()).finish_non_exhaustive()
+    }
+}
+
+/// A function and the cache that keeps its answers.
+pub(crate) struct Function {
+    pub(crate) plan: Arc<Plan>,
+    /// What invalidating all of it invalidates.
+    pub(crate) scope: Scope,
+    /// How many answers the near cache holds; zero is none.
+    pub(super) near: usize,
+    /// Whether a near hit must ask more than the system's clock.
+    pub(super) near_asks: bool,
+    namespace: Box<str>,
+    version: Option<u32>,
+}
+
+impl Function {
+    fn new(spec: Spec, cache: &Cache) -> Self {
+        let core = cache.core();
+        let policy = spec.policy(&core.policy);
+        let scope = core.prefix_scope(Key::of_parts(&spec.namespace, &()).text());
+        let has_near = spec.local || core.has_near();
+        Self {
+            near: if has_near { policy.near } else { 0 },
+            near_asks: core.near_asks(),
+            plan: Arc::new(Plan {
+                core: Arc::clone(core),
+                policy,
+                scopes: [core.everything.clone(), scope.clone()].into(),
+                fingerprint: spec.fingerprint,
+            }),
+            scope,
+            namespace: spec.namespace.into_owned().into(),
+            version: spec.version,
+        }
+    }
+
+    pub(super) fn key<A: KeyParts>(&self, arguments: &A) -> Key {
+        Key::of_parts(&self.namespace, arguments)
+    }
+
+    pub(super) fn stored_key(&self, key: &Key) -> StoredKey {
+        self.plan.core.stored_key(key, self.version)
+    }
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.plan.core
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Function")
+            .field("namespace", &self.namespace)
+            .field("version", &self.version)
+            .field("cache", self.core())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,4 @@
+mod golden;
+mod identity;
+mod model;
+mod properties;

@@ -1,0 +1,122 @@
+//! The private background runtime, and time for futures that are polled anywhere.
+//!
+//! - Callers may have no runtime, or one that ends before the crate's connections and timers do; so
+//!   these live on a runtime of the crate's own, started at first need and never stopped.
+//! - Its one thread runs what must not block: timers and network I/O, never a user's function.
+
+mod wait;
+
+pub(crate) use wait::{Place, wait};
+
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
+use std::sync::OnceLock;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle};
+
+/// The runtime that outlives all others; started by the first call.
+///
+/// # Panics
+///
+/// If the operating system refuses a thread or, where networking is compiled in, a poller.
+pub(crate) fn background() -> &'static Handle {
+    static HANDLE: OnceLock<Handle> = OnceLock::new();
+    HANDLE.get_or_init(start)
+}
+
+fn start() -> Handle {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("the operating system gives a runtime its poller");
+    let handle = runtime.handle().clone();
+    std::thread::Builder::new()
+        .name("keyedcache".into())
+        .spawn(move || runtime.block_on(pending::<()>()))
+        .expect("the operating system gives the background thread");
+    handle
+}
+
+/// Returns after `duration`; may be polled on any thread, inside any runtime or none.
+pub(crate) async fn sleep(duration: Duration) {
+    let sleep = {
+        let _inside = background().enter();
+        tokio::time::sleep(duration)
+    };
+    sleep.await;
+}
+
+/// What `future` answers within `duration` of its first poll, or `None`.
+///
+/// The future is polled first and costs no timer if it is ready at once.
+///
+/// # Cancel safety
+///
+/// When time is up the future is dropped.
+pub(crate) async fn timeout<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut timer = None;
+    poll_fn(|context| {
+        if let Poll::Ready(answer) = future.as_mut().poll(context) {
+            return Poll::Ready(Some(answer));
+        }
+        let timer = timer.get_or_insert_with(|| Box::pin(sleep(duration)));
+        timer.as_mut().poll(context).map(|()| None)
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+    use std::thread;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn sleep_ends_on_a_plain_thread() {
+        let start = Instant::now();
+        wait(sleep(Duration::from_millis(20)));
+        assert!(start.elapsed() >= Duration::from_millis(20));
+    }
+
+    #[test]
+    fn sleep_ends_inside_a_runtime_without_timers() {
+        let start = Instant::now();
+        Builder::new_current_thread().build().unwrap().block_on(sleep(Duration::from_millis(20)));
+        assert!(start.elapsed() >= Duration::from_millis(20));
+    }
+
+    #[test]
+    fn timeout_answers_what_is_ready_even_with_no_time_left() {
+        assert_eq!(wait(timeout(Duration::ZERO, ready(7))), Some(7));
+    }
+
+    #[test]
+    fn timeout_gives_up_on_what_never_comes() {
+        assert_eq!(wait(timeout(Duration::from_millis(5), pending::<u8>())), None);
+    }
+
+    #[test]
+    fn timeout_outlives_the_runtime_it_was_first_polled_in() {
+        let mut waiting = Box::pin(timeout(Duration::from_millis(20), pending::<u8>()));
+        let runtime = Builder::new_current_thread().build().unwrap();
+        runtime.block_on(poll_fn(|context| {
+            assert!(waiting.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        }));
+        drop(runtime);
+        assert_eq!(wait(waiting), None);
+    }
+
+    #[test]
+    fn the_background_thread_is_one_and_named() {
+        let name =
+            || wait(background().spawn(async { thread::current().name().map(str::to_owned) }));
+        assert_eq!(name().unwrap().as_deref(), Some("keyedcache"));
+        assert!(std::ptr::eq(background(), background()));
+    }
+}

@@ -1,0 +1,89 @@
+//! Waiting on a thread for what is async, anywhere, and knowing for whom that would never end.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread, ThreadId};
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+/// Drives `future` to its end on this thread.
+///
+/// Polled once in place, since near and disk reads are ready at once; otherwise the thread parks.
+/// A worker of a multi-thread runtime hands its other tasks over first.
+pub(crate) fn wait<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let unpark = Arc::new(Unpark { thread: thread::current(), woken: AtomicBool::new(false) });
+    let waker = Waker::from(Arc::clone(&unpark));
+    let mut context = Context::from_waker(&waker);
+    if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+        return output;
+    }
+    let mut park = move || {
+        loop {
+            while !unpark.woken.swap(false, Ordering::Acquire) {
+                thread::park();
+            }
+            if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+                return output;
+            }
+        }
+    };
+    if on_worker() { tokio::task::block_in_place(park) } else { park() }
+}
+
+/// The flag is more than the park token, which whatever the poll itself waits for may use up.
+struct Unpark {
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+/// Whether this thread is a worker of a multi-thread runtime, whose tasks can move elsewhere.
+///
+/// A thread inside such a runtime's `block_on` (so a `LocalSet`'s) is not: its tasks cannot move,
+/// and `block_in_place` would panic there.
+fn on_worker() -> bool {
+    tokio::runtime::worker_index().is_some()
+        && Handle::try_current()
+            .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread)
+}
+
+/// Where a computation is led from, to tell who would wait for itself by waiting for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    thread: ThreadId,
+    task: Option<tokio::task::Id>,
+    asynchronous: bool,
+}
+
+impl Place {
+    /// This place in async or in sync code.
+    pub(crate) fn here(asynchronous: bool) -> Self {
+        Self { thread: thread::current().id(), task: tokio::task::try_id(), asynchronous }
+    }
+
+    /// Whether blocking here could keep the computation led at `leader` from going on.
+    ///
+    /// Async code led on this thread needs this thread, unless this is a worker whose other tasks
+    /// move on; and async code of this very task never moves while the task blocks.
+    pub(crate) fn would_block(self, leader: Self) -> bool {
+        if self.asynchronous || !leader.asynchronous {
+            return false;
+        }
+        let same_task = self.task.is_some() && self.task == leader.task;
+        same_task || (self.thread == leader.thread && !on_worker())
+    }
+}

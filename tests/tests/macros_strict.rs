@@ -1,0 +1,98 @@
+//! Expansions raise no lint, not even where none may be allowed.
+
+#![deny(warnings, clippy::all, clippy::pedantic, missing_docs)]
+#![deny(clippy::missing_docs_in_private_items, clippy::unwrap_used)]
+#![forbid(
+    unused,
+    unsafe_code,
+    nonstandard_style,
+    missing_debug_implementations,
+    missing_copy_implementations,
+    unreachable_pub,
+    rust_2018_idioms,
+    single_use_lifetimes,
+    unused_lifetimes,
+    unused_qualifications,
+    unused_results,
+    elided_lifetimes_in_paths,
+    trivial_casts,
+    let_underscore_drop,
+    clippy::absolute_paths,
+    clippy::items_after_statements,
+    clippy::must_use_candidate,
+    clippy::used_underscore_binding,
+    clippy::needless_pass_by_value,
+    clippy::manual_async_fn
+)]
+
+use keyedcache::{cache_delete_function, cached};
+
+pub mod functions {
+    //! Reachable from outside, as far as lints know.
+
+    use std::future::ready;
+
+    use keyedcache::cached;
+
+    /// A sync function.
+    #[cached(timeout = 60, jitter = 0.5)]
+    #[must_use]
+    pub fn plain(x: u8, name: &str) -> String {
+        format!("{x}{name}")
+    }
+
+    /// An async function.
+    #[cached(timeout = 60, stale = "1h", cache_if = |answer| answer.len() > 3)]
+    pub async fn refreshed(x: u8, name: &str) -> String {
+        ready(format!("{x}{name}")).await
+    }
+
+    /// A function that fails.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    #[cached(key = (x / 2, name), timeout_err = 5)]
+    pub fn fallible(x: u8, name: &str, _unused: bool) -> Result<String, String> {
+        Ok(format!("{x}{name}"))
+    }
+
+    /// A function that fails, and is async.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    #[cached(skip(_connection))]
+    pub async fn fallible_async<'a>(
+        x: u8,
+        name: &'a str,
+        other: &'a str,
+        _connection: &(),
+    ) -> Result<Option<String>, String> {
+        ready(Ok(Some(format!("{x}{name}{other}")))).await
+    }
+}
+
+/// As many arguments as a function may have.
+#[cached(timeout = 60)]
+#[must_use]
+pub fn many(x: u8, y: u8, z: u8, red: u8, green: u8, blue: u8, alpha: u8) -> u8 {
+    x + y + z + red + green + blue + alpha
+}
+
+/// A private function.
+#[cached(local)]
+fn private((a, b): (u8, u8), _: u8, mut c: u8) -> u8 {
+    c += a;
+    c + b
+}
+
+#[test]
+fn expansions_raise_no_lint() {
+    assert_eq!(functions::plain(1, "a"), "1a");
+    assert_eq!(functions::fallible(1, "a", true).as_deref(), Ok("1a"));
+    assert_eq!(many(1, 2, 3, 4, 5, 6, 7), 28);
+    assert_eq!(private((1, 2), 3, 4), 7);
+    assert!(cache_delete_function!(private).wait().is_ok());
+    drop((functions::refreshed(1, "a"), functions::fallible_async(1, "a", "b", &())));
+}

@@ -1,0 +1,10 @@
+use keyedcache::cached;
+
+#[cached]
+fn f(x: &str) -> &str {
+    x
+}
+
+fn main() {
+    f("x");
+}

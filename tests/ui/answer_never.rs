@@ -1,0 +1,8 @@
+use keyedcache::cached;
+
+#[cached]
+fn f() -> ! {
+    loop {}
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use keyedcache::cached;
+
+#[cached]
+fn f(x: bool) -> &'static str {
+    if x { "yes" } else { "no" }
+}
+
+fn main() {
+    f(true);
+}

@@ -1,0 +1,6 @@
+use keyedcache::cache_delete_function;
+
+
+fn main() {
+    cache_delete_function!();
+}

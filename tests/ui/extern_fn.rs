@@ -1,0 +1,8 @@
+use keyedcache::cached;
+
+#[cached]
+extern "C" fn f(x: u8) -> u8 {
+    x
+}
+
+fn main() {}

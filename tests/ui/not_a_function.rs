@@ -1,0 +1,8 @@
+use keyedcache::cached;
+
+#[cached]
+struct Product;
+
+fn main() {
+    let _ = Product;
+}

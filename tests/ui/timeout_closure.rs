@@ -1,0 +1,8 @@
+use keyedcache::cached;
+
+#[cached(timeout = |answer| 5)]
+fn f(x: u8) -> u8 {
+    x
+}
+
+fn main() {}
