@@ -37,7 +37,7 @@ impl Disk {
 impl Harness for Disk {
     fn store(&self) -> Arc<dyn Store> {
         let builder = DiskStore::builder(self.folder.path())
-            .size_limit(256 << 20)
+            .size_limit(64 << 20)
             // Many of these run at once on few processors.
             .store_timeout(Duration::from_secs(20));
         let builder = match &self.clock {

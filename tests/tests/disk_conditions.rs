@@ -21,7 +21,7 @@ struct Tmpfs(tempfile::TempDir);
 impl Tmpfs {
     /// `None`, with a message, if this user may mount nothing.
     fn mount(options: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
         let mount = Command::new("mount")
             .args(["-t", "tmpfs", "-o", options, "keyedcache-test"])
             .arg(folder.path())
@@ -38,7 +38,7 @@ impl Tmpfs {
             .args(["-o", &format!("remount,{options}")])
             .arg(self.0.path())
             .status();
-        assert!(mount.unwrap().success());
+        assert!(mount.expect("there is a mount").success());
     }
 }
 
@@ -149,22 +149,22 @@ fn folder_removed_under_a_running_process_is_an_error_until_it_is_opened_anew() 
 
 /// A closed store with one record and a file that is not the store's.
 fn left(folder: &Path) {
-    let store = DiskStore::open(folder).unwrap();
-    save(&store, "k", record(1, 500)).unwrap();
-    fs::write(folder.join("notes.txt"), "mine").unwrap();
+    let store = DiskStore::open(folder).expect("the folder is usable");
+    save(&store, "k", record(1, 500)).expect("the folder is usable");
+    fs::write(folder.join("notes.txt"), "mine").expect("the folder is usable");
 }
 
 fn is_emptied(folder: &Path) {
-    let store = DiskStore::open(folder).unwrap();
-    assert_eq!(slot(&store, "k").unwrap().record, None);
-    save(&store, "k", record(2, 500)).unwrap();
-    assert_eq!(fs::read_to_string(folder.join("notes.txt")).unwrap(), "mine");
+    let store = DiskStore::open(folder).expect("the folder is usable");
+    assert_eq!(slot(&store, "k").expect("the folder is usable").record, None);
+    save(&store, "k", record(2, 500)).expect("the folder is usable");
+    assert_eq!(fs::read_to_string(folder.join("notes.txt")).expect("the folder is usable"), "mine");
 }
 
 #[test]
 fn damaged_environment_is_emptied_at_the_next_opening() {
     for damage in [
-        (|file: &File| file.write_all_at(&[0xa5; 65_536], 0)) as fn(&File) -> _,
+        (|file: &File| file.write_all_at(&[0xa5; 16_384], 0)) as fn(&File) -> _,
         |file| file.set_len(0),
         |file| file.set_len(5),
         |file| file.write_all_at(&[0; 8192], 0),
@@ -229,14 +229,14 @@ fn folder_of_another_format_is_refused_and_left_alone() {
 /// Makes it look as though the machine had been started again since.
 fn restart(folder: &Path, state: &str) {
     let marker = folder.join("keyedcache.meta");
-    let text = fs::read_to_string(&marker).unwrap();
+    let text = fs::read_to_string(&marker).expect("the folder is usable");
     let lines = text.lines().map(|line| match line.split_once(' ') {
         Some(("boot", _)) => "boot another".to_owned(),
         Some(("state", _)) => format!("state {state}"),
         _ => line.to_owned(),
     });
     let text: Vec<_> = lines.collect();
-    fs::write(&marker, text.join("\n")).unwrap();
+    fs::write(&marker, text.join("\n")).expect("the folder is usable");
 }
 
 #[test]

@@ -29,7 +29,9 @@ fn killed_writers_leave_everything_whole_and_no_lease_stuck() {
         let mut writers: Vec<_> = (0..2)
             .map(|n| Child::start(CHILD, &["churn", path, &(round * 2 + n).to_string()]))
             .collect();
-        writers.iter_mut().for_each(|writer| writer.expect("open"));
+        for writer in &mut writers {
+            writer.expect("open");
+        }
         // The moment is what is random here; nothing is waited for.
         thread::sleep(Duration::from_micros(random.hash_one(round) % 30_000));
         writers.iter_mut().for_each(Child::kill);

@@ -18,14 +18,14 @@ use keyedcache_tests::stored::{HOUR, key, record, save, slot, wait};
 const CHILD: &str = env!("CARGO_BIN_EXE_disk_child");
 
 fn child(what: &str, folder: &tempfile::TempDir, more: &[&str]) -> Child {
-    let folder = folder.path().to_str().unwrap();
+    let folder = folder.path().to_str().expect("a path of text");
     let arguments = [&[what, folder], more].concat();
     Child::start(CHILD, &arguments)
 }
 
 fn ask(store: &DiskStore, text: &str) -> Leasing {
     let token = LeaseToken::random(HolderId::random());
-    wait(store.lease(&key(text), token, HOUR, None)).unwrap()
+    wait(store.lease(&key(text), token, HOUR, None)).expect("the store answers")
 }
 
 #[test]

@@ -105,8 +105,8 @@ fn churn(folder: &str, seed: u64) {
             1 => {
                 let token = LeaseToken::random(HolderId::random());
                 let found = slot(&store, &text).expect("it loads").record;
-                let seen = found.map(|found| found.id());
-                wait(store.lease(&key(&text), token, HOUR, seen)).map(|_| ())
+                let known = found.map(|found| found.id());
+                wait(store.lease(&key(&text), token, HOUR, known)).map(|_| ())
             }
             _ => save(&store, &text, record(state, length)).map(|_| ()),
         };
