@@ -45,7 +45,7 @@ pub(super) struct Gone {
 
 impl Value {
     /// The value that is cached.
-    pub(crate) async fn get<T: DeserializeOwned>(&self) -> Result<T, NotCachedError> {
+    pub(crate) async fn get<T: DeserializeOwned + 'static>(&self) -> Result<T, NotCachedError> {
         self.get_as(codec::decode_payload).await
     }
 
@@ -362,7 +362,7 @@ fn out_of_range() -> Error {
 
 impl Live {
     /// The value in it.
-    pub(super) fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub(super) fn decode<T: DeserializeOwned + 'static>(&self) -> Result<T, Error> {
         codec::decode_payload(&self.header, &self.payload)
     }
 }

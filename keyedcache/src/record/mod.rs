@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub(crate) use counter::integer;
 pub use fingerprint::Fingerprint;
 pub use header::{CodecId, CompressorId, Header};
 pub use stamp::Stamp;
