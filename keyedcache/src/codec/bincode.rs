@@ -40,7 +40,7 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Reason> {
 fn reason_of(error: &DecodeError) -> Reason {
     match error {
         DecodeError::UnexpectedEnd { .. } => "the bytes are cut off".into(),
-        DecodeError::Serde(bincode::serde::DecodeError::AnyNotSupported) => {
+        DecodeError::Serde(_) => {
             "bincode cannot read types that look at what comes, such as untagged enums".into()
         }
         DecodeError::OtherString(message) => reason::of_decoding(message),
