@@ -61,7 +61,6 @@ pub struct Cache(Arc<Core>);
 
 impl Cache {
     /// Starts a cache of one's own making.
-    #[must_use]
     pub fn builder() -> CacheBuilder {
         CacheBuilder::new()
     }
