@@ -23,6 +23,11 @@ use crate::codec::reason::Reason;
 /// runtimes' threads have two megabytes.
 pub(super) const MAX_DEPTH: u16 = 256;
 
+/// How deep values may be that are encoded: less, since the innermost leaves take a level or two
+/// more to read than to write.
+#[cfg_attr(not(any(feature = "msgpack", feature = "bincode")), allow(dead_code))]
+pub(super) const MAX_DEPTH_WRITTEN: u16 = MAX_DEPTH - 8;
+
 /// Elements beyond one for each byte, so that small values of no size pass.
 const SPARE_ELEMENTS: usize = 1024;
 
@@ -335,8 +340,8 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        let (inner, visitor) = self.down(visitor, false)?;
-        inner.tuple_variant(len, visitor)
+        let visitor = self.around(visitor);
+        self.inner.tuple_variant(len, visitor)
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -344,7 +349,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        let (inner, visitor) = self.down(visitor, false)?;
-        inner.struct_variant(fields, visitor)
+        let visitor = self.around(visitor);
+        self.inner.struct_variant(fields, visitor)
     }
 }

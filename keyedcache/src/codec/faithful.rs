@@ -11,7 +11,7 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use crate::codec::bounded::MAX_DEPTH;
+use crate::codec::bounded::MAX_DEPTH_WRITTEN;
 
 /// What a codec cannot tell apart or cannot write.
 #[derive(Clone, Copy)]
@@ -25,8 +25,10 @@ pub(super) struct Rules {
     pub(super) only_finite: bool,
     /// A field that is left out shifts those after it.
     pub(super) every_field: bool,
-    /// How deep values may be nested.
+    /// How deep values may be nested, options and newtypes counted.
     pub(super) depth: u16,
+    /// How deep the sequences and maps that are written may be nested.
+    pub(super) containers: u16,
 }
 
 impl Rules {
@@ -35,7 +37,8 @@ impl Rules {
         unit_struct_is_null: false,
         only_finite: false,
         every_field: false,
-        depth: MAX_DEPTH,
+        depth: MAX_DEPTH_WRITTEN,
+        containers: u16::MAX,
     };
 }
 
@@ -53,7 +56,8 @@ impl Watch {
 
     /// The value as something that this watch sees being serialized.
     pub(super) fn over<'a, T: ?Sized>(&'a self, value: &'a T) -> Watched<'a, T> {
-        Watched { value, place: Place { watch: self, depth: self.rules.depth, in_some: false } }
+        let Rules { depth, containers, .. } = self.rules;
+        Watched { value, place: Place { watch: self, depth, containers, in_some: false } }
     }
 
     /// Why it was refused, if it was.
@@ -83,16 +87,20 @@ struct Place<'a> {
     watch: &'a Watch,
     /// How much deeper it may go.
     depth: u16,
+    /// How many more sequences and maps may be written within one another.
+    containers: u16,
     /// Directly within a `Some`.
     in_some: bool,
 }
 
 impl<'a> Place<'a> {
-    /// One level down.
-    fn down<E: serde::ser::Error>(self) -> Result<Self, E> {
-        match self.depth.checked_sub(1) {
-            Some(depth) => Ok(Self { depth, in_some: false, ..self }),
-            None => Err(self.watch.refuse("it is nested too deep")),
+    /// One level down, into as many `containers` within one another.
+    fn down<E: serde::ser::Error>(self, containers: u16) -> Result<Self, E> {
+        match (self.depth.checked_sub(1), self.containers.checked_sub(containers)) {
+            (Some(depth), Some(containers)) => {
+                Ok(Self { depth, containers, in_some: false, ..self })
+            }
+            _ => Err(self.watch.refuse("it is nested too deep")),
         }
     }
 
@@ -180,7 +188,7 @@ impl<'w, S: Serializer> Serializer for Faithful<'w, S> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        let place = Place { in_some: true, ..self.place.down()? };
+        let place = Place { in_some: true, ..self.place.down(0)? };
         self.inner.serialize_some(&place.over(value))
     }
 
@@ -211,7 +219,7 @@ impl<'w, S: Serializer> Serializer for Faithful<'w, S> {
         value: &T,
     ) -> Result<S::Ok, S::Error> {
         // Written as what it holds, so it is within the same `Some`.
-        let place = Place { in_some: self.place.in_some, ..self.place.down()? };
+        let place = Place { in_some: self.place.in_some, ..self.place.down(0)? };
         self.inner.serialize_newtype_struct(name, &place.over(value))
     }
 
@@ -222,17 +230,17 @@ impl<'w, S: Serializer> Serializer for Faithful<'w, S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let value = &self.place.down()?.over(value);
+        let value = &self.place.down(1)?.over(value);
         self.inner.serialize_newtype_variant(name, index, variant, value)
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        let place = self.place.down()?;
+        let place = self.place.down(1)?;
         Ok(Faithful { inner: self.inner.serialize_seq(len)?, place })
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
-        let place = self.place.down()?;
+        let place = self.place.down(1)?;
         Ok(Faithful { inner: self.inner.serialize_tuple(len)?, place })
     }
 
@@ -241,7 +249,7 @@ impl<'w, S: Serializer> Serializer for Faithful<'w, S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleStruct, S::Error> {
-        let place = self.place.down()?;
+        let place = self.place.down(1)?;
         Ok(Faithful { inner: self.inner.serialize_tuple_struct(name, len)?, place })
     }
 
@@ -252,13 +260,13 @@ impl<'w, S: Serializer> Serializer for Faithful<'w, S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
-        let place = self.place.down()?;
+        let place = self.place.down(2)?;
         let inner = self.inner.serialize_tuple_variant(name, index, variant, len)?;
         Ok(Faithful { inner, place })
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        let place = self.place.down()?;
+        let place = self.place.down(1)?;
         Ok(Faithful { inner: self.inner.serialize_map(len)?, place })
     }
 
@@ -267,7 +275,7 @@ impl<'w, S: Serializer> Serializer for Faithful<'w, S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStruct, S::Error> {
-        let place = self.place.down()?;
+        let place = self.place.down(1)?;
         Ok(Faithful { inner: self.inner.serialize_struct(name, len)?, place })
     }
 
@@ -278,7 +286,7 @@ impl<'w, S: Serializer> Serializer for Faithful<'w, S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
-        let place = self.place.down()?;
+        let place = self.place.down(2)?;
         let inner = self.inner.serialize_struct_variant(name, index, variant, len)?;
         Ok(Faithful { inner, place })
     }

@@ -9,12 +9,12 @@ use crate::codec::bounded::{Bounded, Bounds};
 use crate::codec::faithful::{Rules, Watch};
 use crate::codec::reason::{self, Reason};
 
-/// JSON has one `null`, no NaN, no infinity; `serde_json` reads 128 levels.
+/// JSON has one `null`, no NaN, no infinity; `serde_json` reads 127 containers deep.
 const RULES: Rules = Rules {
     hides_some: true,
     unit_struct_is_null: true,
     only_finite: true,
-    depth: 127,
+    containers: 120,
     ..Rules::DEFAULT
 };
 

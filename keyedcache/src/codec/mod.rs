@@ -7,7 +7,6 @@
 
 #[cfg(feature = "bincode")]
 mod bincode;
-#[cfg(any(feature = "msgpack", feature = "json", feature = "bincode"))]
 mod bounded;
 #[cfg(any(feature = "msgpack", feature = "json", feature = "bincode"))]
 mod faithful;

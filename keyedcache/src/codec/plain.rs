@@ -14,6 +14,7 @@ use serde::de::value::{Error, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
+use crate::codec::bounded::{Bounded, Bounds};
 use crate::codec::reason::{self, Reason};
 use crate::record::integer;
 
@@ -21,14 +22,25 @@ use crate::record::integer;
 pub(super) fn value_of_bytes<T: DeserializeOwned + 'static>(bytes: &Bytes) -> Result<T, Reason> {
     match known(bytes) {
         Some(value) => Ok(value),
-        None => T::deserialize(Run(bytes)).map_err(|error| reason::of_decoding(&error.to_string())),
+        None => read(Run(bytes), bytes.len()),
     }
 }
 
 /// The value of a type that is read from an integer.
 pub(super) fn value_of_integer<T: DeserializeOwned>(text: &[u8]) -> Result<T, Reason> {
     let number = integer(text).ok_or("the counter does not hold an integer")?;
-    T::deserialize(Integer(number)).map_err(|error| reason::of_decoding(&error.to_string()))
+    read(Integer(number), text.len())
+}
+
+fn read<'de, T, D>(deserializer: D, length: usize) -> Result<T, Reason>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de, Error = Error>,
+{
+    let bounds = Bounds::new(length);
+    T::deserialize(Bounded::new(deserializer, &bounds)).map_err(|error| {
+        bounds.refusal().unwrap_or_else(|| reason::of_decoding(&error.to_string()))
+    })
 }
 
 /// `bytes` as a `T`, if `T` is one of the types that need no more than a copy. Decided while

@@ -83,8 +83,8 @@ fn deeply_nested_bytes_do_not_overflow_the_stack() {
             vec![1],
         ];
         for attack in attacks {
-            for codec in [CodecId::MESSAGE_PACK, CodecId::JSON, CodecId::BINCODE] {
-                decode_as_everything(codec, &attack);
+            for codec in 1..=5 {
+                decode_as_everything(CodecId(codec), &attack);
             }
         }
     });
@@ -109,18 +109,18 @@ fn values_as_deep_as_is_allowed_come_back_and_deeper_ones_are_refused() {
                     }
                 }
             }
-            assert!((120..260).contains(&deepest), "{codec:?}: {deepest}");
+            assert!((118..260).contains(&deepest), "{codec:?}: {deepest}");
         }
         for codec in codecs() {
             let node = |depth| (0..depth).fold(None, |next, _| Some(Box::new(Node { next })));
-            let encoded = codec.encode(&node(60)).unwrap();
+            let encoded = codec.encode(&node(110)).unwrap();
             assert_eq!(
                 decode::<Option<Box<Node>>>(encoded.codec, &encoded.bytes).unwrap(),
-                node(60)
+                node(110)
             );
             let tree = |depth| (0..depth).fold(Tree(Vec::new()), |tree, _| Tree(vec![tree]));
-            let encoded = codec.encode(&tree(60)).unwrap();
-            assert_eq!(decode::<Tree>(encoded.codec, &encoded.bytes).unwrap(), tree(60));
+            let encoded = codec.encode(&tree(110)).unwrap();
+            assert_eq!(decode::<Tree>(encoded.codec, &encoded.bytes).unwrap(), tree(110));
         }
     });
 }
