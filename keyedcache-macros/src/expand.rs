@@ -22,8 +22,6 @@ use crate::{krate, spec};
 pub(crate) struct Expansion<'a> {
     pub(crate) options: &'a Options,
     pub(crate) function: &'a Function,
-    /// The path to the crate.
-    pub(crate) krate: TokenStream,
     /// The path to what expansions may name.
     pub(crate) private: TokenStream,
     /// The companions' struct.
@@ -58,7 +56,7 @@ impl<'a> Expansion<'a> {
             None => function.name().clone(),
         };
         companion.set_span(ours(companion.span()));
-        Self { private: quote!(#krate::__private), krate, options, function, companion }
+        Self { private: quote!(#krate::__private), options, function, companion }
     }
 
     /// The function under its own name.

@@ -20,7 +20,7 @@ pub use crate::shape::probe::{
 };
 pub use crate::shape::{Shape, cache_if};
 
-use crate::Request;
+pub use crate::{Error, Key, NotCachedError, Request};
 
 /// An argument as `key = …` sees it: by value if it is `Copy`, else by reference.
 pub struct Argument<'a, T: ?Sized>(pub &'a T);

@@ -15,8 +15,9 @@ use crate::generation;
 use crate::key::Key;
 use crate::near::{self, NotedValue};
 use crate::policy::{Freshness, MissingBecause, Standing, Timeout, judge};
+use crate::record::Life;
 use crate::record::{CodecId, Generation, Header, Record, RecordId, Stamp};
-use crate::store::{Guard, Incremented, Life, Slot, StoredKey};
+use crate::store::{Guard, Incremented, Slot, StoredKey};
 
 use super::look::times;
 use super::plan::Plan;
@@ -401,7 +402,7 @@ fn out_of_range() -> Error {
 
 impl Live {
     /// The value in it.
-    pub(super) fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub(super) fn decode<T: DeserializeOwned + 'static>(&self) -> Result<T, Error> {
         codec::decode_payload(&self.header, &self.payload)
     }
 }

@@ -38,7 +38,7 @@ pub trait Encode {
 /// A codec at work on some bytes: what [`Shape::decode`] asks for a value.
 pub trait Decode {
     /// Decodes a value of this type.
-    fn decode<T: DeserializeOwned>(self) -> Result<T, Error>;
+    fn decode<T: DeserializeOwned + 'static>(self) -> Result<T, Error>;
 }
 
 /// What of an answer is stored, and how it is written.

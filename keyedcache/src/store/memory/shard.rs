@@ -17,9 +17,10 @@ use tokio::sync::Notify;
 
 use crate::Moment;
 use crate::error::{Error, ErrorKind};
+use crate::record::Life;
 use crate::record::{Record, RecordId};
 use crate::store::{
-    DECLINED_FOR, Guard, Incremented, LeaseToken, Leasing, Life, Release, Slot, StoredKey, Ttl,
+    DECLINED_FOR, Guard, Incremented, LeaseToken, Leasing, Release, Slot, StoredKey, Ttl,
 };
 
 /// What a place costs beside its key and record, roughly: three tree entries and their pointers.
