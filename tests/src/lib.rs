@@ -1,5 +1,7 @@
 //! Tests of keyedcache that need more than one module, crate or process; they are in `tests/`.
 
+pub mod processes;
+
 /// The code in the README compiles and runs.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
