@@ -41,6 +41,14 @@ pub struct Gate {
     number: u64,
 }
 
+impl Gate {
+    /// The process whose callers stand here.
+    #[must_use]
+    pub fn process(self) -> usize {
+        self.process
+    }
+}
+
 impl<'g> Team<'g> {
     /// Starts so many actors; `program` is `env!("CARGO_BIN_EXE_actor")`, known only to tests.
     #[must_use]
