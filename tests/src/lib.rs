@@ -4,6 +4,8 @@
 pub mod child;
 pub mod stored;
 
+pub mod processes;
+
 /// The code in the README compiles and runs.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
