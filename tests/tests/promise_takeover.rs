@@ -89,7 +89,7 @@ fn stopped(ground: &Ground, surface: Surface) {
     for key in 0..ROUNDS {
         let subject = surface.subject(key);
         let (gates, first) = call_a_held_one(&mut team, surface, key, 4);
-        let refused = team.refused(first.process);
+        let refused = team.counted(first.process).refused;
         team.stop(first.process);
 
         let second = team.next_execution(subject, &[first.id]);
@@ -116,7 +116,7 @@ fn stopped_and_back_too_early(ground: &Ground, surface: Surface) {
     for key in 0..ROUNDS {
         let subject = surface.subject(key);
         let (gates, first) = call_a_held_one(&mut team, surface, key, 4);
-        let refused = team.refused(first.process);
+        let refused = team.counted(first.process).refused;
         team.stop(first.process);
         let second = team.next_execution(subject, &[first.id]);
 
@@ -160,7 +160,7 @@ fn finish_late(team: &mut Team<'_>, gates: &[Gate], first: Execution, refused: u
     let own = gates.iter().find(|gate| gate.process() == first.process).expect("all have called");
     let calls = team.answers(*own);
     assert!(calls.iter().any(|call| call.answer.execution == first.id), "{calls:#?}");
-    assert_eq!(team.refused(first.process), refused + 1, "the store took a late save");
+    assert_eq!(team.counted(first.process).refused, refused + 1, "the store took a late save");
 }
 
 /// The store, as every process reads it, and all near caches have the answer of this execution.

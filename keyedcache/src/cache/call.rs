@@ -83,7 +83,7 @@ impl Call {
                 Join::Itself => return Begin::Alone,
                 Join::Lead(seat) => return self.lead(seat, came, look, budget).await,
                 Join::Follow(flight) => {
-                    if let Some(begin) = self.follow(&flight, came, budget).await {
+                    if let Some(begin) = self.follow(&flight, &sight, budget).await {
                         return begin;
                     }
                 }
@@ -105,7 +105,7 @@ impl Call {
                 Join::Itself => return Begin::Alone,
                 Join::Lead(seat) => return self.lead_without_lease(seat, Vec::new()),
                 Join::Follow(flight) => {
-                    if let Some(begin) = self.follow(&flight, came, budget).await {
+                    if let Some(begin) = self.follow(&flight, &sight, budget).await {
                         return begin;
                     }
                 }
@@ -156,11 +156,16 @@ impl Call {
     }
 
     /// Waits for another caller's flight; `None` means look again.
-    async fn follow(&self, flight: &Arc<Flight>, came: Tick, budget: Budget) -> Option<Begin> {
+    async fn follow(
+        &self,
+        flight: &Arc<Flight>,
+        sight: &Sight<'_>,
+        budget: Budget,
+    ) -> Option<Begin> {
         if self.plan.policy.single_flight == SingleFlight::Off {
             return Some(Begin::Alone);
         }
-        match runtime::timeout(budget.left(), flight.follow(came)).await {
+        match runtime::timeout(budget.left(), flight.follow(sight)).await {
             Some(Ending::Value { value, .. }) => {
                 self.plan.core.counters.followed.count();
                 Some(Begin::Answer { value, until: None })
@@ -202,7 +207,9 @@ impl Call {
                         // It came after our look: only a new look tells what it computes under.
                     } else if by.generations == generation::digest(&look.generations) {
                         core.counters.waited.count();
+                        seat.waiting(by.generations);
                         self.wait_for_change(by, left.min(remaining)).await;
+                        seat.preparing();
                     } else {
                         self.take_away(by).await;
                     }
@@ -302,7 +309,7 @@ impl Call {
             Join::Itself => Begin::Alone,
             Join::Lead(seat) => self.lead_without_lease(seat, Vec::new()),
             Join::Follow(flight) => {
-                self.follow(&flight, came, budget).await.unwrap_or(Begin::Alone)
+                self.follow(&flight, &sight, budget).await.unwrap_or(Begin::Alone)
             }
         }
     }

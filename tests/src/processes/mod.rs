@@ -31,4 +31,4 @@ pub use team::{Gate, Team};
 use std::time::Duration;
 
 /// How long to wait for what should have happened long ago.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(8);

@@ -100,7 +100,7 @@ impl Scope {
 pub enum Work {
     /// It takes so long.
     Takes(Duration),
-    /// It goes on until [`Request::Release`], or [`PATIENCE`](super::PATIENCE) is over.
+    /// It goes on until [`Request::Release`], for longer than [`PATIENCE`](super::PATIENCE).
     Held,
 }
 
@@ -172,8 +172,8 @@ pub enum Request {
     },
     /// Write something: [`Report::Wrote`].
     Write,
-    /// Tell the counters: [`Report::Stats`].
-    Stats,
+    /// Tell the counters: [`Report::Counted`].
+    Count,
     /// Start soaking.
     Soak(Soak),
     /// Stop soaking: [`Report::Soaked`].
@@ -223,18 +223,24 @@ pub enum Report {
     /// It is written, or not.
     Wrote(bool),
     /// The counters.
-    Stats {
-        /// Saves that the store refused.
-        refused: u64,
-        /// Answers from the near caches.
-        near_hits: u64,
-        /// Operations of the store that failed.
-        store_errors: u64,
-    },
+    Counted(Counted),
     /// What soaking found.
     Soaked(Findings),
     /// Something that must not go wrong went wrong.
     Failed(String),
+}
+
+/// What a cache has counted in one process.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Counted {
+    /// Saves that the store refused.
+    pub refused: u64,
+    /// Times it waited for a computation of another process.
+    pub waited: u64,
+    /// Answers from the near caches.
+    pub near_hits: u64,
+    /// Operations of the store that failed.
+    pub store_errors: u64,
 }
 
 /// One call, as its caller saw it.

@@ -10,7 +10,9 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::actor::{Actor, Said};
-use super::talk::{Answer, Call, Callers, Findings, Report, Request, Scope, Soak, Subject};
+use super::talk::{
+    Answer, Call, Callers, Counted, Findings, Report, Request, Scope, Soak, Subject,
+};
 use super::{Execution, Ground, Heard, PATIENCE, SharedInstant};
 
 /// How long after a gate is opened its callers go, so that all processes have heard of it.
@@ -221,11 +223,11 @@ impl<'g> Team<'g> {
         })
     }
 
-    /// How many saves of this process the store has refused.
-    pub fn refused(&mut self, process: usize) -> u64 {
-        self.tell(process, &Request::Stats);
+    /// What this process has counted.
+    pub fn counted(&mut self, process: usize) -> Counted {
+        self.tell(process, &Request::Count);
         self.reply(process, "the counters", |report| match report {
-            Report::Stats { refused, .. } => Some(*refused),
+            Report::Counted(counted) => Some(*counted),
             _ => None,
         })
     }

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::sync::LazyLock;
 
 use keyedcache::{cache_key, cache_set, cache_stats};
-use keyedcache_tests::processes::talk::{Report, Request};
+use keyedcache_tests::processes::talk::{Counted, Report, Request};
 use tokio::runtime::{Builder, Runtime};
 
 /// Where the tasks of this process run.
@@ -35,13 +35,14 @@ fn main() {
             Request::Write => {
                 say(&Report::Wrote(cache_set(cache_key!("written"), &1_u8).wait().is_ok()));
             }
-            Request::Stats => {
+            Request::Count => {
                 let stats = cache_stats();
-                say(&Report::Stats {
+                say(&Report::Counted(Counted {
                     refused: stats.refused,
+                    waited: stats.waited,
                     near_hits: stats.near_hits,
                     store_errors: stats.store_errors,
-                });
+                }));
             }
             Request::Soak(soak) => soaking = Some(soak::start(soak)),
             Request::Halt => {
