@@ -79,7 +79,7 @@ impl GetOrSet {
                 plan: Arc::new(self.plan),
                 key: self.at.stored,
                 decode: decode::<T>,
-                place: Place::here(true),
+                place: Place::here().await,
             };
             match call.begin().await {
                 Begin::Answer { value, .. } | Begin::Stale { value, .. } => match take(value) {
