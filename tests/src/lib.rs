@@ -1,10 +1,16 @@
-//! Tests of keyedcache that need more than one module, crate or process; they are in `tests/`; what
-//! several of them share is here.
+//! Tests of keyedcache that need more than one module, crate or process; they are in `tests/`.
+//!
+//! Here is what several of them share.
 
 pub mod child;
-pub mod stored;
-
+pub mod drive;
+pub mod gate;
+pub mod hesitant;
+pub mod place;
+pub mod process;
 pub mod processes;
+pub mod stored;
+pub mod watchdog;
 
 /// The code in the README compiles and runs.
 #[cfg(doctest)]

@@ -85,7 +85,7 @@ impl GetOrSet {
                 plan: Arc::new(plan),
                 key: at.stored.clone(),
                 decode: decode::<T>,
-                place: Place::here(true),
+                place: Place::here().await,
             };
             let found: Option<T> = match call.begin().await {
                 Begin::Lead(leader) => {

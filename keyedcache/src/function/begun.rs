@@ -57,7 +57,7 @@ fn begin_boxed<'a, S: Shape, A: KeyParts + Sync>(
     shape: S,
     arguments: &'a A,
 ) -> Pin<Box<dyn Future<Output = Begun<S>> + Send + 'a>> {
-    Box::pin(begin_slowly(site, shape, arguments, true))
+    Box::pin(begin_slowly(site, shape, arguments))
 }
 
 /// Looks for the answer of a sync function.
@@ -79,7 +79,7 @@ fn begin_and_wait<S: Shape, A: KeyParts + Sync>(
     shape: S,
     arguments: &A,
 ) -> Begun<S> {
-    runtime::wait(begin_slowly(site, shape, arguments, false))
+    runtime::wait(begin_slowly(site, shape, arguments))
 }
 
 /// The near cache's answer: no await, no lock but a shard's, no allocation.
@@ -99,12 +99,11 @@ async fn begin_slowly<S: Shape, A: KeyParts + Sync>(
     site: &'static Site,
     shape: S,
     arguments: &A,
-    is_async: bool,
 ) -> Begun<S> {
     let function = site.function();
     let key = function.stored_key(&function.key(arguments));
     let finish = Finish::new(site, function, shape, &key, arguments);
-    let call = finish.call(key, decode::<S>, Place::here(is_async));
+    let call = finish.call(key, decode::<S>, Place::here().await);
     let begin = if S::LOCAL { call.begin_local().await } else { call.begin().await };
     begun(begin, finish, || near_answer(site, shape, arguments))
 }
