@@ -1,0 +1,66 @@
+//! The stores that behaviour is tested over, and caches on them.
+
+use std::sync::Arc;
+
+use keyedcache::Cache;
+use keyedcache::cache::CacheBuilder;
+use keyedcache::store::{DiskStore, MemoryStore, Store};
+use tempfile::TempDir;
+
+use crate::hesitant::Hesitant;
+
+/// A store of its own for one test; the folder of a disk store lives as long as this.
+#[derive(Debug)]
+pub struct Place {
+    name: &'static str,
+    store: Arc<dyn Store>,
+    _folder: Option<TempDir>,
+}
+
+impl Place {
+    /// A store in memory.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self { name: "memory", store: Arc::new(MemoryStore::new()), _folder: None }
+    }
+
+    /// A store on disk, in a new folder.
+    ///
+    /// # Panics
+    ///
+    /// If the folder cannot be made or opened.
+    #[must_use]
+    pub fn disk() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = DiskStore::open(folder.path()).expect("the folder is new");
+        Self { name: "disk", store: Arc::new(store), _folder: Some(folder) }
+    }
+
+    /// The same with every operation waiting before and after it takes place.
+    #[must_use]
+    pub fn hesitant(self) -> Self {
+        Self { store: Arc::new(Hesitant::new(self.store)), ..self }
+    }
+
+    /// Which it is, for messages.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// A builder of a cache on it. Two caches on one store are to each other what two processes are.
+    pub fn cache(&self) -> CacheBuilder {
+        Cache::builder().store(Arc::clone(&self.store))
+    }
+
+    /// A cache on it with the default options, under this alias.
+    ///
+    /// # Panics
+    ///
+    /// If the alias is none.
+    pub fn register(&self, alias: &str) -> Cache {
+        let cache = self.cache().build().expect("the options are the defaults");
+        cache.register(alias).expect("the alias is one");
+        cache
+    }
+}
