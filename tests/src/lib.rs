@@ -3,6 +3,7 @@
 //! Here is what several of them share.
 
 pub mod drive;
+pub mod faulty;
 pub mod gate;
 pub mod hesitant;
 pub mod place;
