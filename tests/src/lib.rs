@@ -4,6 +4,7 @@
 
 pub mod child;
 pub mod drive;
+pub mod faulty;
 pub mod gate;
 pub mod hesitant;
 pub mod place;
