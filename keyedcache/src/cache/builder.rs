@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::codec::Codec;
 use crate::compress::Compression;
 use crate::error::Error;
+use crate::near::Values;
 use crate::observe::Counters;
 use crate::policy::{Policy, SingleFlight, Timeout};
 use crate::record::Scope;
@@ -201,8 +202,8 @@ fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock) -> Cach
         holder: HolderId::random(),
         prefix: prefix.into(),
         version: options.version.unwrap_or(1),
-        codec: Codec::default(),
-        compression: Compression::default(),
+        codec: Codec,
+        compression: Compression,
         policy: policy(options),
         store_timeout: options.store_timeout.unwrap_or(DEFAULT_STORE_TIMEOUT),
         clock,
@@ -212,6 +213,7 @@ fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock) -> Cach
         everything: Scope::new(format!("{prefix}::everything")),
         enabled: AtomicBool::new(options.enabled.unwrap_or(true)),
         epochs: Epochs::default(),
+        values: Values::default(),
         near_hits: Mutex::default(),
         store,
     });

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::flight::{self, Ending, Flight, Join, Seat, Shared, Sight, Tick};
+use crate::flight::{self, Ending, Flight, Join, Seat, SeenLease, Shared, Sight, Tick};
 use crate::generation;
 use crate::policy::SingleFlight;
 use crate::record::Generation;
@@ -76,7 +76,7 @@ impl Call {
             };
             let sight = Sight {
                 came,
-                lease: self.minds_leases().then_some(look.lease),
+                lease: if self.minds_leases() { look.lease.into() } else { SeenLease::Unknown },
                 generations: Some(&look.generations),
             };
             match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place) {
@@ -100,7 +100,7 @@ impl Call {
         let budget = Budget::of(self);
         loop {
             let came = core.flights.tick();
-            let sight = Sight { came, lease: None, generations: None };
+            let sight = Sight { came, lease: SeenLease::Unknown, generations: None };
             match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place) {
                 Join::Itself => return Begin::Alone,
                 Join::Lead(seat) => return self.lead_without_lease(seat, Vec::new()),
@@ -297,7 +297,7 @@ impl Call {
     async fn begin_out_of_reach(&self, error: &Error, came: Tick, budget: Budget) -> Begin {
         let core = &self.plan.core;
         core.count_failure(error, &self.key);
-        let sight = Sight { came, lease: None, generations: None };
+        let sight = Sight { came, lease: SeenLease::Unknown, generations: None };
         match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place) {
             Join::Itself => Begin::Alone,
             Join::Lead(seat) => self.lead_without_lease(seat, Vec::new()),

@@ -15,7 +15,7 @@ use super::registry::default_cache;
 use super::{Add, Boxed, CacheTtl, Delete, GetOrSet, Increment, Request, Set};
 
 /// The value under a key, in the default cache; see [`Cache::get`](super::Cache::get).
-pub fn cache_get<T: DeserializeOwned + 'static>(
+pub fn cache_get<T: DeserializeOwned + Clone + Send + Sync + 'static>(
     key: impl Into<Key>,
 ) -> Request<Boxed<'static, Result<T, NotCachedError>>> {
     default_cache().get(key)
@@ -111,11 +111,13 @@ pub fn cache_enable(enabled: bool) {
 }
 
 /// Whether reading and saving are on, in the default cache; see [`Cache::is_enabled`](super::Cache::is_enabled).
+#[must_use]
 pub fn cache_enabled() -> bool {
     default_cache().is_enabled()
 }
 
 /// What was done in this process, in the default cache; see [`Cache::stats`](super::Cache::stats).
+#[must_use]
 pub fn cache_stats() -> CacheStats {
     default_cache().stats()
 }

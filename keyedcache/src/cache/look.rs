@@ -51,8 +51,8 @@ impl Call {
     pub(crate) fn judge(&self, slot: Slot, generations: Vec<Option<Generation>>) -> Look {
         Look {
             seen: slot.record.as_ref().map(Record::id),
-            found: match &slot.record {
-                Some(record) => self.judge_record(record, &generations),
+            found: match slot.record {
+                Some(record) => self.judge_record(&record, &generations),
                 None => Found::Missing { on_error: None },
             },
             lease: slot.lease,

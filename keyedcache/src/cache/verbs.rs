@@ -36,7 +36,7 @@ impl Cache {
     }
 
     /// The value cached under a key. One round trip.
-    pub fn get<T: DeserializeOwned + 'static>(
+    pub fn get<T: DeserializeOwned + Clone + Send + Sync + 'static>(
         &self,
         key: impl Into<Key>,
     ) -> Request<Boxed<'static, Result<T, NotCachedError>>> {

@@ -33,7 +33,7 @@ pub(crate) struct Led(());
 
 impl Drop for Led {
     fn drop(&mut self) {
-        LED.with_borrow_mut(|led| led.pop());
+        LED.with_borrow_mut(Vec::pop);
     }
 }
 

@@ -78,11 +78,38 @@ pub(crate) struct Flight {
 pub(crate) struct Sight<'a> {
     /// Noted before the reading.
     pub(crate) came: Tick,
-    /// The lease that stands on the key, if any; the outer `None` where the store could not be
-    /// asked, or grants no leases.
-    pub(crate) lease: Option<Option<LeaseToken>>,
+    /// The lease that stands on the key.
+    pub(crate) lease: SeenLease,
     /// The generations of the key's scopes; `None` where the store could not be asked.
     pub(crate) generations: Option<&'a [Option<Generation>]>,
+}
+
+/// What a caller knows of the lease on its key.
+#[derive(Clone, Copy)]
+pub(crate) enum SeenLease {
+    /// Nothing: the store could not be asked, or grants none, or they do not matter to this call.
+    Unknown,
+    /// No lease stands.
+    None,
+    /// This one stands.
+    Standing(LeaseToken),
+}
+
+impl SeenLease {
+    /// Whether a flight that computes under this lease, or without one, may still be what it was.
+    fn allows(self, flown: Option<LeaseToken>) -> bool {
+        match self {
+            Self::Unknown => true,
+            Self::None => flown.is_none(),
+            Self::Standing(token) => flown == Some(token),
+        }
+    }
+}
+
+impl From<Option<LeaseToken>> for SeenLease {
+    fn from(lease: Option<LeaseToken>) -> Self {
+        lease.map_or(Self::None, Self::Standing)
+    }
 }
 
 /// What joining gave.
@@ -192,7 +219,7 @@ impl Flight {
             Phase::Computing { since, .. } if *since > sight.came => true,
             // What could not be read is nothing to doubt the flight by.
             Phase::Computing { lease, generations, .. } => {
-                sight.lease.is_none_or(|stands| stands == *lease)
+                sight.lease.allows(*lease)
                     && sight.generations.is_none_or(|current| current == &**generations)
             }
             Phase::Ended(_) => false,

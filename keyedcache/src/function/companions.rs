@@ -57,6 +57,7 @@ impl<S: Shape> Call<S> {
 
 impl<S: Shape> Call<S> {
     /// What is cached, without computing.
+    #[allow(clippy::missing_panics_doc)] // it does not
     pub fn peek(
         self,
     ) -> Request<impl Future<Output = Result<S::Answer, NotCachedError>> + Send + use<S>> {

@@ -86,10 +86,7 @@ impl Site {
 
     /// Whether near entries that ask may be trusted until `deadline`.
     pub(super) fn vouch(&self, deadline: Moment) -> bool {
-        self.resolved.load().as_ref().is_some_and(|function| {
-            let core = &function.plan.core;
-            core.store.trusted() && core.clock.coarse_now() < deadline
-        })
+        self.resolved.load().as_ref().is_some_and(|function| function.core().vouch(deadline))
     }
 }
 

@@ -16,6 +16,7 @@ pub trait IntoTimeout {
     fn into_timeout(self) -> Timeout;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Into<Timeout>> IntoTimeout for T {
     fn into_timeout(self) -> Timeout {
         self.into()

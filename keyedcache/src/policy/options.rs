@@ -82,7 +82,7 @@ pub(crate) struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            timeout: Timeout::After(Duration::from_secs(300)),
+            timeout: Timeout::After(Duration::from_mins(5)),
             stale: Duration::ZERO,
             stale_if_error: Duration::ZERO,
             early: None,
@@ -93,7 +93,7 @@ impl Default for Policy {
             single_flight: SingleFlight::Cluster,
             wait: Duration::from_secs(30),
             lease: Duration::from_secs(10),
-            lease_max: Duration::from_secs(600),
+            lease_max: Duration::from_mins(10),
             near: 10_000,
         }
     }

@@ -12,8 +12,11 @@ mod wire;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+
+use crate::clock::Moment;
 
 pub use fingerprint::Fingerprint;
 pub use header::{CodecId, CompressorId, Header};
@@ -72,6 +75,17 @@ impl Scope {
     pub fn id(&self) -> ScopeId {
         self.id
     }
+}
+
+/// The new life of a record, for a touch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Life {
+    /// From when its times count.
+    pub created: Moment,
+    /// How long it is fresh; `None` is for ever.
+    pub fresh_for: Option<Duration>,
+    /// How long the store keeps it; `None` is for ever.
+    pub ttl: Option<Duration>,
 }
 
 /// The stored bytes of one value: header and payload.

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use crate::Moment;
 use crate::error::Error;
-use crate::record::{Generation, Record, RecordId, Scope, ScopeId, random_bytes};
+use crate::record::{Generation, Life, Record, RecordId, Scope, ScopeId, random_bytes};
 
 /// What every operation of a store returns.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -130,11 +130,12 @@ impl LeaseToken {
     /// The token of 16 bytes that [`to_bytes`](Self::to_bytes) made.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        let [a, b, c, d, e, f, g, h, nonce @ .., w, x, y, z] = bytes;
+        let all = u128::from_le_bytes(bytes);
+        #[allow(clippy::cast_possible_truncation)] // each takes its own bits
         Self {
-            holder: HolderId(u64::from_le_bytes([a, b, c, d, e, f, g, h])),
-            nonce: u32::from_le_bytes(nonce),
-            generations: u32::from_le_bytes([w, x, y, z]),
+            holder: HolderId(all as u64),
+            nonce: (all >> 64) as u32,
+            generations: (all >> 96) as u32,
         }
     }
 }
@@ -215,17 +216,6 @@ pub enum Severity {
     Soft,
 }
 
-/// The new life of a record, for [`Store::touch`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Life {
-    /// From when its times count.
-    pub created: Moment,
-    /// How long it is fresh; `None` is for ever.
-    pub fresh_for: Ttl,
-    /// How long the store keeps it; `None` is for ever.
-    pub ttl: Ttl,
-}
-
 /// The answer to [`Store::increment`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -249,6 +239,7 @@ pub struct Page {
 /// What a store can do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
+#[allow(clippy::struct_excessive_bools)] // as many independent questions
 pub struct Capabilities {
     /// It keeps what is saved. `false` only of the null store.
     pub stores: bool,

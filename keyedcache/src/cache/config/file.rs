@@ -125,7 +125,7 @@ impl Reader<'_> {
         match table.get("url") {
             Some(url) => draft = self.url(alias, url),
             None => {
-                self.wrong(at, &format!("[{alias}] `url` is missing, such as `url = \"memory:\"`"))
+                self.wrong(at, &format!("[{alias}] `url` is missing, such as `url = \"memory:\"`"));
             }
         }
         let in_url: Vec<_> =

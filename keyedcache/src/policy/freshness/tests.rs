@@ -1,6 +1,20 @@
 use proptest::prelude::*;
 
-use super::*;
+use super::{FORGIVEN_SKEW, Freshness, Judgement, MissingBecause, Standing, Times, head_start};
+use crate::clock::Moment;
+use std::time::Duration;
+
+/// Judges as a call does whose `early` is `beta`, and which drew `draw`.
+fn judge(
+    times: &Times,
+    standing: Standing,
+    now: Moment,
+    beta: Option<f64>,
+    draw: f64,
+) -> Judgement {
+    let head_start = beta.map_or(Duration::ZERO, |beta| head_start(times.cost, beta, draw));
+    super::judge(times, standing, now, head_start)
+}
 
 const SECOND: Duration = Duration::from_secs(1);
 const CREATED: Moment = Moment::from_micros(1_000_000_000_000);

@@ -30,7 +30,7 @@ const CULLED_FOR_ROOM: usize = 4096;
 /// How often room is looked for while there is none: ever less often, since looking uses some up.
 const RETRY_FIRST: Duration = Duration::from_millis(10);
 const RETRY_LATE: Duration = Duration::from_secs(5);
-const RETRY_LAST: Duration = Duration::from_secs(60);
+const RETRY_LAST: Duration = Duration::from_mins(1);
 
 /// What the writer knows of the room that is left.
 #[derive(Debug)]

@@ -103,10 +103,10 @@ impl Ring {
         for change in changes {
             match change {
                 Change::Key { digest, by } => {
-                    self.audience.tell(by, |sink| sink.key_changed(KeyDigest(digest)))
+                    self.audience.tell(by, |sink| sink.key_changed(KeyDigest(digest)));
                 }
                 Change::Scope(id) => {
-                    self.audience.tell(None, |sink| sink.scope_changed(ScopeId(id)))
+                    self.audience.tell(None, |sink| sink.scope_changed(ScopeId(id)));
                 }
                 Change::Everything => self.audience.tell(None, |sink| sink.lost()),
             }

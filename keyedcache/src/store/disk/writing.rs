@@ -11,9 +11,10 @@ use super::opening::Opening;
 use super::reader;
 use crate::clock::Moment;
 use crate::error::Error;
+use crate::record::Life;
 use crate::record::{Generation, GenerationToken, Record, RecordId, Scope};
 use crate::store::{
-    DECLINED_FOR, Guard, Incremented, LeaseToken, Leasing, Life, Release, Severity, StoredKey, Ttl,
+    DECLINED_FOR, Guard, Incremented, LeaseToken, Leasing, Release, Severity, StoredKey, Ttl,
 };
 
 /// More changes than this in one transaction are told as [`Change::Everything`].

@@ -12,6 +12,10 @@
 //! Counters are noted *before* a store is asked, so a change that arrives between the answer and
 //! the insertion is not lost.
 
+mod values;
+
+pub(crate) use values::{NotedValue, Values, drop_scope};
+
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -27,8 +31,10 @@ const STRIPES: usize = 4096;
 static STRIPE: [AtomicU32; STRIPES] = [const { AtomicU32::new(0) }; STRIPES];
 
 fn stripe_of(digest: KeyDigest) -> u16 {
-    // The low bits of an XXH3 digest are as good as any.
-    (digest.0 as usize % STRIPES) as u16
+    #[allow(clippy::cast_possible_truncation)] // there are fewer stripes than 16 bits can tell
+    {
+        (digest.0 % STRIPES as u64) as u16
+    }
 }
 
 /// Drops every near entry of a key.
