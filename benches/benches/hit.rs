@@ -62,6 +62,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!();
     print_target("keyedcache / cached, one thread", one.ratio(SUBJECT, PEER), 0.60);
     print_target("keyedcache / cached, two threads", two.ratio(SUBJECT, PEER), 0.45);
+    println!("  {:<58}{:>8.2}", "keyedcache / bare, one thread", one.ratio(SUBJECT, BARE));
+    println!("  {:<58}{:>8.2}", "keyedcache / bare, two threads", two.ratio(SUBJECT, BARE));
     let counted = allocation_counter::measure(|| {
         keys.iter().for_each(|(a, b)| drop(black_box(subject(*a, *b))));
     });

@@ -4,7 +4,7 @@
 //! the rounds' ratios, and is told from two runs on a busy machine where nanoseconds are not.
 
 use std::hint::black_box;
-use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Contenders for one figure.
@@ -130,21 +130,27 @@ pub fn time(calls: usize, mut call: impl FnMut(usize)) -> f64 {
 }
 
 /// Nanoseconds a call while all threads call at once, each so often: the mean of the threads.
+///
+/// They begin when all of them are on a processor, so that few calls are enough: a turn that is
+/// shorter than a slice of the scheduler is seldom disturbed, even on a busy machine.
 pub fn time_on_threads(threads: usize, calls: usize, call: impl Fn(usize) + Sync) -> f64 {
-    let begin = Barrier::new(threads);
-    let one = |thread: usize| {
-        begin.wait();
+    let running = AtomicUsize::new(0);
+    let one = &|thread: usize| {
+        running.fetch_add(1, Ordering::AcqRel);
+        while running.load(Ordering::Acquire) < threads {
+            std::hint::spin_loop();
+        }
         // Each begins elsewhere, so that they do not run in step.
         time(calls, |number| call(number + thread * calls / threads))
     };
-    let total: f64 = std::thread::scope(|scope| {
-        let running: Vec<_> =
-            (0..threads).map(|thread| scope.spawn(move || one(thread))).collect::<Vec<_>>();
-        running.into_iter().map(|thread| thread.join().expect("benches do not panic")).sum()
+    let figures: Vec<f64> = std::thread::scope(|scope| {
+        let start = |thread| scope.spawn(move || one(thread));
+        let started: Vec<_> = (0..threads).map(start).collect();
+        started.into_iter().map(|thread| thread.join().expect("benches do not panic")).collect()
     });
     #[allow(clippy::cast_precision_loss)] // a few threads
     {
-        total / threads as f64
+        figures.iter().sum::<f64>() / threads as f64
     }
 }
 
