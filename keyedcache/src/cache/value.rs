@@ -402,7 +402,7 @@ fn out_of_range() -> Error {
 
 impl Live {
     /// The value in it.
-    pub(super) fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub(super) fn decode<T: DeserializeOwned + 'static>(&self) -> Result<T, Error> {
         codec::decode_payload(&self.header, &self.payload)
     }
 }

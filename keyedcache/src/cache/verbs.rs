@@ -123,7 +123,7 @@ impl Cache {
         Request::new(Box::pin(async move { cache.load_many(&values).await }))
     }
 
-    async fn load_many<T: DeserializeOwned>(&self, values: &[Value]) -> HashMap<Key, T> {
+    async fn load_many<T: DeserializeOwned + 'static>(&self, values: &[Value]) -> HashMap<Key, T> {
         let core = self.core();
         if !core.is_enabled() {
             return HashMap::new();
