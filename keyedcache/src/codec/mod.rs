@@ -26,6 +26,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::codec::reason::Reason;
 use crate::error::{Error, ErrorKind};
 use crate::record::CodecId;
 
@@ -85,29 +86,37 @@ impl Codec {
     /// # }
     /// # Ok::<(), keyedcache::Error>(())
     /// ```
+    pub fn encode<T: Serialize + ?Sized>(self, value: &T) -> Result<Encoded, Error> {
+        #[cfg(feature = "msgpack")]
+        if self == Self::MessagePack
+            && let Some(bytes) = run::bytes_of(value)
+        {
+            return Ok(Encoded { codec: CodecId::BYTES, bytes: bytes.into() });
+        }
+        match self.write(value) {
+            Some(Ok(bytes)) => Ok(Encoded { codec: self.id(), bytes: bytes.into() }),
+            Some(Err(reason)) => Err(Error::new(ErrorKind::Encode, "encode", reason)
+                .with("codec", name(self.id()))
+                .with("type", type_name::<T>())),
+            None => Err(feature_off(ErrorKind::Unsupported, "encode", self.id())),
+        }
+    }
+
+    /// The value by this codec; `None` if its feature is off.
     #[cfg_attr(
         not(any(feature = "msgpack", feature = "json", feature = "bincode")),
         allow(unused_variables)
     )]
-    pub fn encode<T: Serialize + ?Sized>(self, value: &T) -> Result<Encoded, Error> {
-        let encoded = match self {
+    fn write<T: Serialize + ?Sized>(self, value: &T) -> Option<Result<Vec<u8>, Reason>> {
+        match self {
             #[cfg(feature = "msgpack")]
-            Self::MessagePack => match run::bytes_of(value) {
-                Some(bytes) => return Ok(Encoded { codec: CodecId::BYTES, bytes: bytes.into() }),
-                None => msgpack::encode(value),
-            },
+            Self::MessagePack => Some(msgpack::encode(value)),
             #[cfg(feature = "json")]
-            Self::Json => json::encode(value),
+            Self::Json => Some(json::encode(value)),
             #[cfg(feature = "bincode")]
-            Self::Bincode => bincode::encode(value),
+            Self::Bincode => Some(bincode::encode(value)),
             #[allow(unreachable_patterns)] // with all features
-            _ => return Err(feature_off(ErrorKind::Unsupported, "encode", self.id())),
-        };
-        match encoded {
-            Ok(bytes) => Ok(Encoded { codec: self.id(), bytes: bytes.into() }),
-            Err(reason) => Err(Error::new(ErrorKind::Encode, "encode", reason)
-                .with("codec", name(self.id()))
-                .with("type", type_name::<T>())),
+            _ => None,
         }
     }
 }

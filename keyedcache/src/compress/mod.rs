@@ -85,15 +85,18 @@ impl Compression {
     /// [`ErrorKind::TooLarge`] above [`MAX_PAYLOAD`], however small they would get;
     /// [`ErrorKind::Unsupported`] if the compressor's feature is off.
     pub fn apply(self, encoded: Bytes) -> Result<(CompressorId, Bytes), Error> {
+        let too_large = || {
+            Error::new(ErrorKind::TooLarge, "compress", "the value is too long")
+                .with("bytes", encoded.len())
+        };
         if encoded.len() > MAX_PAYLOAD {
-            return Err(Error::new(ErrorKind::TooLarge, "compress", "the value is too long")
-                .with("bytes", encoded.len()));
+            return Err(too_large());
         }
         if self.compressor == Compressor::None || encoded.len() < self.min_size {
             return Ok((CompressorId::NONE, encoded));
         }
-        let mut packed =
-            u32::try_from(encoded.len()).expect("64 MiB fit in 32 bits").to_le_bytes().to_vec();
+        let length = u32::try_from(encoded.len()).map_err(|_| too_large())?;
+        let mut packed = length.to_le_bytes().to_vec();
         packed.extend_from_slice(&self.compressor.pack(&encoded)?);
         Ok(if packed.len() < encoded.len() {
             (self.compressor.id(), packed.into())
