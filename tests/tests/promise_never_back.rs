@@ -62,16 +62,16 @@ fn while_computing(ground: &Ground, scope_of: impl Fn(Subject) -> Scope) {
 
 fn step_by_step(team: &mut Team<'_>, surface: Surface, key: u64, scope: Scope, first: usize) {
     let subject = surface.subject(key);
-    let held = Callers { surface, keys: vec![key], each: 3, work: Work::Held };
-    let quick = Callers { work: Work::Takes(Duration::ZERO), ..held.clone() };
+    let held = Callers { surface, keys: vec![key], each: 1, work: Work::Held };
+    let quick = Callers { each: 3, work: Work::Takes(Duration::ZERO), ..held.clone() };
     team.invalidate(INVALIDATES, scope); // of another surface the key may be known
     team.forget_executions();
 
     let computing = team.call([COMPUTES], &held);
     let old = team.next_execution(subject, &[]);
     let waited = team.counted(WAITS).waited;
-    let waiting = team.call([WAITS], &quick);
-    while team.counted(WAITS).waited == waited {}
+    let waiting = team.call([COMPUTES, WAITS], &quick);
+    team.count_until("waiting", WAITS, |counted| counted.waited > waited);
     team.invalidate(INVALIDATES, scope);
 
     // The old one still runs, and nobody who comes now has anything of it.
@@ -86,7 +86,7 @@ fn step_by_step(team: &mut Team<'_>, surface: Surface, key: u64, scope: Scope, f
     // Those who came before have an answer, too.
     team.release(old);
     let calls: Vec<_> = computing.into_iter().flat_map(|gate| team.answers(gate)).collect();
-    assert_all_of(&calls, old, "a caller of the process that computed all the while");
+    assert_all_of(&calls, old, "the caller that computed all the while");
     for call in waiting.into_iter().flat_map(|gate| team.answers(gate)) {
         assert!([old.id, new.id].contains(&call.answer.execution), "{call:?}");
     }

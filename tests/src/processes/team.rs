@@ -232,6 +232,14 @@ impl<'g> Team<'g> {
         })
     }
 
+    /// Asks a process what it has counted until that is `enough`.
+    pub fn count_until(&mut self, awaited: &str, process: usize, enough: impl Fn(Counted) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !enough(self.counted(process)) {
+            assert!(Instant::now() < deadline, "not counted within {PATIENCE:?}: {awaited}");
+        }
+    }
+
     /// Starts soaking everywhere.
     pub fn soak(&mut self, soak: Soak) {
         for process in self.processes() {

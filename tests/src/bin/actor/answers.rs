@@ -12,7 +12,7 @@ use keyedcache_tests::processes::{SharedInstant, Tally};
 use crate::execution::{run, run_async};
 
 /// Longer than any test.
-const TIMEOUT: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_mins(10);
 
 #[cached(timeout = TIMEOUT, skip(work))]
 fn sync_answer(key: u64, work: Work) -> Answer {
