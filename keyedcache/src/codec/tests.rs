@@ -159,7 +159,7 @@ fn maps_with_any_keys_come_back_where_the_codec_has_them() {
 #[test]
 fn record_is_decoded_by_the_codec_it_names() {
     for codec in codecs() {
-        let encoded = codec.encode(&("text", 15)).unwrap();
+        let encoded = codec.encode(&("text", 15_u8)).unwrap();
         assert_eq!(encoded.codec, codec.id());
         let decoded: (String, u8) = decode(codec.id(), &encoded.bytes).unwrap();
         assert_eq!(decoded, ("text".to_owned(), 15));
