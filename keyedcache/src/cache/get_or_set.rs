@@ -92,7 +92,7 @@ impl GetOrSet {
                     finish(leader, &call, &value).await;
                     value
                 }
-                Begin::Alone | Begin::Error(_) => {
+                Begin::Alone(_) | Begin::Error(_) => {
                     call.plan.core.counters.computed_alone.count();
                     compute().await
                 }
