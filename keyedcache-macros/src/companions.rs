@@ -35,7 +35,7 @@ impl Companion {
     /// The companion under this visibility.
     pub(crate) fn write(&self, expansion: &Expansion<'_>, fallback: bool) -> TokenStream {
         let Self { docs, head, body, .. } = self;
-        let (krate, private) = (&expansion.krate, &expansion.private);
+        let private = &expansion.private;
         let visibility = &expansion.function.visibility;
         let (must_use, answer) = match &self.answer {
             Answer::Plain(answer) => (quote!(#[must_use]), answer.clone()),
@@ -44,7 +44,7 @@ impl Companion {
             }
             Answer::Request { output, bounds } => (
                 TokenStream::new(),
-                quote!(#krate::Request<impl ::core::future::Future<Output = #output> #bounds>),
+                quote!(#private::Request<impl ::core::future::Future<Output = #output> #bounds>),
             ),
         };
         let body = if fallback { quote!(::core::unreachable!()) } else { body.clone() };
@@ -66,28 +66,28 @@ impl Expansion<'_> {
 
     /// All companions but `uncached`.
     pub(crate) fn requests(&self) -> Vec<Companion> {
-        let Self { private, krate, companion, .. } = self;
+        let Self { private, companion, .. } = self;
         let (head, names) = self.head();
         let answer = self.function.answer();
         let arguments = quote!(&#companion::__kc_arguments(#(&#names),*));
         let call = quote! {
             #private::Call::new(#companion::__kc_site(), #companion::__kc_shape(), #arguments)
         };
-        let done = quote!(::core::result::Result<(), #krate::Error>);
+        let done = quote!(::core::result::Result<(), #private::Error>);
         let sendable = quote!(+ ::core::marker::Send + use<>);
         let value = self.value_name();
         vec![
             Companion {
                 docs: "The key under which the answer to these arguments is cached.",
                 head: head("key", TokenStream::new()),
-                answer: Answer::Plain(quote!(#krate::Key)),
+                answer: Answer::Plain(quote!(#private::Key)),
                 body: quote!(#private::key(#companion::__kc_site(), #arguments)),
             },
             Companion {
                 docs: "What is cached for these arguments, without computing.",
                 head: head("peek", TokenStream::new()),
                 answer: Answer::Request {
-                    output: quote!(::core::result::Result<#answer, #krate::NotCachedError>),
+                    output: quote!(::core::result::Result<#answer, #private::NotCachedError>),
                     bounds: sendable.clone(),
                 },
                 body: quote!(#call.peek()),

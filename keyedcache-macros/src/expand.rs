@@ -11,9 +11,9 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, FnArg, Meta, ReturnType, Signature};
+use syn::{Attribute, FnArg, Meta, ReturnType, Signature};
 
-use crate::function::{Argument, Function, mentions, ours};
+use crate::function::{Argument, Function, ours};
 use crate::options::Options;
 use crate::refresh::{Owned, owned};
 use crate::{krate, spec};
@@ -22,8 +22,6 @@ use crate::{krate, spec};
 pub(crate) struct Expansion<'a> {
     pub(crate) options: &'a Options,
     pub(crate) function: &'a Function,
-    /// The path to the crate.
-    pub(crate) krate: TokenStream,
     /// The path to what expansions may name.
     pub(crate) private: TokenStream,
     /// The companions' struct.
@@ -58,7 +56,7 @@ impl<'a> Expansion<'a> {
             None => function.name().clone(),
         };
         companion.set_span(ours(companion.span()));
-        Self { private: quote!(#krate::__private), krate, options, function, companion }
+        Self { private: quote!(#krate::__private), options, function, companion }
     }
 
     /// The function under its own name.
@@ -216,101 +214,6 @@ impl<'a> Expansion<'a> {
             }
         }
     }
-
-    /// Makes the parts of the key from references to the arguments.
-    fn arguments(&self) -> TokenStream {
-        let mut parts = quote!(());
-        let mut types = quote!(());
-        let all = self.parts();
-        let none = all.is_empty();
-        for (part, place) in all.into_iter().rev() {
-            let ty = self.part_type(place);
-            parts = quote!((#part, #parts));
-            types = quote!((#ty, #types));
-        }
-        let parameters = self.key_arguments().map(|argument| {
-            let (name, ty) = (self.key_name(argument), argument.ty());
-            quote!(#name: &#ty)
-        });
-        let parameters = quote!(#(#parameters),*);
-        let lifetimes = self.function.lifetimes_in(&parameters);
-        let output = if none { quote!({}) } else { quote!(-> #types { #parts }) };
-        quote! {
-            #[doc(hidden)]
-            fn __kc_arguments #lifetimes (#parameters) #output
-        }
-    }
-
-    /// A type that says nothing but that it is a part of a key, so that one which is not gives one
-    /// error, at this place.
-    fn part_type(&self, place: proc_macro2::Span) -> TokenStream {
-        let private = &self.private;
-        placed(quote!(impl #private::KeyPart), ours(place))
-    }
-
-    /// The expressions that make the parts, and where errors about them belong.
-    fn parts(&self) -> Vec<(TokenStream, proc_macro2::Span)> {
-        let Some(given) = &self.options.key else {
-            let part = |argument: &'a Argument| {
-                let name = self.key_name(argument);
-                (quote!(#name), argument.ty().span())
-            };
-            return self.key_arguments().map(part).collect();
-        };
-        match &given.value {
-            Expr::Tuple(tuple) => {
-                tuple.elems.iter().map(|part| (self.part(part), part.span())).collect()
-            }
-            part => vec![(self.part(part), part.span())],
-        }
-    }
-
-    /// One part of `key = …`. What names a place is borrowed; in what computes, the arguments stand
-    /// by value if they are `Copy`, else by reference, so that nothing is moved.
-    fn part(&self, part: &Expr) -> TokenStream {
-        let private = &self.private;
-        let names = || self.function.arguments.iter().filter_map(|argument| argument.name.as_ref());
-        if let Expr::Path(path) = part
-            && names().any(|name| path.path.is_ident(name))
-        {
-            return quote!(#part);
-        }
-        if is_place(part) {
-            return quote!(&#part);
-        }
-        let seen = names()
-            .filter(|name| mentions(quote!(#part), &name.to_string()))
-            .map(|name| quote!(let #name = (&&#private::Argument(#name)).seen();));
-        quote! {{
-            use #private::{BorrowedArgument as _, CopiedArgument as _};
-            #(#seen)*
-            #part
-        }}
-    }
-
-    /// What an argument is called where the key is made: as `key = …` calls it, if that is given.
-    fn key_name(&self, argument: &'a Argument) -> &'a Ident {
-        match (&self.options.key, &argument.name) {
-            (Some(_), Some(name)) => name,
-            _ => &argument.binding,
-        }
-    }
-
-    /// The arguments that the key is made of.
-    pub(crate) fn key_arguments(&self) -> impl Iterator<Item = &'a Argument> {
-        let options = self.options;
-        self.function.arguments.iter().filter(move |argument| {
-            match (&options.key, &argument.name) {
-                (Some(key), Some(name)) => {
-                    let key = &key.value;
-                    mentions(quote!(#key), &name.to_string())
-                }
-                (Some(_), None) => false,
-                (None, Some(name)) => !options.skips(name),
-                (None, None) => true,
-            }
-        })
-    }
 }
 
 /// The signature with arguments that are all plain names.
@@ -389,23 +292,6 @@ impl Argument {
     /// What docs call it.
     fn shown(&self) -> String {
         self.name.as_ref().map_or_else(|| "_".to_owned(), ToString::to_string)
-    }
-}
-
-/// The tokens, all at one place.
-fn placed(tokens: TokenStream, place: proc_macro2::Span) -> TokenStream {
-    let placed = tokens.into_iter().map(|mut token| {
-        token.set_span(place);
-        token
-    });
-    placed.collect()
-}
-
-/// Whether the expression names a field of something.
-fn is_place(expr: &Expr) -> bool {
-    match expr {
-        Expr::Field(field) => is_place(&field.base) || matches!(*field.base, Expr::Path(_)),
-        _ => false,
     }
 }
 

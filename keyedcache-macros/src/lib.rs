@@ -12,6 +12,7 @@ mod duration;
 mod expand;
 mod fallback;
 mod function;
+mod key;
 mod krate;
 mod mistakes;
 mod options;

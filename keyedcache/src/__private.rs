@@ -20,7 +20,7 @@ pub use crate::shape::probe::{
 };
 pub use crate::shape::{Shape, cache_if};
 
-use crate::Request;
+pub use crate::{Error, Key, NotCachedError, Request};
 
 /// An argument as `key = …` sees it: by value if it is `Copy`, else by reference.
 pub struct Argument<'a, T: ?Sized>(pub &'a T);
@@ -48,6 +48,40 @@ impl<'a, T: ?Sized> BorrowedArgument for Argument<'a, T> {
 
     fn seen(&self) -> &'a T {
         self.0
+    }
+}
+
+/// A reference to what is to be a part of a key.
+///
+/// `(&&Part(&argument)).checked()` finds [`FitPart`] if it can be one, else [`UnfitPart`], whose bound
+/// fails: one error, where the method's name stands.
+pub struct Part<'a, P: ?Sized>(pub &'a P);
+
+pub trait FitPart {
+    type Part;
+    fn checked(&self) -> Self::Part;
+}
+
+impl<'a, P: KeyPart + ?Sized> FitPart for &Part<'a, P> {
+    type Part = &'a P;
+
+    fn checked(&self) -> &'a P {
+        self.0
+    }
+}
+
+pub trait UnfitPart<P: ?Sized> {
+    fn checked(&self) -> &'static str
+    where
+        P: KeyPart;
+}
+
+impl<P: ?Sized> UnfitPart<P> for Part<'_, P> {
+    fn checked(&self) -> &'static str
+    where
+        P: KeyPart,
+    {
+        unreachable!("only programs that do not compile call it")
     }
 }
 

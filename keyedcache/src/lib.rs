@@ -1,4 +1,32 @@
-//! Keyed function memoization: computed once across threads, tasks and processes.
+//! Keyed function memoization: what a slow function answered is remembered under a readable key, in
+//! this process and in a store that processes share, and one caller computes while all others, in
+//! every process, wait for that answer.
+//!
+//! ```
+//! use keyedcache::{cache_delete_function, cached};
+//!
+//! #[cached(timeout = 60)]
+//! fn nearest_restaurant(x: i32, y: i32) -> String {
+//!     format!("three slow seconds from ({x}, {y})")
+//! }
+//!
+//! nearest_restaurant(2, 6); // slow
+//! nearest_restaurant(2, 6); // fast, here and in every process that shares the store
+//! cache_delete_function!(nearest_restaurant).wait()?; // forgotten, everywhere
+//! # Ok::<(), keyedcache::Error>(())
+//! ```
+//!
+//! - [`#[cached]`](macro@cached) annotates functions, sync and async; [`cache_function`] wraps one
+//!   without touching it.
+//! - [`cache_get`], [`cache_set`], [`cache_get_or_set`] and their like keep values under keys that
+//!   [`cache_key!`] makes.
+//! - [`Cache`] is a store and its settings; which one serves is configuration. The free functions
+//!   and `#[cached]` use the one registered as `default`.
+//! - What is told to a cache is a [`Request`]: `.await` it in async code, `.wait()` it in sync code.
+//! - [`store::Store`] is what a store of one's own implements.
+//!
+//! What a call of a cached function costs: a hit in this process tens of nanoseconds and no
+//! allocation; a hit in the store one round trip; a miss two round trips and one to save.
 
 #[doc(hidden)]
 pub mod __private;
@@ -28,6 +56,7 @@ pub use cache::{
 };
 pub use clock::{Clock, Moment};
 pub use error::{Error, ErrorKind, NotCachedError, NotCachedReason};
+pub use function::{cache_async_function, cache_delete_function, cache_function};
 pub use key::{Key, KeyPart};
 #[cfg(feature = "macros")]
 pub use keyedcache_macros::{cache_delete_function, cached};

@@ -5,9 +5,9 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use keyedcache::record::{Generation, Record, RecordId, Scope};
+use keyedcache::record::{Generation, Life, Record, RecordId, Scope};
 use keyedcache::store::{
-    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Life, Loaded, Page, Pending,
+    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Page, Pending,
     Release, Severity, Sink, Store, StoredKey, Ttl,
 };
 use keyedcache::{Error, Moment};

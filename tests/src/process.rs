@@ -53,11 +53,21 @@ impl Process {
     /// If the operating system gives no process.
     #[must_use]
     pub fn start(test: &str, role: &str, url: &str) -> Self {
+        Self::start_in(test, role, &[("KEYEDCACHE_URL", url)])
+    }
+
+    /// The same, with these variables in its environment.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system gives no process.
+    #[must_use]
+    pub fn start_in(test: &str, role: &str, environment: &[(&str, &str)]) -> Self {
         let program = env::current_exe().expect("this program has a path");
         let mut child = Command::new(program)
             .args(["--exact", test, "--nocapture"])
             .env(ROLE, role)
-            .env("KEYEDCACHE_URL", url)
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

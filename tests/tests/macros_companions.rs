@@ -29,22 +29,32 @@ fn one_use_brings_the_function_and_its_companions() {
     assert_eq!(find(1, "a"), "1a");
     assert_eq!(find::uncached(1, "a"), "1a");
     assert_eq!(find::refresh(1, "a").wait(), "1a");
-    assert!(find::peek(1, "a").wait().is_err());
-    assert!(find::key(1, "a").text().ends_with("products::find::1::a"));
+    assert_eq!(find::peek(1, "a").wait().ok().as_deref(), Some("1a"));
+    assert_eq!(find::key(1, "a"), find::key(1, &String::from("a")));
+    assert_ne!(find::key(1, "a"), find::key(1, "b"));
 }
 
 #[test]
-fn requests_are_waited_for_or_awaited() -> Result<(), Error> {
-    find::invalidate(1, "a").wait()?;
-    find::invalidate_all().wait()?;
-    find::put(1, "a", "b".to_owned()).wait()?;
+fn requests_are_waited_for() -> Result<(), Error> {
+    find::put(2, "a", "put".to_owned()).wait()?;
+    assert_eq!(find(2, "a"), "put");
+    find::invalidate(2, "a").wait()?;
+    assert!(find::peek(2, "a").wait().is_err());
+    assert_eq!(find(2, "a"), "2a");
+    Ok(())
+}
+
+#[test]
+fn requests_are_awaited() -> Result<(), Error> {
     block_on(async {
-        assert_eq!(find_async::uncached(1, "a").await, "1a");
-        assert_eq!(find_async::refresh(1, "a").await, "1a");
-        assert!(find_async::peek(1, "a").await.is_err());
-        find_async::invalidate(1, "a").await?;
-        find_async::invalidate_all().await?;
-        find_async::put(1, "a", "b".to_owned()).await
+        find_async::put(3, "a", "put".to_owned()).await?;
+        assert_eq!(find_async(3, "a").await, "put");
+        assert_eq!(find_async::uncached(3, "a").await, "3a");
+        find_async::invalidate(3, "a").await?;
+        assert!(find_async::peek(3, "a").await.is_err());
+        assert_eq!(find_async::refresh(3, "a").await, "3a");
+        assert_eq!(find_async::peek(3, "a").await.ok().as_deref(), Some("3a"));
+        Ok(())
     })
 }
 
@@ -57,13 +67,24 @@ fn requests_can_be_sent_to_other_threads() {
     assert_send(&find_async::refresh(1, "a"));
 }
 
+#[cached(timeout = 60)]
+fn forgotten(x: i32, y: &str) -> String {
+    format!("{x}{y}")
+}
+
 #[test]
 fn deletion_names_the_function_or_a_call() -> Result<(), Error> {
-    cache_delete_function!(find).wait()?;
-    cache_delete_function!(products::find).wait()?;
-    cache_delete_function!(find(2, "b")).wait()?;
-    cache_delete_function!(self::products::find_async(1 + 1, &String::from("b"),)).wait()?;
-    block_on(async { cache_delete_function!(find_async).await })
+    let is_cached = |x| forgotten::peek(x, "b").wait().is_ok();
+    for x in 1..=3 {
+        forgotten(x, "b");
+    }
+    cache_delete_function!(forgotten(2, "b")).wait()?;
+    assert_eq!([1, 2, 3].map(is_cached), [true, false, true]);
+    block_on(async { cache_delete_function!(self::forgotten(1 + 2, &String::from("b"),)).await })?;
+    assert_eq!([1, 2, 3].map(is_cached), [true, false, false]);
+    cache_delete_function!(crate::forgotten).wait()?;
+    assert_eq!([1, 2, 3].map(is_cached), [false; 3]);
+    Ok(())
 }
 
 /// What the companions of methods will be called.

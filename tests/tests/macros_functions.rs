@@ -94,7 +94,7 @@ fn borrowed_arguments_are_passed_on() {
     assert_eq!(block_on(async { refreshed.await }), "ab");
     let peeked = borrowed::peek(&name, &[1], &None);
     drop(name);
-    assert!(peeked.wait().is_err());
+    assert_eq!(peeked.wait().ok().as_deref(), Some("a[1]None"));
 }
 
 #[cached]
@@ -324,4 +324,69 @@ async fn options(x: &str) -> Result<String, std::io::Error> {
 fn every_option_is_taken() {
     assert_eq!(block_on(options("x")).ok().as_deref(), Some("x"));
     assert_eq!(AllOptions::key("x").text(), "options::x");
+}
+
+/// How often a function of this test has run.
+static RUNS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+fn run() {
+    RUNS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+}
+
+/// How often the functions run during this.
+fn runs(of: impl Fn()) -> usize {
+    let before = RUNS.load(std::sync::atomic::Ordering::Relaxed);
+    of();
+    RUNS.load(std::sync::atomic::Ordering::Relaxed) - before
+}
+
+#[test]
+fn every_form_runs_once_for_what_it_stores() {
+    #[cached(timeout = 60)]
+    fn plain(x: u8) -> u8 {
+        run();
+        x
+    }
+    #[cached(timeout = 60, stale = 60)]
+    fn refreshed(x: &str) -> String {
+        run();
+        x.to_owned()
+    }
+    #[cached(timeout = 60)]
+    async fn awaited(x: u8) -> Option<u8> {
+        run();
+        x.checked_sub(1)
+    }
+    #[cached(timeout = 60, stale = 60)]
+    async fn awaited_refreshed(x: &str) -> Result<String, Refused> {
+        run();
+        x.parse::<u8>().map(|number| number.to_string()).map_err(|_| Refused)
+    }
+    #[cached(local)]
+    fn kept(x: u8) -> Local {
+        run();
+        Local(x.to_string().into())
+    }
+    #[cached(timeout_err = 60, key = x / 10)]
+    fn failing(x: u8) -> Result<u8, String> {
+        run();
+        Err(x.to_string())
+    }
+    #[cached(cache_if = |answer| answer % 2 == 0)]
+    fn even_only(x: u8) -> u8 {
+        run();
+        x
+    }
+
+    let twice = |call: &dyn Fn()| runs(|| (0..2).for_each(|_| call()));
+    assert_eq!(twice(&|| assert_eq!(plain(1), 1)), 1);
+    assert_eq!(twice(&|| assert_eq!(refreshed("a"), "a")), 1);
+    assert_eq!(twice(&|| assert_eq!(block_on(awaited(0)), None)), 1);
+    assert_eq!(twice(&|| assert_eq!(block_on(awaited_refreshed("1")).as_deref(), Ok("1"))), 1);
+    assert_eq!(twice(&|| assert_eq!(block_on(awaited_refreshed("a")), Err(Refused))), 2);
+    assert_eq!(twice(&|| assert_eq!(kept(1), Local("1".into()))), 1);
+    assert_eq!(twice(&|| assert_eq!(failing(11), Err("11".to_owned()))), 1);
+    assert_eq!(runs(|| assert_eq!(failing(12), Err("11".to_owned()))), 0);
+    assert_eq!(twice(&|| assert_eq!(even_only(2), 2)), 1);
+    assert_eq!(twice(&|| assert_eq!(even_only(3), 3)), 2);
 }

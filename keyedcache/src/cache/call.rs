@@ -84,7 +84,7 @@ impl Call {
                 Join::Itself => return Begin::Alone(on_error),
                 Join::Lead(seat) => return self.lead(seat, came, look, budget).await,
                 Join::Follow(flight) => {
-                    if let Some(begin) = self.follow(&flight, came, budget, on_error).await {
+                    if let Some(begin) = self.follow(&flight, &sight, budget, on_error).await {
                         return begin;
                     }
                 }
@@ -106,7 +106,7 @@ impl Call {
                 Join::Itself => return Begin::Alone(None),
                 Join::Lead(seat) => return self.lead_without_lease(seat, Vec::new(), None),
                 Join::Follow(flight) => {
-                    if let Some(begin) = self.follow(&flight, came, budget, None).await {
+                    if let Some(begin) = self.follow(&flight, &sight, budget, None).await {
                         return begin;
                     }
                 }
@@ -161,14 +161,14 @@ impl Call {
     async fn follow(
         &self,
         flight: &Arc<Flight>,
-        came: Tick,
+        sight: &Sight<'_>,
         budget: Budget,
         on_error: Option<Shared>,
     ) -> Option<Begin> {
         if self.plan.policy.single_flight == SingleFlight::Off {
             return Some(Begin::Alone(on_error));
         }
-        match runtime::timeout(budget.left(), flight.follow(came)).await {
+        match runtime::timeout(budget.left(), flight.follow(sight)).await {
             Some(Ending::Value { value, .. }) => {
                 self.plan.core.counters.followed.count();
                 Some(Begin::Answer { value, until: None })
@@ -214,7 +214,9 @@ impl Call {
                         // It came after our look: only a new look tells what it computes under.
                     } else if by.generations == generation::digest(&look.generations) {
                         core.counters.waited.count();
+                        seat.waiting(by.generations);
                         self.wait_for_change(by, left.min(remaining)).await;
+                        seat.preparing();
                     } else {
                         self.take_away(by).await;
                     }
@@ -319,7 +321,7 @@ impl Call {
             Join::Itself => Begin::Alone(None),
             Join::Lead(seat) => self.lead_without_lease(seat, Vec::new(), None),
             Join::Follow(flight) => {
-                self.follow(&flight, came, budget, None).await.unwrap_or(Begin::Alone(None))
+                self.follow(&flight, &sight, budget, None).await.unwrap_or(Begin::Alone(None))
             }
         }
     }

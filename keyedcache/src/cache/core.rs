@@ -16,7 +16,7 @@ use crate::compress::Compression;
 use crate::error::{Error, ErrorKind};
 use crate::flight::Flights;
 use crate::key::Key;
-use crate::near::{self, Epoch};
+use crate::near::{self, Epoch, Values};
 use crate::observe::{CacheStats, Counter, Counters};
 use crate::policy::{Policy, Timeout};
 use crate::record::{Header, Record, Scope, ScopeId};
@@ -44,6 +44,7 @@ pub(crate) struct Core {
     pub(crate) everything: Scope,
     pub(crate) enabled: AtomicBool,
     pub(crate) epochs: Epochs,
+    pub(crate) values: Values,
     pub(crate) near_hits: Mutex<Vec<&'static Counter>>,
 }
 
@@ -75,7 +76,7 @@ impl Core {
     /// Switches reading and saving on or off; either way the near caches start empty.
     pub(crate) fn enable(&self, enabled: bool) {
         self.enabled.store(enabled, Ordering::Release);
-        self.epochs.bump_all();
+        self.lost();
     }
 
     /// Whether a near cache may stand in front of the store.
@@ -86,6 +87,11 @@ impl Core {
     /// Whether near entries must ask the store, or a clock that is not the system's, at each hit.
     pub(crate) fn near_asks(&self) -> bool {
         self.capabilities.shared || self.clock.is_manual()
+    }
+
+    /// Whether near entries that ask may be trusted until `deadline`.
+    pub(crate) fn vouch(&self, deadline: Moment) -> bool {
+        self.store.trusted() && self.clock.coarse_now() < deadline
     }
 
     /// Invalidates scopes for everyone. What this process computes of them is not joined any more,
@@ -187,14 +193,16 @@ impl Sink for Core {
 
     fn scope_changed(&self, scope: ScopeId) {
         if scope == self.everything.id() {
-            self.epochs.bump_all();
+            self.lost();
         } else {
             self.epochs.bump(scope);
+            near::drop_scope(scope);
         }
     }
 
     fn lost(&self) {
         self.epochs.bump_all();
+        self.values.drop_all();
     }
 }
 

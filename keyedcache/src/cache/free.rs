@@ -15,7 +15,7 @@ use super::registry::default_cache;
 use super::{Add, Boxed, CacheTtl, Delete, GetOrSet, Increment, Request, Set};
 
 /// The value under a key, in the default cache; see [`Cache::get`](super::Cache::get).
-pub fn cache_get<T: DeserializeOwned + 'static>(
+pub fn cache_get<T: DeserializeOwned + Clone + Send + Sync + 'static>(
     key: impl Into<Key>,
 ) -> Request<Boxed<'static, Result<T, NotCachedError>>> {
     default_cache().get(key)

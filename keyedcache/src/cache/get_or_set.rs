@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::codec;
 use crate::error::Error;
 use crate::flight::{LeadingBody, Shared};
+use crate::near::NotedValue;
 use crate::policy::Timeout;
 use crate::record::Header;
 use crate::runtime::Place;
@@ -74,29 +75,40 @@ impl GetOrSet {
         T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
         F: AsyncFnOnce() -> T,
     {
+        let Self { at, plan } = self;
         Request::new(async move {
+            if let Some(value) = at.near() {
+                return value;
+            }
+            let noted = at.note();
             let call = Call {
-                plan: Arc::new(self.plan),
-                key: self.at.stored,
+                plan: Arc::new(plan),
+                key: at.stored.clone(),
                 decode: decode::<T>,
                 place: Place::here().await,
             };
-            match call.begin().await {
-                Begin::Answer { value, .. } | Begin::Stale { value, .. } => match take(value) {
-                    Some(value) => value,
-                    None => compute().await,
-                },
+            let found: Option<T> = match call.begin().await {
                 Begin::Lead(leader) => {
                     let body = Box::pin(compute());
                     let value = LeadingBody::new(leader.flight_id(), body).await;
-                    finish(leader, &call, &value).await;
-                    value
+                    finish(leader, &call, &at, noted, &value).await;
+                    return value;
                 }
-                Begin::Alone(_) | Begin::Error(_) => {
-                    call.plan.core.counters.computed_alone.count();
-                    compute().await
+                Begin::Answer { value, until } => {
+                    if let Some(until) = until {
+                        at.keep_near(Arc::clone(&value), until, noted);
+                    }
+                    take(value)
                 }
+                Begin::Stale { value, .. } => take(value),
+                Begin::Alone(_) | Begin::Error(_) => None,
+            };
+            if let Some(value) = found {
+                return value;
             }
+            // So it is too where a flight's callers ask for another type under the same key.
+            call.plan.core.counters.computed_alone.count();
+            compute().await
         })
     }
 }
@@ -115,7 +127,7 @@ where
     Ok(Arc::new(value))
 }
 
-async fn finish<T>(mut leader: Box<Leader>, call: &Call, value: &T)
+async fn finish<T>(mut leader: Box<Leader>, call: &Call, at: &Value, noted: NotedValue, value: &T)
 where
     T: Serialize + Clone + Send + Sync + 'static,
 {
@@ -124,12 +136,18 @@ where
         leader.declined(None);
         return;
     }
+    let shared: Shared = Arc::new(value.clone());
     if leader.can_save() {
         let header = leader.header(timeout);
         match call.plan.core.seal(&header, value) {
-            Ok(record) => drop(leader.save(&header, record).await),
+            Ok(record) => {
+                let noted = noted.at_save();
+                if let Some(until) = leader.save(&header, record).await {
+                    at.keep_near(Arc::clone(&shared), until, noted);
+                }
+            }
             Err(error) => leader.unencodable(&error),
         }
     }
-    leader.answered(Arc::new(value.clone()));
+    leader.answered(shared);
 }

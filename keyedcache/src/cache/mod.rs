@@ -1,7 +1,7 @@
 //! Caches: a store and its settings, and the path that calls and values take through them.
 //!
-//! [`Cache`] is what users hold. Inside, [`call`] finds an answer or the right to compute it,
-//! [`lead`] is that right, and [`value`] is everything that is done with one key by hand.
+//! [`Cache`] is what users hold. Inside, `call` finds an answer or the right to compute it, `lead` is
+//! that right, and `value` is everything that is done with one key by hand.
 
 mod builder;
 mod call;

@@ -10,12 +10,14 @@ use serde::de::DeserializeOwned;
 use crate::clock::Moment;
 use crate::codec;
 use crate::error::{Error, ErrorKind, NotCachedError, NotCachedReason};
+use crate::flight::Shared;
 use crate::generation;
 use crate::key::Key;
-use crate::near;
+use crate::near::{self, NotedValue};
 use crate::policy::{Freshness, MissingBecause, Standing, Timeout, judge};
+use crate::record::Life;
 use crate::record::{CodecId, Generation, Header, Record, RecordId, Stamp};
-use crate::store::{Guard, Incremented, Life, Slot, StoredKey};
+use crate::store::{Guard, Incremented, Slot, StoredKey};
 
 use super::look::times;
 use super::plan::Plan;
@@ -45,8 +47,49 @@ pub(super) struct Gone {
 
 impl Value {
     /// The value that is cached.
-    pub(crate) async fn get<T: DeserializeOwned>(&self) -> Result<T, NotCachedError> {
-        self.get_as(codec::decode_payload).await
+    pub(crate) async fn get<T>(&self) -> Result<T, NotCachedError>
+    where
+        T: DeserializeOwned + Clone + Send + Sync + 'static,
+    {
+        if let Some(value) = self.near() {
+            return Ok(value);
+        }
+        let noted = self.note();
+        let (value, until) = self
+            .get_as(|header, payload| {
+                let value: T = codec::decode_payload(header, payload)?;
+                Ok((value, header.fresh_until()))
+            })
+            .await?;
+        self.keep_near(Arc::new(value.clone()), until, noted);
+        Ok(value)
+    }
+
+    /// The value, if this process has it, and of this type.
+    pub(super) fn near<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        let core = &self.plan.core;
+        if !core.is_enabled() {
+            return None;
+        }
+        let value = core.values.get(&self.stored, |deadline| core.vouch(deadline))?;
+        let value = value.downcast_ref().cloned()?;
+        core.counters.near_hits.count();
+        Some(value)
+    }
+
+    /// Notes what a near entry will be valid against; to be called before any store is asked.
+    pub(super) fn note(&self) -> NotedValue {
+        self.plan.core.values.note(&self.stored, &self.plan.scopes)
+    }
+
+    /// Keeps the value in this process, where the store tells of changes.
+    pub(super) fn keep_near(&self, value: Shared, until: Moment, noted: NotedValue) {
+        let core = &self.plan.core;
+        let capacity = self.plan.policy.near;
+        if core.has_near() && capacity > 0 {
+            let (key, deadline) = (self.stored.clone(), core.near_deadline(until));
+            core.values.put(key, value, deadline, noted, core.near_asks(), capacity);
+        }
     }
 
     /// What is cached, as `decode` reads it.
@@ -359,7 +402,7 @@ fn out_of_range() -> Error {
 
 impl Live {
     /// The value in it.
-    pub(super) fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub(super) fn decode<T: DeserializeOwned + 'static>(&self) -> Result<T, Error> {
         codec::decode_payload(&self.header, &self.payload)
     }
 }

@@ -36,7 +36,7 @@ impl Cache {
     }
 
     /// The value cached under a key. One round trip.
-    pub fn get<T: DeserializeOwned + 'static>(
+    pub fn get<T: DeserializeOwned + Clone + Send + Sync + 'static>(
         &self,
         key: impl Into<Key>,
     ) -> Request<Boxed<'static, Result<T, NotCachedError>>> {
@@ -123,7 +123,7 @@ impl Cache {
         Request::new(Box::pin(async move { cache.load_many(&values).await }))
     }
 
-    async fn load_many<T: DeserializeOwned>(&self, values: &[Value]) -> HashMap<Key, T> {
+    async fn load_many<T: DeserializeOwned + 'static>(&self, values: &[Value]) -> HashMap<Key, T> {
         let core = self.core();
         if !core.is_enabled() {
             return HashMap::new();

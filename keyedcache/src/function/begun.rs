@@ -151,7 +151,7 @@ fn begun<S: Shape>(
 pub(super) fn decode<S: Shape>(header: &Header, payload: &Bytes) -> Result<Shared, Error> {
     struct Stored<'a>(&'a Header, &'a Bytes);
     impl crate::shape::Decode for Stored<'_> {
-        fn decode<T: serde::de::DeserializeOwned>(self) -> Result<T, Error> {
+        fn decode<T: serde::de::DeserializeOwned + 'static>(self) -> Result<T, Error> {
             codec::decode_payload(self.0, self.1)
         }
     }

@@ -18,9 +18,9 @@ use crate::store::StoredKey;
 
 use super::spec::Spec;
 
-/// One annotated function, as a constant.
+/// One function: a constant where it is annotated, one made at run time where it is not.
 pub struct Site {
-    spec: fn() -> Spec,
+    options: Options,
     resolved: ArcSwapOption<Function>,
     watched: Once,
     replaced: AtomicU64,
@@ -29,12 +29,36 @@ pub struct Site {
     pub(super) near_hits: Counter,
 }
 
+/// Where a function's options come from.
+enum Options {
+    Evaluated(fn() -> Spec),
+    Given(Box<Spec>),
+}
+
+impl Options {
+    fn spec(&self) -> Spec {
+        match self {
+            Self::Evaluated(spec) => spec(),
+            Self::Given(spec) => (**spec).clone(),
+        }
+    }
+}
+
 impl Site {
     /// The site of a function with these options, which are evaluated at first use.
     #[must_use]
     pub const fn new(spec: fn() -> Spec) -> Self {
+        Self::with(Options::Evaluated(spec))
+    }
+
+    /// The site of a function with these options.
+    pub(super) fn of(spec: Spec) -> Self {
+        Self::with(Options::Given(Box::new(spec)))
+    }
+
+    const fn with(options: Options) -> Self {
         Self {
-            spec,
+            options,
             resolved: ArcSwapOption::const_empty(),
             watched: Once::new(),
             replaced: AtomicU64::new(0),
@@ -52,7 +76,7 @@ impl Site {
         // Before the cache is looked up: who is told of a replacement after that has not missed one.
         self.watched.call_once(|| watch_registry(self));
         let replaced = self.replaced.load(Ordering::Acquire);
-        let spec = (self.spec)();
+        let spec = self.options.spec();
         let cache = named_or_broken(spec.alias);
         let function = Arc::new(Function::new(spec, &cache));
         let core = &function.plan.core;
@@ -86,10 +110,7 @@ impl Site {
 
     /// Whether near entries that ask may be trusted until `deadline`.
     pub(super) fn vouch(&self, deadline: Moment) -> bool {
-        self.resolved.load().as_ref().is_some_and(|function| {
-            let core = &function.plan.core;
-            core.store.trusted() && core.clock.coarse_now() < deadline
-        })
+        self.resolved.load().as_ref().is_some_and(|function| function.core().vouch(deadline))
     }
 }
 
@@ -124,7 +145,7 @@ impl Function {
     fn new(spec: Spec, cache: &Cache) -> Self {
         let core = cache.core();
         let policy = spec.policy(&core.policy);
-        let scope = core.prefix_scope(Key::of_parts(&spec.namespace, &()).text());
+        let scope = scope_of(core, &spec.namespace);
         let has_near = spec.local || core.has_near();
         Self {
             near: if has_near { policy.near } else { 0 },
@@ -152,6 +173,11 @@ impl Function {
     pub(super) fn core(&self) -> &Arc<Core> {
         &self.plan.core
     }
+}
+
+/// What invalidating all of the function of this namespace invalidates.
+pub(super) fn scope_of(core: &Core, namespace: &str) -> Scope {
+    core.prefix_scope(Key::of_parts(namespace, &()).text())
 }
 
 impl fmt::Debug for Function {

@@ -16,6 +16,7 @@ pub trait IntoTimeout {
     fn into_timeout(self) -> Timeout;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Into<Timeout>> IntoTimeout for T {
     fn into_timeout(self) -> Timeout {
         self.into()
@@ -75,6 +76,10 @@ impl Spec {
             lease: None,
             near: None,
         }
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        &self.namespace
     }
 
     /// The namespace, in place of the function's path.

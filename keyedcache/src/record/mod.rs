@@ -12,9 +12,13 @@ mod wire;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::clock::Moment;
+
+pub(crate) use counter::integer;
 pub use fingerprint::Fingerprint;
 pub use header::{CodecId, CompressorId, Header};
 pub use stamp::Stamp;
@@ -72,6 +76,17 @@ impl Scope {
     pub fn id(&self) -> ScopeId {
         self.id
     }
+}
+
+/// The new life of a record, for a touch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Life {
+    /// From when its times count.
+    pub created: Moment,
+    /// How long it is fresh; `None` is for ever.
+    pub fresh_for: Option<Duration>,
+    /// How long the store keeps it; `None` is for ever.
+    pub ttl: Option<Duration>,
 }
 
 /// The stored bytes of one value: header and payload.

@@ -33,9 +33,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::Moment;
 use crate::error::{Error, ErrorKind};
+use crate::record::Life;
 use crate::record::stamp::ENTRY;
 use crate::record::{CodecId, CompressorId, Fingerprint, Header, Record, RecordId, Stamp};
-use crate::store::Life;
 
 /// The largest payload of a record: 64 MiB.
 pub const MAX_PAYLOAD: usize = 64 << 20;

@@ -11,7 +11,6 @@ pub(crate) use wait::{Place, wait};
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::sync::OnceLock;
-use std::sync::mpsc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -28,20 +27,16 @@ pub(crate) fn background() -> &'static Handle {
 }
 
 fn start() -> Handle {
-    let (tell, told) = mpsc::sync_channel(1);
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("the operating system gives a runtime its poller");
+    let handle = runtime.handle().clone();
     std::thread::Builder::new()
         .name("keyedcache".into())
-        .spawn(move || {
-            let runtime = Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("the operating system gives a runtime its poller");
-            // Nobody left to tell means that the process is ending.
-            let _ = tell.send(runtime.handle().clone());
-            runtime.block_on(pending::<()>());
-        })
+        .spawn(move || runtime.block_on(pending::<()>()))
         .expect("the operating system gives the background thread");
-    told.recv().expect("the background thread tells its handle first of all")
+    handle
 }
 
 /// Returns after `duration`; may be polled on any thread, inside any runtime or none.

@@ -2,10 +2,7 @@
 
 use std::any::type_name_of_val;
 
-use super::fit::{
-    Fit, FitToFail as _, FitToKeep as _, FitToShare as _, UnfitToFail as _, UnfitToKeep as _,
-    UnfitToShare as _,
-};
+use super::fit::{Fit, FitToFail as _, FitToKeep as _, FitToShare as _};
 use super::probe::{
     Anything as _, OptionAndSharedErrors as _, OptionInResult as _, Probe, SharedErrors as _,
     Variant as _,

@@ -8,9 +8,10 @@ use crate::error::{Error, ErrorKind};
 use crate::record::{Generation, Record, RecordId, Scope};
 
 use super::{
-    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Life, Loaded, Page, Pending,
+    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Page, Pending,
     Release, Severity, Sink, Store, StoredKey, Ttl,
 };
+use crate::record::Life;
 
 /// Fails with what was wrong when it was to be opened.
 #[derive(Debug)]

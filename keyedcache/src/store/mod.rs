@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use crate::Moment;
 use crate::error::Error;
-use crate::record::{Generation, Record, RecordId, Scope, ScopeId, random_bytes};
+use crate::record::{Generation, Life, Record, RecordId, Scope, ScopeId, random_bytes};
 
 /// What every operation of a store returns.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -214,17 +214,6 @@ pub enum Severity {
     Hard,
     /// What was stored is stale: served while one caller refreshes it.
     Soft,
-}
-
-/// The new life of a record, for [`Store::touch`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Life {
-    /// From when its times count.
-    pub created: Moment,
-    /// How long it is fresh; `None` is for ever.
-    pub fresh_for: Ttl,
-    /// How long the store keeps it; `None` is for ever.
-    pub ttl: Ttl,
 }
 
 /// The answer to [`Store::increment`].

@@ -11,11 +11,12 @@ use std::time::Duration;
 use parking_lot::RwLock;
 
 use super::{
-    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Life, Loaded, Page, Pending,
+    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Page, Pending,
     Release, Severity, Sink, Slot, Store, StoredKey, Ttl,
 };
 use crate::clock::{Clock, Moment};
 use crate::error::Error;
+use crate::record::Life;
 use crate::record::{Generation, GenerationToken, Record, RecordId, Scope};
 
 /// A store that keeps nothing: every load finds nothing, no save takes place.

@@ -19,7 +19,7 @@ fn under(subject: &Subject<'_>, name: &str) -> String {
 
 /// Every record under the prefix is gone, however many there are, and they are counted.
 pub fn clear_deletes_and_counts_the_records_under_the_prefix(subject: &Subject<'_>) -> Verdict {
-    let keys = fill(subject, "cleared::", 1500);
+    let keys = fill(subject, "cleared::", 1100);
     assert_eq!(subject.clear(&under(subject, "cleared::")), keys.len());
     let slots = subject.other().load_all(&keys, &[]).slots;
     assert!(slots.iter().all(|slot| *slot == Slot::default()));

@@ -10,10 +10,11 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use keyedcache::Error;
+use keyedcache::record::Life;
 use keyedcache::record::{Generation, Record, RecordId, Scope};
 use keyedcache::store::{
-    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Life, Loaded, Pending,
-    Release, Severity, Sink, Slot, Store, StoredKey, Ttl,
+    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Pending, Release,
+    Severity, Sink, Slot, Store, StoredKey, Ttl,
 };
 
 use crate::subject::HOUR;

@@ -5,6 +5,7 @@ use keyedcache::record::Record;
 use keyedcache::store::{Guard, Severity, Slot, StoredKey};
 
 use crate::fixtures::{record, record_of_size, rubbish};
+use crate::handle::is_ready;
 use crate::{Subject, Verdict};
 
 /// Nothing stands under a key that was never saved.
@@ -170,7 +171,7 @@ pub fn largest_record_is_kept(subject: &Subject<'_>) -> Verdict {
 pub fn record_too_large_is_refused_and_leaves_what_was_there(subject: &Subject<'_>) -> Verdict {
     let bound = subject.needs_a_bound()?;
     let (key, stored) = (subject.key("bounded"), record(b"small"));
-    let too_large = record_of_size(bound + 4096);
+    let too_large = rubbish(&vec![b'x'; bound + 4096]);
     let error = subject.try_save(&key, &too_large, None, Guard::Always).expect_err("too large");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(subject.load(&key), Slot::default());
@@ -212,6 +213,51 @@ pub fn another_handle_sees_what_was_saved_and_deleted(subject: &Subject<'_>) -> 
     assert_eq!(subject.other().load(&key).record, Some(stored));
     assert_eq!(subject.other().delete(std::slice::from_ref(&key)), 1);
     assert_eq!(subject.load(&key), Slot::default());
+    Ok(())
+}
+
+/// A thousand keys are loaded and deleted in one call.
+pub fn many_keys_are_loaded_and_deleted_at_once(subject: &Subject<'_>) -> Verdict {
+    let keys: Vec<_> = (0..1000).map(|n| subject.key(&format!("many::{n}"))).collect();
+    let scopes: Vec<_> = (0..100).map(|n| subject.scope(&format!("many::{n}"))).collect();
+    let records: Vec<_> = (0..50_u8).map(|n| record(&[n])).collect();
+    for (key, record) in keys.iter().step_by(20).zip(&records) {
+        subject.put(key, record);
+    }
+    let generations = subject.generations(&scopes);
+    let loaded = subject.load_all(&keys, &scopes);
+    let found: Vec<_> = loaded.slots.into_iter().filter_map(|slot| slot.record).collect();
+    assert_eq!(found, records);
+    assert!(loaded.generations.into_iter().eq(generations.into_iter().map(Some)));
+    assert_eq!(subject.delete(&keys), records.len());
+    Ok(())
+}
+
+/// An operation given up in the middle is done or not done, and the store goes on.
+pub fn operation_given_up_is_done_or_not_done(subject: &Subject<'_>) -> Verdict {
+    let (key, old) = (subject.key("given up"), record(b"old"));
+    for _ in 0..20 {
+        subject.put(&key, &old);
+        let new = record(b"new");
+        let mut saving = subject.store().save(&key, new.clone(), None, Guard::Always);
+        let _ = is_ready(&mut saving);
+        drop(saving);
+        let found = subject.load(&key).record.expect("one of both is there");
+        assert!(found == old || found == new, "half of each");
+        let mut deleting = subject.store().delete(std::slice::from_ref(&key));
+        let _ = is_ready(&mut deleting);
+        drop(deleting);
+        let found = subject.load(&key).record;
+        assert!(found.is_none_or(|found| found == old || found == new), "half deleted");
+    }
+    Ok(())
+}
+
+/// A store has a name for messages, and says the same about itself each time.
+pub fn store_says_what_it_is(subject: &Subject<'_>) -> Verdict {
+    assert!(!subject.store().name().is_empty());
+    assert_eq!(subject.store().name(), subject.store().name());
+    assert_eq!(subject.capabilities(), subject.capabilities());
     Ok(())
 }
 

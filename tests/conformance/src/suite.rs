@@ -29,6 +29,9 @@ macro_rules! suite {
                 delete_counts_the_records_that_were_there
                 delete_counts_a_repeated_key_once
                 another_handle_sees_what_was_saved_and_deleted
+                many_keys_are_loaded_and_deleted_at_once
+                operation_given_up_is_done_or_not_done
+                store_says_what_it_is
             }
 
             $crate::__group! { run, $harness, guards:
@@ -90,7 +93,7 @@ macro_rules! suite {
                 wait_is_ended_by_a_declined_lease
                 wait_is_ended_by_a_delete
                 wait_is_ended_by_the_end_of_the_lease
-                begun_wait_is_ended_by_the_end_of_the_lease
+                wait_is_ended_by_the_end_of_a_renewed_lease
                 wait_for_a_lease_taken_over_ends_at_once
                 wait_for_a_lease_that_does_not_stand_ends_at_once
                 wait_ends_after_at_most_the_time_asked_for

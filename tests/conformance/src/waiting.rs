@@ -89,36 +89,36 @@ pub fn wait_is_ended_by_a_delete(subject: &Subject<'_>) -> Verdict {
     })
 }
 
-/// The lease's own time ends the wait.
+/// The lease's own time ends a wait that began while it stood.
 pub fn wait_is_ended_by_the_end_of_the_lease(subject: &Subject<'_>) -> Verdict {
     subject.needs_leases()?;
     let key = subject.key("expires");
     for handle in [subject.handle(0), subject.other()] {
         let token = subject.leased_for(&key, subject.short());
-        let wait = handle.changed(&key, token, AT_MOST);
+        let mut wait = handle.changed(&key, token, AT_MOST);
+        let over = is_ready(&mut wait);
         subject.outlast();
-        ends(wait);
+        if !over {
+            ends(wait);
+        }
     }
     Ok(())
 }
 
-/// A wait that began while the lease stood notices that its time has been cut short or is over.
-pub fn begun_wait_is_ended_by_the_end_of_the_lease(subject: &Subject<'_>) -> Verdict {
+/// The lease's own time ends a wait even after renewals.
+pub fn wait_is_ended_by_the_end_of_a_renewed_lease(subject: &Subject<'_>) -> Verdict {
     subject.needs_leases()?;
-    let key = subject.key("expires");
-    let token = subject.leased(&key);
-    let first = begun(subject, &key, token);
-    subject.advance(Duration::ZERO);
-    assert!(subject.release(&key, token, Release::Abandoned));
-    let next = subject.leased_for(&key, subject.short());
-    let mut second = subject.changed(&key, next, AT_MOST);
-    let _ = is_ready(&mut second);
-    ends(first);
+    let key = subject.key("renewed");
+    let token = subject.leased_for(&key, subject.short());
+    let mut wait = subject.changed(&key, token, AT_MOST);
+    let over = is_ready(&mut wait);
+    subject.renew(&key, token, subject.short() * 2);
     subject.outlast();
-    if subject.load(&key).lease.is_none() {
-        drop(second);
-        ends(subject.changed(&key, next, AT_MOST));
+    subject.outlast();
+    if !over {
+        ends(wait);
     }
+    assert_eq!(subject.load(&key).lease, None);
     Ok(())
 }
 
@@ -156,7 +156,7 @@ pub fn wait_ends_after_at_most_the_time_asked_for(subject: &Subject<'_>) -> Verd
     let key = subject.key("lasting");
     let token = subject.leased(&key);
     ends(subject.changed(&key, token, Duration::ZERO));
-    ends(subject.changed(&key, token, subject.short()));
+    ends(subject.changed(&key, token, Duration::from_millis(50)));
     assert_eq!(subject.load(&key).lease, Some(token), "waiting takes nothing away");
     Ok(())
 }

@@ -11,6 +11,8 @@ use crate::error::{Error, ErrorKind};
 const NO_SPACE: i32 = 28;
 /// `EDQUOT`.
 const OVER_QUOTA: i32 = 122;
+/// `EIO`, which is what LMDB makes of a write that was cut short, as the last one is that fits.
+const CUT_SHORT: i32 = 5;
 
 /// An error of the operating system in `operation` on the folder.
 pub(super) fn from_io(
@@ -27,7 +29,7 @@ pub(super) fn from_io(
 
 fn kind_of(error: &io::Error) -> ErrorKind {
     match error.raw_os_error() {
-        Some(NO_SPACE | OVER_QUOTA) => ErrorKind::Full,
+        Some(NO_SPACE | OVER_QUOTA | CUT_SHORT) => ErrorKind::Full,
         _ => ErrorKind::Unavailable,
     }
 }
@@ -37,7 +39,9 @@ pub(super) fn is_full(error: &heed::Error) -> bool {
     match error {
         heed::Error::Io(error) => kind_of(error) == ErrorKind::Full,
         heed::Error::Mdb(MdbError::MapFull | MdbError::TxnFull) => true,
-        heed::Error::Mdb(MdbError::Other(code)) => matches!(*code, NO_SPACE | OVER_QUOTA),
+        heed::Error::Mdb(MdbError::Other(code)) => {
+            matches!(*code, NO_SPACE | OVER_QUOTA | CUT_SHORT)
+        }
         _ => false,
     }
 }

@@ -51,11 +51,12 @@ use self::folder::Folder;
 use self::opening::Opening;
 use self::writer::Request;
 use super::{
-    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Life, Loaded, Page, Pending,
+    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Page, Pending,
     Release, Severity, Sink, Store, StoredKey, Ttl,
 };
 use crate::clock::{Clock, Moment};
 use crate::error::{Error, ErrorKind};
+use crate::record::Life;
 use crate::record::{Generation, Record, RecordId, Scope};
 
 /// The largest record it takes, whatever its limit.

@@ -20,10 +20,11 @@ pub use self::builder::MemoryStoreBuilder;
 use self::shard::Shard;
 use super::audience::Audience;
 use super::{
-    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Life, Loaded, Page, Pending,
+    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Page, Pending,
     Release, Severity, Sink, Store, StoredKey, Ttl,
 };
 use crate::clock::{Clock, Moment};
+use crate::record::Life;
 use crate::record::{Generation, GenerationToken, Record, RecordId, Scope, ScopeId};
 use crate::runtime::timeout;
 

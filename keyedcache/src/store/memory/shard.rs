@@ -17,9 +17,10 @@ use tokio::sync::Notify;
 
 use crate::Moment;
 use crate::error::{Error, ErrorKind};
+use crate::record::Life;
 use crate::record::{Record, RecordId};
 use crate::store::{
-    DECLINED_FOR, Guard, Incremented, LeaseToken, Leasing, Life, Release, Slot, StoredKey, Ttl,
+    DECLINED_FOR, Guard, Incremented, LeaseToken, Leasing, Release, Slot, StoredKey, Ttl,
 };
 
 /// What a place costs beside its key and record, roughly: three tree entries and their pointers.
@@ -369,6 +370,18 @@ impl Shard {
             let key = key.clone();
             self.change(&key, now, |place| place.kept = None);
         }
+    }
+}
+
+#[cfg(test)]
+impl Shard {
+    /// How many places there are, whether what is in them has ended or not.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(super) fn is_clean(&self) -> bool {
+        self.places.is_empty() && self.ends.is_empty() && self.ages.is_empty() && self.bytes == 0
     }
 }
 

@@ -12,6 +12,10 @@
 //! Counters are noted *before* a store is asked, so a change that arrives between the answer and
 //! the insertion is not lost.
 
+mod values;
+
+pub(crate) use values::{NotedValue, Values, drop_scope};
+
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -52,6 +56,7 @@ impl Epoch {
         self.0.fetch_add(1, Ordering::Release);
     }
 
+    #[inline]
     fn now(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }

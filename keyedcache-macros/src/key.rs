@@ -1,0 +1,122 @@
+//! Writes what makes the key of a call: which arguments, and how they become its parts.
+//!
+//! It is compiled once, in a function of its own that takes references, so that a mistake in a part
+//! is told once, and nothing that the function still needs is moved.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+use syn::Expr;
+use syn::spanned::Spanned;
+
+use crate::expand::Expansion;
+use crate::function::{Argument, mentions, ours};
+
+impl<'a> Expansion<'a> {
+    /// Makes the parts of the key from references to the arguments.
+    pub(crate) fn arguments(&self) -> TokenStream {
+        let all = self.parts();
+        if all.is_empty() {
+            return quote! {
+                #[doc(hidden)]
+                fn __kc_arguments() {}
+            };
+        }
+        let private = &self.private;
+        let mut parts = quote!(());
+        let mut types = quote!(());
+        for part in all.into_iter().rev() {
+            parts = quote!((#part, #parts));
+            types = quote!((impl #private::KeyPart, #types));
+        }
+        let parameters = self.key_arguments().map(|argument| {
+            let (name, ty) = (self.key_name(argument), argument.ty());
+            quote!(#name: &#ty)
+        });
+        let parameters = quote!(#(#parameters),*);
+        let lifetimes = self.function.lifetimes_in(&parameters);
+        quote! {
+            #[doc(hidden)]
+            fn __kc_arguments #lifetimes (#parameters) -> #types {
+                use #private::{FitPart as _, UnfitPart as _};
+                #parts
+            }
+        }
+    }
+
+    /// What this refers to, if it can be a part: else there is one error, at this place.
+    fn checked(&self, reference: &TokenStream, place: Span) -> TokenStream {
+        let private = &self.private;
+        let checked = Ident::new("checked", ours(place));
+        quote!((&&#private::Part(#reference)).#checked())
+    }
+
+    /// The expressions that make the parts.
+    fn parts(&self) -> Vec<TokenStream> {
+        let Some(given) = &self.options.key else {
+            let part = |argument: &'a Argument| {
+                let name = self.key_name(argument);
+                self.checked(&quote!(#name), argument.ty().span())
+            };
+            return self.key_arguments().map(part).collect();
+        };
+        match &given.value {
+            Expr::Tuple(tuple) => tuple.elems.iter().map(|part| self.part(part)).collect(),
+            part => vec![self.part(part)],
+        }
+    }
+
+    /// One part of `key = …`. What names a place is borrowed; in what computes, the arguments stand
+    /// by value if they are `Copy`, else by reference, so that nothing is moved.
+    fn part(&self, part: &Expr) -> TokenStream {
+        let private = &self.private;
+        let names = || self.function.arguments.iter().filter_map(|argument| argument.name.as_ref());
+        if let Expr::Path(path) = part
+            && names().any(|name| path.path.is_ident(name))
+        {
+            return self.checked(&quote!(#part), part.span());
+        }
+        if is_place(part) {
+            return self.checked(&quote!(&#part), part.span());
+        }
+        let seen = names()
+            .filter(|name| mentions(quote!(#part), &name.to_string()))
+            .map(|name| quote!(let #name = (&&#private::Argument(#name)).seen();));
+        quote! {{
+            use #private::{BorrowedArgument as _, CopiedArgument as _};
+            #(#seen)*
+            #part
+        }}
+    }
+
+    /// What an argument is called where the key is made: as `key = …` calls it, if that is given.
+    fn key_name(&self, argument: &'a Argument) -> &'a Ident {
+        match (&self.options.key, &argument.name) {
+            (Some(_), Some(name)) => name,
+            _ => &argument.binding,
+        }
+    }
+
+    /// The arguments that the key is made of.
+    pub(crate) fn key_arguments(&self) -> impl Iterator<Item = &'a Argument> {
+        let options = self.options;
+        self.function.arguments.iter().filter(move |argument| {
+            match (&options.key, &argument.name) {
+                (Some(key), Some(name)) => {
+                    let key = &key.value;
+                    mentions(quote!(#key), &name.to_string())
+                }
+                (Some(_), None) => false,
+                (None, Some(name)) => !options.skips(name),
+                (None, None) => true,
+            }
+        })
+    }
+}
+
+/// Whether the expression names a field of something.
+fn is_place(expr: &Expr) -> bool {
+    match expr {
+        Expr::Field(field) => is_place(&field.base) || matches!(*field.base, Expr::Path(_)),
+        _ => false,
+    }
+}
