@@ -108,9 +108,11 @@ impl<S: Shape> Finish<S> {
         let Some((timeout, stored)) = to_store else { return Ok(()) };
         if S::LOCAL {
             value.changed_here();
-            self.noted = self.noted.at_save();
-            let until = self.function.core().fresh_from_now(timeout);
-            self.put_near(stored, until);
+            if self.function.core().is_enabled() {
+                self.noted = self.noted.at_save();
+                let until = self.function.core().fresh_from_now(timeout);
+                self.put_near(stored, until);
+            }
             return Ok(());
         }
         if !self.function.core().is_enabled() {
