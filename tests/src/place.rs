@@ -58,6 +58,7 @@ impl Place {
     /// # Panics
     ///
     /// If the alias is none.
+    #[allow(clippy::must_use_candidate)] // most functions find it by its alias
     pub fn register(&self, alias: &str) -> Cache {
         let cache = self.cache().build().expect("the options are the defaults");
         cache.register(alias).expect("the alias is one");

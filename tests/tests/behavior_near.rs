@@ -1,7 +1,7 @@
 //! Whatever changes an answer is seen by the next call, near cache or not; and caches that are
 //! switched off.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::items_after_statements)] // the lock comes first
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -111,7 +111,6 @@ fn whatever_changes_an_answer_is_seen_by_the_next_call() {
                 let after = near(1);
                 match *what {
                     "put" => assert_eq!(after, 1_000, "{about}"),
-                    "refresh" => assert_eq!(after, runs + 1, "{about}"),
                     "switching it off and on" => assert_eq!(after, before, "{about}"),
                     _ => assert_eq!(after, runs + 1, "{about}"),
                 }

@@ -1,6 +1,6 @@
 //! What tells calls, functions and caches apart, and functions whose answers stay in the process.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::items_after_statements)] // the lock comes first
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
