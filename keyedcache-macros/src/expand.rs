@@ -99,8 +99,10 @@ impl<'a> Expansion<'a> {
                 match __kc_begun {
                     #private::Begun::Answer(__kc_answer) => __kc_answer,
                     #stale
-                    #private::Begun::Alone => {
-                        ::std::boxed::Box::pin(#companion::uncached(#(#arguments),*)).await
+                    #private::Begun::Alone(__kc_alone) => {
+                        let __kc_answer =
+                            ::std::boxed::Box::pin(#companion::uncached(#(#arguments),*)).await;
+                        __kc_alone.finish(__kc_answer)
                     }
                     #private::Begun::Lead(__kc_lead) => {
                         __kc_lead
@@ -115,7 +117,10 @@ impl<'a> Expansion<'a> {
                 match __kc_begun {
                     #private::Begun::Answer(__kc_answer) => __kc_answer,
                     #stale
-                    #private::Begun::Alone => #companion::uncached(#(#arguments),*),
+                    #private::Begun::Alone(__kc_alone) => {
+                        let __kc_answer = #companion::uncached(#(#arguments),*);
+                        __kc_alone.finish(__kc_answer)
+                    }
                     #private::Begun::Lead(__kc_lead) => {
                         let __kc_leading = __kc_lead.enter();
                         let __kc_answer = #companion::uncached(#(#arguments),*);

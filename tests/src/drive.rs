@@ -58,6 +58,7 @@ impl<'a, T> Driven<'a, T> {
     /// # Panics
     ///
     /// If it does not end within `limit`.
+    #[allow(clippy::must_use_candidate)] // that it ends may be all that is asked
     pub fn finish_within(mut self, limit: Duration) -> T {
         let deadline = Instant::now() + limit;
         loop {

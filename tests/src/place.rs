@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use keyedcache::Cache;
 use keyedcache::cache::CacheBuilder;
 use keyedcache::store::{DiskStore, MemoryStore, Store};
+use keyedcache::{Cache, Clock, Moment};
 use tempfile::TempDir;
 
 use crate::hesitant::Hesitant;
@@ -58,9 +58,23 @@ impl Place {
     /// # Panics
     ///
     /// If the alias is none.
+    #[allow(clippy::must_use_candidate)] // most functions find it by its alias
     pub fn register(&self, alias: &str) -> Cache {
         let cache = self.cache().build().expect("the options are the defaults");
         cache.register(alias).expect("the alias is one");
         cache
     }
+}
+
+/// A cache in memory under this alias, whose time goes on only when the test says so.
+///
+/// # Panics
+///
+/// If the alias is none.
+#[must_use]
+pub fn timed(alias: &str) -> (Cache, Clock) {
+    let clock = Clock::manual(Moment::from_micros(1_000_000_000_000_000));
+    let cache = Cache::builder().clock(clock.clone()).build().expect("the defaults");
+    cache.register(alias).expect("the alias is one");
+    (cache, clock)
 }

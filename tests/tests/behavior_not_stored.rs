@@ -235,11 +235,17 @@ fn processes_compute_what_is_not_stored_side_by_side() {
     let start =
         |_| Process::start("processes_compute_what_is_not_stored_side_by_side", "caller", &url);
     let mut processes: Vec<_> = (0..PROCESSES).map(start).collect();
-    processes.iter().for_each(|process| process.expect("ready"));
+    for process in &processes {
+        process.expect("ready");
+    }
     for word in ["error", "condition"] {
         let told = Instant::now();
-        processes.iter_mut().for_each(|process| process.tell(word));
-        processes.iter().for_each(|process| process.expect("done"));
+        for process in &mut processes {
+            process.tell(word);
+        }
+        for process in &processes {
+            process.expect("done");
+        }
         let took = told.elapsed();
         assert!(took < SIDE_BY_SIDE, "{word}: {took:?}");
     }

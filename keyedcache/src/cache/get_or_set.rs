@@ -101,7 +101,7 @@ impl GetOrSet {
                     take(value)
                 }
                 Begin::Stale { value, .. } => take(value),
-                Begin::Alone | Begin::Error(_) => None,
+                Begin::Alone(_) | Begin::Error(_) => None,
             };
             if let Some(value) = found {
                 return value;

@@ -19,15 +19,15 @@ use crate::record::Header;
 use crate::runtime::{self, Place};
 use crate::shape::Shape;
 
-use super::finish::{Finish, Lead, Refresh};
+use super::finish::{Alone, Finish, Lead, Refresh};
 use super::site::Site;
 
 /// What a caller is to do.
 pub enum Begun<S: Shape> {
     /// Return this.
     Answer(S::Answer),
-    /// Compute and return that; nothing is stored.
-    Alone,
+    /// Compute, and finish with what came of it; nothing is stored.
+    Alone(Alone<S>),
     /// Compute, and hand the answer over.
     Lead(Lead<S>),
     /// Return this, and see that it is refreshed.
@@ -115,9 +115,9 @@ fn begun<S: Shape>(
 ) -> Begun<S> {
     let shape = finish.shape();
     match begin {
-        Begin::Alone => {
+        Begin::Alone(on_error) => {
             finish.counters().computed_alone.count();
-            Begun::Alone
+            Begun::Alone(Alone::new(finish, on_error))
         }
         Begin::Lead(leader) => {
             // Of a local function the near cache is all there is, and another may just have put
@@ -127,7 +127,10 @@ fn begun<S: Shape>(
                 None => Begun::Lead(Lead::new(leader, finish)),
             }
         }
-        Begin::Error(error) => shape.answer_of_error(&error).map_or(Begun::Alone, Begun::Answer),
+        Begin::Error(error) => match shape.answer_of_error(&error) {
+            Some(answer) => Begun::Answer(answer),
+            None => Begun::Alone(Alone::new(finish, None)),
+        },
         Begin::Answer { value, until } => match take::<S::Stored>(value) {
             Some(stored) => {
                 if let Some(until) = until {
@@ -135,11 +138,11 @@ fn begun<S: Shape>(
                 }
                 Begun::Answer(shape.answer(stored))
             }
-            None => Begun::Alone,
+            None => Begun::Alone(Alone::new(finish, None)),
         },
         Begin::Stale { value, refresh } => match take::<S::Stored>(value) {
             Some(stored) => Begun::Stale(shape.answer(stored), Refresh::new(refresh, finish)),
-            None => Begun::Alone,
+            None => Begun::Alone(Alone::new(finish, None)),
         },
     }
 }

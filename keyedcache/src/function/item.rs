@@ -259,7 +259,7 @@ fn go_on<S: Shape>(
 ) -> S::Answer {
     match begun {
         Begun::Answer(answer) => answer,
-        Begun::Alone => body(),
+        Begun::Alone(alone) => alone.finish(body()),
         Begun::Lead(lead) => {
             let leading = lead.enter();
             leading.finish(body())
@@ -278,7 +278,7 @@ where
 {
     match begun {
         Begun::Answer(answer) => answer,
-        Begun::Alone => Box::pin(body()).await,
+        Begun::Alone(alone) => alone.finish(Box::pin(body()).await),
         Begun::Lead(lead) => lead.lead(Box::pin(body())).await,
         Begun::Stale(answer, refresh) => {
             refresh.spawn(body());
