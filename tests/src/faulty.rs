@@ -1,6 +1,7 @@
 //! A store of which single operations can be made to fail, or never to answer.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::future::pending;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -60,28 +61,48 @@ pub enum Fault {
 }
 
 /// A store in front of another one, whose operations work until they are told not to.
-#[derive(Debug)]
 pub struct Faulty {
     inner: Arc<dyn Store>,
     faults: Mutex<HashMap<Operation, Fault>>,
+    interruption: Mutex<Option<(Operation, Interruption)>>,
 }
+
+type Interruption = Box<dyn FnOnce() + Send>;
 
 impl Faulty {
     /// In front of this store.
     #[must_use]
     pub fn new(inner: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { inner, faults: Mutex::default() })
+        Arc::new(Self { inner, faults: Mutex::default(), interruption: Mutex::default() })
     }
 
     /// From now on these operations have this fault.
+    ///
+    /// # Panics
+    ///
+    /// If the lock is poisoned: another test has failed.
     pub fn break_down(&self, operations: &[Operation], fault: Fault) {
         let mut faults = self.faults.lock().expect("no test panics with it");
         faults.extend(operations.iter().map(|operation| (*operation, fault)));
     }
 
     /// From now on all work.
+    ///
+    /// # Panics
+    ///
+    /// If the lock is poisoned: another test has failed.
     pub fn mend(&self) {
         self.faults.lock().expect("no test panics with it").clear();
+    }
+
+    /// Does this once, right before the next such operation.
+    ///
+    /// # Panics
+    ///
+    /// If the lock is poisoned: another test has failed.
+    pub fn interrupt(&self, operation: Operation, interruption: impl FnOnce() + Send + 'static) {
+        let mut place = self.interruption.lock().expect("no test panics with it");
+        *place = Some((operation, Box::new(interruption)));
     }
 
     fn faultily<'a, T: Send + 'a>(
@@ -89,6 +110,13 @@ impl Faulty {
         operation: Operation,
         work: impl FnOnce() -> Pending<'a, T>,
     ) -> Pending<'a, T> {
+        let due = {
+            let mut place = self.interruption.lock().expect("no test panics with it");
+            place.take_if(|(awaited, _)| *awaited == operation)
+        };
+        if let Some((_, interruption)) = due {
+            interruption();
+        }
         let fault = self.faults.lock().expect("no test panics with it").get(&operation).copied();
         match fault {
             None => work(),
@@ -97,6 +125,12 @@ impl Faulty {
                 Err(Error::new(ErrorKind::Unavailable, "serve", "the test broke it"))
             }),
         }
+    }
+}
+
+impl fmt::Debug for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Faulty").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 

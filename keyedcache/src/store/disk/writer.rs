@@ -304,7 +304,7 @@ impl Writer<'_> {
                 .and_then(|writing| self.attempt(writing, std::slice::from_mut(&mut job)));
             match tried {
                 Ok(()) => return job.finish(Ok(())),
-                Err(error) if fault::is_full(&error) && attempt < ATTEMPTS => {
+                Err(error) if fault::is_full(&error, self.opening.path()) && attempt < ATTEMPTS => {
                     // What goes wrong here goes wrong again in the next attempt, which tells it.
                     let _ = self.make_room((bytes.unwrap_or(0) as u64) << attempt);
                     attempt += 1;
