@@ -28,12 +28,17 @@ impl Seat {
         self.flight.id
     }
 
+    /// It has not begun, and nobody should wait for it.
+    pub(super) fn put_off(&self) {
+        self.flight.phase.send_replace(Phase::PutOff);
+    }
+
     /// From now on it waits for what another process computes under generations of this digest.
     pub(crate) fn waiting(&self, under: u32) {
         self.flight.phase.send_replace(Phase::Waiting { under });
     }
 
-    /// It waits no more.
+    /// It reads, or asks for the lease.
     pub(crate) fn preparing(&self) {
         self.flight.phase.send_replace(Phase::Preparing);
     }
@@ -57,7 +62,7 @@ impl Seat {
         self.end(Ending::Value { value, since });
     }
 
-    /// Hands the followers what was read, by a reading that began at `since`.
+    /// Hands the followers what was read, now or before, by a reading that began at `since`.
     pub(crate) fn read(self, value: Shared, since: Tick) {
         self.end(Ending::Value { value, since });
     }

@@ -100,9 +100,10 @@ async fn begin_slowly<S: Shape, A: KeyParts + Sync>(
     shape: S,
     arguments: &A,
 ) -> Begun<S> {
+    let epoch = site.epoch.note();
     let function = site.function();
     let key = function.stored_key(&function.key(arguments));
-    let finish = Finish::new(site, function, shape, &key, arguments);
+    let finish = Finish::new(site, function, shape, epoch, &key, arguments);
     let call = finish.call(key, decode::<S>, Place::here().await);
     let begin = if S::LOCAL { call.begin_local().await } else { call.begin().await };
     begun(begin, finish, || near_answer(site, shape, arguments))

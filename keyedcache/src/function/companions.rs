@@ -41,11 +41,12 @@ pub struct Call<S: Shape> {
 impl<S: Shape> Call<S> {
     /// The call with these arguments.
     pub fn new<A: KeyParts>(site: &'static Site, shape: S, arguments: &A) -> Self {
+        let epoch = site.epoch.note();
         let function = site.function();
         let key = function.key(arguments);
         let stored = function.stored_key(&key);
         let value = Value { plan: Arc::clone(&function.plan), key, stored };
-        let finish = Finish::new(site, function, shape, &value.stored, arguments);
+        let finish = Finish::new(site, function, shape, epoch, &value.stored, arguments);
         let near_key = Owned::of(arguments);
         let near = Box::new(move || {
             let near = site.near()?;
@@ -84,7 +85,8 @@ impl<S: Shape> Call<S> {
         let Self { finish, value, .. } = self;
         Request::new(async move {
             let call = finish.call(value.stored, decode::<S>, Place::here().await);
-            match call.begin_anew().await {
+            let leader = if S::LOCAL { call.begin_anew_locally() } else { call.begin_anew().await };
+            match leader {
                 Some(leader) => Lead::new(leader, finish).lead(Box::pin(body)).await,
                 None => body.await,
             }

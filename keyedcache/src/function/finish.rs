@@ -11,7 +11,7 @@ use crate::cache::{Call, Core, Decode, Leader, Refresher, Value, take};
 use crate::error::Error;
 use crate::flight::{LeadingBody, Led, Shared, lead_in_sync};
 use crate::key::{KeyParts, Owned};
-use crate::near::Noted;
+use crate::near::{Noted, NotedEpoch};
 use crate::observe::Counters;
 use crate::policy::Timeout;
 use crate::record::{Header, Record};
@@ -35,14 +35,16 @@ type Put<V> = Box<dyn FnOnce(&'static Site, &Function, V, Moment, Noted) + Send 
 
 impl<S: Shape> Finish<S> {
     /// To be made before any store is asked: it notes what a near entry will be valid against.
+    /// `epoch` was noted even before the function's cache was looked up.
     pub(super) fn new<A: KeyParts>(
         site: &'static Site,
         function: Arc<Function>,
         shape: S,
+        epoch: NotedEpoch,
         key: &StoredKey,
         arguments: &A,
     ) -> Self {
-        let noted = Noted::now(&site.epoch, key.digest());
+        let noted = Noted::now(epoch, key.digest());
         let put = (function.near > 0).then(|| put_under(Owned::of(arguments)));
         Self { site, function, shape, noted, put }
     }
@@ -81,11 +83,11 @@ impl<S: Shape> Finish<S> {
     }
 
     async fn finish(mut self, mut leader: Box<Leader>, answer: S::Answer) -> S::Answer {
-        if self.shape.is_err(&answer)
-            && let Some(older) = leader.take_on_error()
-        {
-            leader.failed_over(Arc::clone(&older));
-            return take(older).map_or(answer, |stored| self.shape.answer(stored));
+        if self.shape.is_err(&answer) {
+            leader = match leader.fail_over() {
+                Ok(older) => return take(older).map_or(answer, |old| self.shape.answer(old)),
+                Err(leader) => leader,
+            };
         }
         let to_store = self.timeout(&answer).zip(self.shape.stored(&answer));
         let Some((timeout, stored)) = to_store else {
@@ -132,6 +134,7 @@ impl<S: Shape> Finish<S> {
         let header = leader.header(timeout);
         match self.seal(&header, stored) {
             Ok(record) => {
+                leader.before_save();
                 self.noted = self.noted.at_save();
                 if let Some(until) = leader.save(&header, record).await {
                     self.put_near(stored, until);
@@ -164,7 +167,7 @@ where
 {
     Box::new(move |site, function, stored, deadline, noted| {
         if let Some(near) = site.near_or_new(function.near) {
-            near.put(key, stored, deadline, noted, function.near_asks);
+            near.put(key, stored, deadline, (noted, &site.epoch), function.near_asks);
         }
     })
 }
@@ -250,19 +253,25 @@ impl<S: Shape> Refresh<S> {
         self.0.is_some()
     }
 
-    /// Refreshes in a task of the current runtime, or of our own where there is none.
+    /// Refreshes in a task of the current runtime, or on a thread of its own where there is none.
     pub fn spawn<F>(self, body: F)
     where
         F: Future<Output = S::Answer> + Send + 'static,
         S::Answer: Send,
     {
         let Some((refresher, finish)) = self.0.map(|both| *both) else { return };
-        let handle = Handle::try_current().unwrap_or_else(|_| runtime::background().clone());
-        handle.spawn(async move {
+        let refresh = async move {
             if let Some(leader) = refresher.lease().await {
                 Lead::new(leader, finish).lead(Box::pin(body)).await;
             }
-        });
+        };
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(refresh)),
+            // Not on the background thread itself, which must never run a body.
+            Err(_) => {
+                drop(runtime::background().spawn_blocking(move || runtime::wait(refresh)));
+            }
+        }
     }
 
     /// Refreshes on a thread for blocking work.

@@ -70,7 +70,9 @@ impl Site {
 
     /// The function with its cache as they are now.
     pub(super) fn function(&'static self) -> Arc<Function> {
-        if let Some(function) = self.resolved.load_full() {
+        if let Some(function) = self.resolved.load_full()
+            && !function.core().stands_in
+        {
             return function;
         }
         // Before the cache is looked up: who is told of a replacement after that has not missed one.

@@ -80,6 +80,8 @@ struct Inner {
     full: String,
     /// The texts that stand for it, if it is longer than [`Key::MAX_TEXT`].
     cut: Option<Cut>,
+    /// Whether it names a call of a function.
+    is_call: bool,
 }
 
 struct Cut {
@@ -128,7 +130,13 @@ impl Key {
         let mut text = String::with_capacity(USUAL_TEXT);
         encode_text(namespace, &mut text);
         parts.encode_each(&mut text);
-        Self::of_text(text)
+        Self::of(text, true)
+    }
+
+    /// Whether it was made as the [key of a call](Self::of_parts), whose answer belongs to its
+    /// function and to no other prefix.
+    pub(crate) fn is_call(&self) -> bool {
+        self.0.is_call
     }
 
     /// The key one segment below this one.
@@ -176,12 +184,16 @@ impl Key {
 
     /// The key of a canonical text that was just written.
     fn of_text(full: String) -> Self {
+        Self::of(full, false)
+    }
+
+    fn of(full: String, is_call: bool) -> Self {
         debug_assert!(!full.is_empty(), "every part is written as something");
         let cut = (full.len() > Self::MAX_TEXT).then(|| Cut {
             text: bound(&full).into(),
             namespace: bound(first_segment(&full)).into(),
         });
-        Self(Arc::new(Inner { full, cut }))
+        Self(Arc::new(Inner { full, cut, is_call }))
     }
 }
 

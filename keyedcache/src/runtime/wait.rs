@@ -21,7 +21,9 @@ thread_local! {
 /// Polled once in place, since near and disk reads are ready at once; otherwise the thread parks.
 /// A worker of a multi-thread runtime hands its other tasks over first.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
+    // A task's budget is given back when its poll ends, and this one does not while we park: once it
+    // is used up nothing would ever be ready again.
+    let mut future = pin!(tokio::task::unconstrained(future));
     let unpark = Arc::new(Unpark { thread: thread::current(), woken: AtomicBool::new(false) });
     let waker = Waker::from(Arc::clone(&unpark));
     let mut context = Context::from_waker(&waker);
