@@ -188,6 +188,13 @@ impl Call {
                 self.plan.core.counters.followed.count();
                 Some(Begin::Error(error))
             }
+            Some(Ending::Failed) => Some(match on_error {
+                Some(value) => {
+                    self.plan.core.counters.stale_hits.count();
+                    Begin::Answer { value, until: None }
+                }
+                None => Begin::Alone(None),
+            }),
             Some(Ending::Abandoned) if !budget.left().is_zero() => None,
             Some(Ending::Declined | Ending::Abandoned) | None => Some(Begin::Alone(on_error)),
         }

@@ -192,8 +192,9 @@ impl Core {
     }
 
     fn no_answer(&self, operation: &'static str, within: Duration) -> Error {
-        let has_changed_nothing = matches!(operation, "load" | "read generations");
-        let kind = if has_changed_nothing { ErrorKind::Timeout } else { ErrorKind::OutcomeUnknown };
+        let must_not_be_done_twice = matches!(operation, "save" | "touch" | "increment");
+        let kind =
+            if must_not_be_done_twice { ErrorKind::OutcomeUnknown } else { ErrorKind::Timeout };
         let message = format!("the store did not answer within {within:?}");
         Error::new(kind, operation, message).with("store", self.store.name())
     }

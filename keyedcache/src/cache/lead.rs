@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Moment;
 use crate::error::Error;
-use crate::flight::{Seat, Shared, Tick};
+use crate::flight::{Seat, Shared};
 use crate::generation;
 use crate::near;
 use crate::policy::Timeout;
@@ -83,8 +83,8 @@ pub(crate) struct Leader {
     claim: Option<Claim>,
     stamp: Stamp,
     began: Instant,
-    /// The older value that may stand in for an answer that failed, and when it was read.
-    on_error: Option<(Shared, Tick)>,
+    /// The older value that may stand in for an answer that failed.
+    on_error: Option<Shared>,
     /// Whether the record that is replaced may still be fresh, and so be kept near somewhere.
     replaces_fresh: bool,
 }
@@ -92,7 +92,7 @@ pub(crate) struct Leader {
 impl Leader {
     /// Computes under a lease.
     pub(super) fn under(call: &Call, seat: Seat, claim: Claim, look: Look) -> Box<Self> {
-        let on_error = look.found.on_error().map(|older| (older, look.since));
+        let on_error = look.found.on_error();
         seat.computing(Some(claim.token()), look.generations.as_slice().into());
         claim.keep();
         let stamp = generation::stamp(&call.plan.scopes, &look.generations).unwrap_or_default();
@@ -113,7 +113,7 @@ impl Leader {
             seat.computing(None, [].into());
             return Self::new(call, seat, None, Stamp::default(), None);
         };
-        let on_error = look.found.on_error().map(|older| (older, look.since));
+        let on_error = look.found.on_error();
         seat.computing(look.lease, look.generations.into());
         Self::new(call, seat, None, Stamp::default(), on_error)
     }
@@ -123,7 +123,7 @@ impl Leader {
         seat: Seat,
         claim: Option<Claim>,
         stamp: Stamp,
-        on_error: Option<(Shared, Tick)>,
+        on_error: Option<Shared>,
     ) -> Box<Self> {
         let (call, began) = (call.clone(), Instant::now());
         Box::new(Self { call, seat, claim, stamp, began, on_error, replaces_fresh: false })
@@ -188,14 +188,15 @@ impl Leader {
     }
 
     /// The older value that stands in for an answer that failed, if there is one; the leader itself
-    /// if there is none. Those who wait get it too, if they came before it was read.
+    /// if there is none. Those who wait fall back too, each on what it has read itself: what this one
+    /// has read may have been invalidated when they came.
     pub(crate) fn fail_over(mut self: Box<Self>) -> Result<Shared, Box<Self>> {
-        let Some((older, since)) = self.on_error.take() else { return Err(self) };
+        let Some(older) = self.on_error.take() else { return Err(self) };
         let counters = &self.call.plan.core.counters;
         counters.computed.count();
         counters.stale_hits.count();
         self.release_as(Release::Declined);
-        self.seat.read(Arc::clone(&older), since);
+        self.seat.failed();
         Ok(older)
     }
 
@@ -207,7 +208,7 @@ impl Leader {
         counters.declined.count();
         self.release_as(Release::Declined);
         match error {
-            Some(error) => self.seat.failed(error),
+            Some(error) => self.seat.returned_error(error),
             None => self.seat.declined(),
         }
     }

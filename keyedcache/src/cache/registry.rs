@@ -21,11 +21,10 @@ static WATCHERS: Mutex<Vec<&'static dyn Watcher>> = Mutex::new(Vec::new());
 
 struct Broken {
     stand_in: Cache,
-    tried: Instant,
+    try_again: Instant,
 }
 
-/// How long a cache that cannot be made is not tried again.
-const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+const NEXT_TO_NOTHING: Duration = Duration::from_millis(10);
 
 /// Something that holds on to a registered cache.
 pub(crate) trait Watcher: Sync {
@@ -77,22 +76,28 @@ pub(crate) fn default_cache() -> Cache {
 
 /// The cache registered under this alias, or one that says at every use why there is none.
 ///
-/// What was wrong is tried again, but not all the time.
+/// What was wrong is tried again: at once if that costs next to nothing, else so that it costs at most
+/// a twentieth of the time.
 pub(crate) fn named_or_broken(alias: &str) -> Cache {
     if let Some(cache) = CACHES.read().get(alias) {
         return cache.clone();
     }
     if let Some(broken) = BROKEN.lock().get(alias)
-        && broken.tried.elapsed() < TRY_AGAIN_AFTER
+        && Instant::now() < broken.try_again
     {
         return broken.stand_in.clone();
     }
+    let began = Instant::now();
     named(alias).unwrap_or_else(|error| {
-        tracing::error!(target: "keyedcache", %error, "there is no cache `{alias}`");
-        let broken = Broken { stand_in: CacheBuilder::stand_in(&error), tried: Instant::now() };
-        let stand_in = broken.stand_in.clone();
-        BROKEN.lock().insert(alias.to_owned(), broken);
-        stand_in
+        let (took, now) = (began.elapsed(), Instant::now());
+        let rest = if took < NEXT_TO_NOTHING { Duration::ZERO } else { took * 20 };
+        let mut all = BROKEN.lock();
+        let broken = all.entry(alias.to_owned()).or_insert_with(|| {
+            tracing::error!(target: "keyedcache", %error, "there is no cache `{alias}`");
+            Broken { stand_in: CacheBuilder::stand_in(&error), try_again: now }
+        });
+        broken.try_again = now + rest;
+        broken.stand_in.clone()
     })
 }
 

@@ -69,6 +69,9 @@ pub(crate) enum Ending {
     },
     /// With an error that those who wait can have too.
     Error(Shared),
+    /// Computing failed: those who wait fall back on an older answer, each on the one it has read, or
+    /// compute side by side.
+    Failed,
     /// With an answer that is nobody else's: those who wait compute side by side.
     Declined,
     /// With nothing: one of those who wait takes over.

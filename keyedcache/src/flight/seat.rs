@@ -62,13 +62,18 @@ impl Seat {
         self.end(Ending::Value { value, since });
     }
 
-    /// Hands the followers what was read, now or before, by a reading that began at `since`.
+    /// Hands the followers what was read, by a reading that began at `since`.
     pub(crate) fn read(self, value: Shared, since: Tick) {
         self.end(Ending::Value { value, since });
     }
 
+    /// Lets the followers fall back on what they have.
+    pub(crate) fn failed(self) {
+        self.end(Ending::Failed);
+    }
+
     /// Hands the followers the error that the body returned.
-    pub(crate) fn failed(self, error: Shared) {
+    pub(crate) fn returned_error(self, error: Shared) {
         self.end(Ending::Error(error));
     }
 
