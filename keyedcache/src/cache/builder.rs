@@ -138,7 +138,7 @@ options! {
     /// Separates its records from those of other versions. Default: 1.
     version: u32;
     /// How values become bytes; what is stored already is read by the codec it was written with.
-    /// Default: MessagePack, or the first that the features give.
+    /// Default: `MessagePack`, or the first that the features give.
     codec: Codec;
     /// What makes payloads smaller. Default: nothing.
     compressor: Compressor;
