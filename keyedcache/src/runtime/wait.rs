@@ -11,23 +11,24 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// Drives `future` to its end on this thread.
 ///
-/// Polled once in place, since near and disk reads are ready at once; otherwise the thread parks.
+/// Polled once in place, with nothing to be woken by, since near and disk reads are ready at once;
+/// otherwise polled again and, between polls, the thread parks.
 /// A worker of a multi-thread runtime hands its other tasks over first.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
+    if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        return output;
+    }
     let unpark = Arc::new(Unpark { thread: thread::current(), woken: AtomicBool::new(false) });
     let waker = Waker::from(Arc::clone(&unpark));
     let mut context = Context::from_waker(&waker);
-    if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-        return output;
-    }
     let mut park = move || {
         loop {
-            while !unpark.woken.swap(false, Ordering::Acquire) {
-                thread::park();
-            }
             if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
                 return output;
+            }
+            while !unpark.woken.swap(false, Ordering::Acquire) {
+                thread::park();
             }
         }
     };
