@@ -55,12 +55,16 @@ impl Call {
         if !core.is_enabled() {
             return Begin::Alone;
         }
-        let budget = Budget::of(self);
+        let mut budget = None;
         loop {
             let came = core.flights.tick();
-            let look = match self.look().await {
+            let looked = self.look().await;
+            let look = match looked {
                 Ok(look) => look,
-                Err(error) => return self.begin_out_of_reach(&error, came, budget).await,
+                Err(error) => {
+                    let budget = budget.unwrap_or_else(|| Budget::of(self));
+                    return self.begin_out_of_reach(&error, came, budget).await;
+                }
             };
             let look = match look.found {
                 Found::Fresh { value, until } => {
@@ -74,12 +78,14 @@ impl Call {
                 }
                 Found::Missing { .. } => look,
             };
+            // From the first miss on: a hit waits for nobody, and reads no clock for it.
+            let budget = *budget.get_or_insert_with(|| Budget::of(self));
             let sight = Sight {
                 came,
                 lease: if self.minds_leases() { look.lease.into() } else { SeenLease::Unknown },
                 generations: Some(&look.generations),
             };
-            match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place) {
+            match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place()) {
                 Join::Itself => return Begin::Alone,
                 Join::Lead(seat) => return self.lead(seat, came, look, budget).await,
                 Join::Follow(flight) => {
@@ -101,7 +107,7 @@ impl Call {
         loop {
             let came = core.flights.tick();
             let sight = Sight { came, lease: SeenLease::Unknown, generations: None };
-            match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place) {
+            match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place()) {
                 Join::Itself => return Begin::Alone,
                 Join::Lead(seat) => return self.lead_without_lease(seat, Vec::new()),
                 Join::Follow(flight) => {
@@ -120,7 +126,7 @@ impl Call {
         if !core.is_enabled() {
             return None;
         }
-        let seat = core.flights.replace(&self.key, &self.plan.scopes, self.place);
+        let seat = core.flights.replace(&self.key, &self.plan.scopes, self.place());
         match self.lease_by_force().await {
             Ok(Some((claim, generations))) => {
                 Some(Leader::new(self, seat, Some(claim), generations, None))
@@ -298,7 +304,7 @@ impl Call {
         let core = &self.plan.core;
         core.count_failure(error, &self.key);
         let sight = Sight { came, lease: SeenLease::Unknown, generations: None };
-        match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place) {
+        match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place()) {
             Join::Itself => Begin::Alone,
             Join::Lead(seat) => self.lead_without_lease(seat, Vec::new()),
             Join::Follow(flight) => {
@@ -310,7 +316,7 @@ impl Call {
     /// Serves a stale value; the first to come refreshes it.
     async fn serve_stale(&self, value: Shared, look: Look) -> Begin {
         let core = &self.plan.core;
-        let seat = core.flights.lead_if_none(&self.key, &self.plan.scopes, self.place);
+        let seat = core.flights.lead_if_none(&self.key, &self.plan.scopes, self.place());
         let Some(seat) = seat else { return Begin::Stale { value, refresh: None } };
         if !self.plan.policy.refresh_in_foreground {
             let refresh = Some(Refresher::new(self, seat, look));

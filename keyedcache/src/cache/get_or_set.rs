@@ -15,7 +15,6 @@ use crate::flight::{LeadingBody, Shared};
 use crate::near::NotedValue;
 use crate::policy::Timeout;
 use crate::record::Header;
-use crate::runtime::Place;
 
 use super::lead::{Leader, take};
 use super::plan::{Begin, Call, Plan};
@@ -85,7 +84,7 @@ impl GetOrSet {
                 plan: Arc::new(plan),
                 key: at.stored.clone(),
                 decode: decode::<T>,
-                place: Place::here(true),
+                is_async: true,
             };
             let found: Option<T> = match call.begin().await {
                 Begin::Lead(leader) => {

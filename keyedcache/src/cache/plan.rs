@@ -54,13 +54,21 @@ impl Plan {
     }
 }
 
-/// One call: a plan, a key, and where the caller stands.
+/// One call: a plan, a key, and how the caller waits.
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) plan: Arc<Plan>,
     pub(crate) key: StoredKey,
     pub(crate) decode: Decode,
-    pub(crate) place: Place,
+    /// Whether async code calls.
+    pub(crate) is_async: bool,
+}
+
+impl Call {
+    /// Where the caller stands. Told only where it is asked for: a hit never does.
+    pub(super) fn place(&self) -> Place {
+        Place::here(self.is_async)
+    }
 }
 
 /// What a caller is to do.

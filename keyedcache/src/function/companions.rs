@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::cache::{Request, Value, take};
 use crate::error::{Error, NotCachedError, NotCachedReason};
 use crate::key::{Key, KeyParts, Owned};
-use crate::runtime::Place;
 use crate::shape::Shape;
 use crate::store::Severity;
 
@@ -43,7 +42,7 @@ impl<S: Shape> Call<S> {
     pub fn new<A: KeyParts>(site: &'static Site, shape: S, arguments: &A) -> Self {
         let function = site.function();
         let key = function.key(arguments);
-        let stored = function.stored_key(&key);
+        let stored = function.stored_key(arguments);
         let value = Value { plan: Arc::clone(&function.plan), key, stored };
         let finish = Finish::new(site, function, shape, &value.stored, arguments);
         let near_key = Owned::of(arguments);
@@ -82,7 +81,7 @@ impl<S: Shape> Call<S> {
         F: Future<Output = S::Answer>,
     {
         let Self { finish, value, .. } = self;
-        let call = finish.call(value.stored, decode::<S>, Place::here(true));
+        let call = finish.call(value.stored, decode::<S>, true);
         Request::new(async move {
             match call.begin_anew().await {
                 Some(leader) => Lead::new(leader, finish).lead(Box::pin(body)).await,
