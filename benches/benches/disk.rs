@@ -9,7 +9,7 @@ use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions};
 use keyedcache::{Cache, Key};
 use keyedcache_benches::{Contest, print_table, print_target, time};
 
-const KEYS: usize = 1_000;
+const KEYS: usize = 200;
 const VALUE: usize = 1_024;
 /// What a record has besides: a head, a checksum, two generations.
 const HEADER: usize = 80 + 8 + 2 * 48;
