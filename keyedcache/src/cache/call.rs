@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::flight::{self, Ending, Flight, Join, Seat, Seen, Shared, Sight};
 use crate::generation;
 use crate::policy::SingleFlight;
-use crate::runtime;
+use crate::runtime::{self, Place};
 use crate::store::{LeaseToken, Leasing, Release};
 
 use super::lead::{Claim, Leader, Refresher};
@@ -54,13 +54,14 @@ impl Call {
         if !core.is_enabled() {
             return Begin::Alone(None);
         }
-        let budget = Budget::of(self);
+        let mut budget = None;
         loop {
             core.hear_of_changes();
             let look = match self.look().await {
                 Ok(look) => look,
                 Err(error) => {
                     core.count_failure(&error, &self.key);
+                    let budget = budget.unwrap_or_else(|| Budget::of(self));
                     return self.begin_without_store(budget).await;
                 }
             };
@@ -76,9 +77,12 @@ impl Call {
                 }
                 Found::Missing { .. } => look,
             };
+            // From the first miss on: a hit waits for nobody, and reads no clock for it.
+            let budget = *budget.get_or_insert_with(|| Budget::of(self));
+            let place = Place::here().await;
             let seen = Seen { lease: look.lease, generations: &look.generations };
             let sight = Sight { came: look.since, seen: Some(seen) };
-            match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place) {
+            match core.flights.join(&self.key, &self.plan.scopes, &sight, place) {
                 Join::Itself => return Begin::Alone(look.found.on_error()),
                 Join::Lead(seat) => return self.lead(seat, look, budget).await,
                 Join::Follow(flight) => {
@@ -104,9 +108,10 @@ impl Call {
     /// Whatever becomes of the store, the callers of this process compute once.
     async fn begin_without_store(&self, budget: Budget) -> Begin {
         let core = &self.plan.core;
+        let place = Place::here().await;
         loop {
             let sight = Sight { came: core.flights.tick(), seen: None };
-            match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place) {
+            match core.flights.join(&self.key, &self.plan.scopes, &sight, place) {
                 Join::Itself => return Begin::Alone(None),
                 Join::Lead(seat) => return Begin::Lead(Leader::beside(self, seat, None)),
                 Join::Follow(flight) => {
@@ -125,7 +130,8 @@ impl Call {
         if !core.is_enabled() {
             return None;
         }
-        let seat = core.flights.replace(&self.key, &self.plan.scopes, self.place);
+        let place = Place::here().await;
+        let seat = core.flights.replace(&self.key, &self.plan.scopes, place);
         let leased = self.lease_by_force().await.unwrap_or_else(|error| {
             core.count_failure(&error, &self.key);
             None
@@ -137,12 +143,14 @@ impl Call {
     }
 
     /// As [`begin_anew`](Self::begin_anew), of what no store keeps.
-    pub(crate) fn begin_anew_locally(&self) -> Option<Box<Leader>> {
+    pub(crate) async fn begin_anew_locally(&self) -> Option<Box<Leader>> {
         let core = &self.plan.core;
-        core.is_enabled().then(|| {
-            let seat = core.flights.replace(&self.key, &self.plan.scopes, self.place);
-            Leader::beside(self, seat, None)
-        })
+        if !core.is_enabled() {
+            return None;
+        }
+        let place = Place::here().await;
+        let seat = core.flights.replace(&self.key, &self.plan.scopes, place);
+        Some(Leader::beside(self, seat, None))
     }
 
     /// Takes the lease from whoever has it. `None` where there are no leases, or others do the same
@@ -315,7 +323,8 @@ impl Call {
     /// Serves a stale value; the first to come refreshes it.
     async fn serve_stale(&self, value: Shared, look: Look) -> Begin {
         let core = &self.plan.core;
-        let seat = core.flights.put_off_if_none(&self.key, &self.plan.scopes, self.place);
+        let place = Place::here().await;
+        let seat = core.flights.put_off_if_none(&self.key, &self.plan.scopes, place);
         let Some(seat) = seat else { return Begin::Stale { value, refresh: None } };
         if !self.plan.policy.refresh_in_foreground {
             let refresh = Some(Refresher::new(self, seat, look));

@@ -57,8 +57,13 @@ pub(crate) struct Core {
 impl Core {
     /// The stored form of a key, of this version or the cache's own.
     pub(crate) fn stored_key(&self, key: &Key, version: Option<u32>) -> StoredKey {
-        let version = version.unwrap_or(self.version);
-        StoredKey::new(format!("{}:{version}:{}", self.prefix, key.text()))
+        let head = self.stored_head(version);
+        StoredKey::new(head + key.text())
+    }
+
+    /// What stands before a key in its stored form.
+    pub(crate) fn stored_head(&self, version: Option<u32>) -> String {
+        format!("{}:{}:", self.prefix, version.unwrap_or(self.version))
     }
 
     /// The scope of all keys below these segments. It knows no version.

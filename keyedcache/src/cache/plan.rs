@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::flight::Shared;
 use crate::policy::{Policy, Timeout, spread};
 use crate::record::{Fingerprint, Header, Scope, Stamp};
-use crate::runtime::Place;
 use crate::store::StoredKey;
 
 use super::core::Core;
@@ -54,13 +53,12 @@ impl Plan {
     }
 }
 
-/// One call: a plan, a key, and where the caller stands.
+/// One call: a plan and a key.
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) plan: Arc<Plan>,
     pub(crate) key: StoredKey,
     pub(crate) decode: Decode,
-    pub(crate) place: Place,
 }
 
 /// What a caller is to do.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::cache::{Request, Value, take};
 use crate::error::{Error, NotCachedError, NotCachedReason};
 use crate::key::{Key, KeyParts, Owned};
-use crate::runtime::Place;
 use crate::shape::Shape;
 use crate::store::Severity;
 
@@ -44,7 +43,7 @@ impl<S: Shape> Call<S> {
         let epoch = site.epoch.note();
         let function = site.function();
         let key = function.key(arguments);
-        let stored = function.stored_key(&key);
+        let stored = function.stored_key(arguments);
         let value = Value { plan: Arc::clone(&function.plan), key, stored };
         let finish = Finish::new(site, function, shape, epoch, &value.stored, arguments);
         let near_key = Owned::of(arguments);
@@ -84,8 +83,9 @@ impl<S: Shape> Call<S> {
     {
         let Self { finish, value, .. } = self;
         Request::new(async move {
-            let call = finish.call(value.stored, decode::<S>, Place::here().await);
-            let leader = if S::LOCAL { call.begin_anew_locally() } else { call.begin_anew().await };
+            let call = finish.call(value.stored, decode::<S>);
+            let leader =
+                if S::LOCAL { call.begin_anew_locally().await } else { call.begin_anew().await };
             match leader {
                 Some(leader) => Lead::new(leader, finish).lead(Box::pin(body)).await,
                 None => body.await,

@@ -15,7 +15,7 @@ use crate::near::{Noted, NotedEpoch};
 use crate::observe::Counters;
 use crate::policy::Timeout;
 use crate::record::{Header, Record};
-use crate::runtime::{self, Place};
+use crate::runtime;
 use crate::shape::{Encode, Shape};
 use crate::store::StoredKey;
 
@@ -49,8 +49,8 @@ impl<S: Shape> Finish<S> {
         Self { site, function, shape, noted, put }
     }
 
-    pub(super) fn call(&self, key: StoredKey, decode: Decode, place: Place) -> Call {
-        Call { plan: Arc::clone(&self.function.plan), key, decode, place }
+    pub(super) fn call(&self, key: StoredKey, decode: Decode) -> Call {
+        Call { plan: Arc::clone(&self.function.plan), key, decode }
     }
 
     pub(super) fn shape(&self) -> S {

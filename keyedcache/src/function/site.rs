@@ -140,7 +140,8 @@ pub(crate) struct Function {
     /// Whether a near hit must ask more than the system's clock.
     pub(super) near_asks: bool,
     namespace: Box<str>,
-    version: Option<u32>,
+    /// What stands before a key in its stored form.
+    stored_head: Box<str>,
 }
 
 impl Function {
@@ -160,7 +161,7 @@ impl Function {
             }),
             scope,
             namespace: spec.namespace.into_owned().into(),
-            version: spec.version,
+            stored_head: core.stored_head(spec.version).into(),
         }
     }
 
@@ -168,8 +169,9 @@ impl Function {
         Key::of_parts(&self.namespace, arguments)
     }
 
-    pub(super) fn stored_key(&self, key: &Key) -> StoredKey {
-        self.plan.core.stored_key(key, self.version)
+    /// The stored form of [`key`](Self::key).
+    pub(super) fn stored_key<A: KeyParts>(&self, arguments: &A) -> StoredKey {
+        StoredKey::new(Key::text_of_parts(&self.stored_head, &self.namespace, arguments))
     }
 
     pub(super) fn core(&self) -> &Arc<Core> {
@@ -186,7 +188,6 @@ impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Function")
             .field("namespace", &self.namespace)
-            .field("version", &self.version)
             .field("cache", self.core())
             .finish_non_exhaustive()
     }

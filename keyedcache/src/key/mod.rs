@@ -139,6 +139,20 @@ impl Key {
         self.0.is_call
     }
 
+    /// The text of [`of_parts`](Self::of_parts) behind `head`, without making the key: one
+    /// allocation, if it is not long.
+    pub(crate) fn text_of_parts(head: &str, namespace: &str, parts: &impl KeyParts) -> String {
+        let mut text = String::with_capacity(head.len() + USUAL_TEXT);
+        text.push_str(head);
+        encode_text(namespace, &mut text);
+        parts.encode_each(&mut text);
+        if let Cow::Owned(cut) = bound(&text[head.len()..]) {
+            text.truncate(head.len());
+            text.push_str(&cut);
+        }
+        text
+    }
+
     /// The key one segment below this one.
     #[must_use]
     pub fn child<P: KeyPart + ?Sized>(&self, part: &P) -> Self {
