@@ -96,7 +96,7 @@ fn step_by_step(team: &mut Team<'_>, step: &Step) {
 
     // The old one still runs, and nobody who comes now has anything of it.
     let calls = team.ask([first], &quick);
-    let new = team.heard().execution(calls[0].answer.execution);
+    let new = team.execution_of(calls[0].answer);
     assert_ne!(new.id, old.id, "callers of process {first} joined what was invalidated");
     assert_all_of(&calls, new, "a caller that came after the acknowledgement");
     let slowest = calls.iter().map(|call| call.ended.since(call.began)).max();

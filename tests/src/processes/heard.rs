@@ -48,13 +48,6 @@ impl Heard {
         self.executions.iter().copied().filter(|known| known.subject == subject).collect()
     }
 
-    /// The execution of this number.
-    #[must_use]
-    pub fn execution(&self, id: u64) -> Execution {
-        let known = self.executions.iter().find(|known| known.id == id);
-        *known.expect("whose answer is heard of has been heard of")
-    }
-
     /// Takes the first report of a process of which `pick` makes something.
     pub fn take<T>(
         &mut self,
