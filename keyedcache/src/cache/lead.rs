@@ -93,9 +93,9 @@ impl Leader {
     /// Computes under a lease.
     pub(super) fn under(call: &Call, seat: Seat, claim: Claim, look: Look) -> Box<Self> {
         let on_error = look.found.on_error();
-        seat.computing(Some(claim.token()), look.generations.as_slice().into());
-        claim.keep();
         let stamp = generation::stamp(&call.plan.scopes, &look.generations).unwrap_or_default();
+        seat.computing(Some(claim.token()), look.generations.into());
+        claim.keep();
         Self::new(call, seat, Some(claim), stamp, on_error)
     }
 

@@ -91,15 +91,15 @@ fn none_is_told_from_other_answers() {
 
 #[test]
 fn errors_are_shared_if_they_can_be() {
-    for_both((&&Fit(form!(Result<u8, String>))).shared(), 3);
-    for_both((&&Fit(form!(Result<Option<u8>, String>))).shared(), Some(3));
-
     fn for_both<T, S: Shape<Answer = Result<T, String>>>(shape: S, ok: T) {
         let shared = shape.share_error(&Err("no".to_owned())).expect("a `String` can be shared");
         let answer = shape.answer_of_error(&shared).expect("it came from here");
         assert_eq!(answer.err().as_deref(), Some("no"));
         assert!(shape.share_error(&Ok(ok)).is_none());
     }
+
+    for_both((&&Fit(form!(Result<u8, String>))).shared(), 3);
+    for_both((&&Fit(form!(Result<Option<u8>, String>))).shared(), Some(3));
 
     let opaque = (&&Fit(form!(Alias<u8>))).shared();
     assert!(opaque.share_error(&Err(Opaque)).is_none());
