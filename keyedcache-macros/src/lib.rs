@@ -1,7 +1,7 @@
 //! The macros of `keyedcache`; use them through that crate.
 //!
-//! `#[cached]` is one pipeline: [`options`] and [`function`] read, [`check`] says what is wrong,
-//! [`expand`] writes the expansion, and [`fallback`] writes what keeps the rest of the program
+//! `#[cached]` is one pipeline: `options` and `function` read, `check` says what is wrong,
+//! `expand` writes the expansion, and `fallback` writes what keeps the rest of the program
 //! compiling when something was wrong. Nothing here panics on what a user writes; all mistakes of
 //! one attribute come out at once, each on its own token.
 

@@ -1,6 +1,7 @@
 //! Building a cache: from code, a URL, or a configuration that was read elsewhere.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -110,7 +111,7 @@ impl CacheBuilder {
         config::check(&self.options)?;
         let store = match self.place {
             Place::Given(store) => store,
-            Place::Configured(config) => open(config?, &self.options, &self.clock)?,
+            Place::Configured(config) => open(&config?, &self.options, &self.clock)?,
         };
         Ok(assemble(store, &self.options, self.clock, false))
     }
@@ -176,39 +177,52 @@ impl fmt::Debug for CacheBuilder {
 }
 
 fn open(
-    config: StoreConfig,
+    config: &StoreConfig,
     options: &CacheOptions,
     clock: &Clock,
 ) -> Result<Arc<dyn Store>, Error> {
-    Ok(match config {
+    match config {
         StoreConfig::Memory { max_size } => {
             let mut memory = MemoryStore::builder().clock(clock.clone());
             if let Some(max_size) = max_size {
-                memory = memory.max_bytes(usize::try_from(max_size).unwrap_or(usize::MAX));
+                memory = memory.max_bytes(usize::try_from(*max_size).unwrap_or(usize::MAX));
             }
-            Arc::new(memory.build()?)
+            Ok(Arc::new(memory.build()?))
         }
-        StoreConfig::Null => Arc::new(NullStore::with_clock(clock.clone())),
-        #[cfg(feature = "disk")]
-        StoreConfig::Disk { path, size_limit } => {
-            let mut disk = crate::store::DiskStore::builder(path).clock(clock.clone());
-            if let Some(size_limit) = size_limit {
-                disk = disk.size_limit(size_limit);
-            }
-            if let Some(timeout) = options.store_timeout {
-                disk = disk.store_timeout(timeout);
-            }
-            Arc::new(disk.open()?)
-        }
-        #[cfg(not(feature = "disk"))]
-        StoreConfig::Disk { .. } => {
-            return Err(Error::new(
-                crate::ErrorKind::Config,
-                "open a store",
-                "a disk store needs the feature `disk` of keyedcache, which this build lacks",
-            ));
-        }
-    })
+        StoreConfig::Null => Ok(Arc::new(NullStore::with_clock(clock.clone()))),
+        StoreConfig::Disk { path, size_limit } => open_disk(path, *size_limit, options, clock),
+    }
+}
+
+#[cfg(feature = "disk")]
+fn open_disk(
+    path: &Path,
+    size_limit: Option<u64>,
+    options: &CacheOptions,
+    clock: &Clock,
+) -> Result<Arc<dyn Store>, Error> {
+    let mut disk = crate::store::DiskStore::builder(path).clock(clock.clone());
+    if let Some(size_limit) = size_limit {
+        disk = disk.size_limit(size_limit);
+    }
+    if let Some(timeout) = options.store_timeout {
+        disk = disk.store_timeout(timeout);
+    }
+    Ok(Arc::new(disk.open()?))
+}
+
+#[cfg(not(feature = "disk"))]
+fn open_disk(
+    _: &Path,
+    _: Option<u64>,
+    _: &CacheOptions,
+    _: &Clock,
+) -> Result<Arc<dyn Store>, Error> {
+    Err(Error::new(
+        crate::ErrorKind::Config,
+        "open a store",
+        "a disk store needs the feature `disk` of keyedcache, which this build lacks",
+    ))
 }
 
 fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock, stands_in: bool) -> Cache {

@@ -2,8 +2,8 @@
 //!
 //! A record is decoded by the codec its header names, whatever the cache's codec is now, so the
 //! codec of a live cache can be changed. Invariants: a value that its codec could not give back as it
-//! was is refused when it is encoded ([`faithful`]), and no bytes make decoding panic, overflow the
-//! stack, or reserve more than they justify ([`bounded`]).
+//! was is refused when it is encoded (`faithful`), and no bytes make decoding panic, overflow the
+//! stack, or reserve more than they justify (`bounded`).
 
 #[cfg(feature = "bincode")]
 mod bincode;
