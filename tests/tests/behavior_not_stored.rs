@@ -8,9 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use keyedcache::cached;
+use keyedcache_tests::child::{self, Child};
 use keyedcache_tests::gate::Gate;
 use keyedcache_tests::place::Place;
-use keyedcache_tests::process::{self, Process};
 
 /// How long a run takes.
 const RUN: Duration = Duration::from_millis(100);
@@ -210,8 +210,8 @@ const PROCESSES: usize = 4;
 
 /// One of the processes: at each word, 25 threads call.
 fn call_at_each_word() {
-    process::say("ready");
-    while let Some(word) = process::hear() {
+    child::say("ready");
+    while let Some(word) = child::hear() {
         thread::scope(|scope| {
             for _ in 0..CALLERS / PROCESSES {
                 scope.spawn(|| match word.as_str() {
@@ -220,20 +220,20 @@ fn call_at_each_word() {
                 });
             }
         });
-        process::say("done");
+        child::say("done");
     }
 }
 
 #[test]
 fn processes_compute_what_is_not_stored_side_by_side() {
-    if process::role().is_some() {
+    if child::role().is_some() {
         return call_at_each_word();
     }
     let _alone = alone();
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("disk:{}", folder.path().display());
     let start =
-        |_| Process::start("processes_compute_what_is_not_stored_side_by_side", "caller", &url);
+        |_| Child::in_role("processes_compute_what_is_not_stored_side_by_side", "caller", &url);
     let mut processes: Vec<_> = (0..PROCESSES).map(start).collect();
     for process in &processes {
         process.expect("ready");
@@ -241,7 +241,7 @@ fn processes_compute_what_is_not_stored_side_by_side() {
     for word in ["error", "condition"] {
         let told = Instant::now();
         for process in &mut processes {
-            process.tell(word);
+            process.say(word);
         }
         for process in &processes {
             process.expect("done");
@@ -249,5 +249,5 @@ fn processes_compute_what_is_not_stored_side_by_side() {
         let took = told.elapsed();
         assert!(took < SIDE_BY_SIDE, "{word}: {took:?}");
     }
-    processes.into_iter().for_each(Process::finish);
+    processes.into_iter().for_each(Child::finish);
 }

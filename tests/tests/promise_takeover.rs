@@ -4,8 +4,9 @@
 use std::thread;
 use std::time::Duration;
 
+use keyedcache_tests::dice::Dice;
 use keyedcache_tests::processes::talk::{Answer, Callers, Surface, Work};
-use keyedcache_tests::processes::{Dice, Execution, Gate, Ground, Team};
+use keyedcache_tests::processes::{Execution, Gate, Ground, Team};
 
 const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
 const PROCESSES: usize = 4;
