@@ -29,6 +29,7 @@ pub mod child;
 pub mod dice;
 pub mod drive;
 pub mod faulty;
+mod front;
 pub mod gate;
 pub mod hesitant;
 pub mod place;

@@ -3,14 +3,13 @@
 //! The first computes, since nobody can know what it will answer; when it has, all others compute at
 //! once: the time of two runs, whatever their number.
 
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use keyedcache::cached;
 use keyedcache_tests::child::{self, Child};
 use keyedcache_tests::gate::Gate;
-use keyedcache_tests::place::Place;
+use keyedcache_tests::place::{Place, alone};
 
 /// How long a run takes.
 const RUN: Duration = Duration::from_millis(100);
@@ -20,12 +19,6 @@ const RUN: Duration = Duration::from_millis(100);
 const SIDE_BY_SIDE: Duration = Duration::from_millis(500);
 
 const CALLERS: usize = 100;
-
-/// The tests count in the same places, so one runs at a time.
-fn alone() -> impl Drop {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// An error that cannot be cloned.
 #[derive(Debug)]

@@ -4,7 +4,6 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,14 +11,8 @@ use keyedcache::cached;
 use keyedcache_tests::child::{self, Child};
 use keyedcache_tests::drive::block_on;
 use keyedcache_tests::gate::Gate;
-use keyedcache_tests::place::Place;
+use keyedcache_tests::place::{Place, alone};
 use keyedcache_tests::watchdog::within;
-
-/// The tests register other caches under the same alias, so one runs at a time.
-fn alone() -> impl Drop {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Runs on a stack of 8 MiB, as the main thread of a program has it.
 fn on_eight_mebibytes<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {

@@ -1,13 +1,13 @@
 //! Sync code that waits, wherever it is called: in every kind of runtime, with async code at work on
 //! the same key in the same place. Never a hang, never a panic.
 
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::RwLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use keyedcache::{Cache, Clock, Moment, cache_key, cached};
 use keyedcache_tests::gate::Gate;
-use keyedcache_tests::place::Place;
+use keyedcache_tests::place::{Place, alone};
 use keyedcache_tests::watchdog::{PATIENCE, wait_until, within};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
@@ -28,8 +28,7 @@ const NESTED_WAIT: Duration = Duration::from_secs(1);
 /// The tests set the gate and the alias, so one runs at a time; over memory and over disk, each on a
 /// thread that is watched.
 fn everywhere(test: fn(&Cache)) {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     for place in [Place::memory(), Place::disk()] {
         let cache = place.register("waiting");
         *GATE.write().expect("no panic while it is set") = Some(Box::leak(Box::default()));
