@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use keyedcache::Cache;
-use keyedcache_benches::{Contest, Outcome, print_table, print_target, time, time_on_threads, zipf};
+use keyedcache_benches::{
+    Contest, Outcome, print_table, print_target, time, time_on_threads, zipf,
+};
 
 const KEYS: usize = 10_000;
 /// Of every cache: shards fill unevenly, and none shall be too small.
