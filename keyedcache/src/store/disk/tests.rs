@@ -1,13 +1,15 @@
-use std::path::Path;
 use std::sync::Mutex as StdMutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::super::Slot;
+use super::builder::MIN_SIZE_LIMIT;
 use super::*;
-use crate::record::ScopeId;
-use crate::store::KeyDigest;
+use crate::clock::{Clock, Moment};
+use crate::record::{RecordId, Scope, ScopeId};
+use crate::store::{
+    Guard, HolderId, KeyDigest, LeaseToken, Leasing, Pending, Severity, Sink, Slot, Store, Ttl,
+};
 
 fn wait<T>(pending: Pending<'_, T>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread();
@@ -211,19 +213,20 @@ fn own_changes_are_told_before_they_resolve_and_once() {
 fn whoever_is_too_far_behind_is_told_that_changes_are_lost() {
     let folder = tempfile::tempdir().unwrap();
     let store = small(folder.path());
+    let kept = store.opening.kept();
     let heard: Arc<Heard> = Arc::default();
     let sink: Arc<dyn Sink> = heard.clone();
     store.subscribe(HolderId::random(), Arc::downgrade(&sink));
     save(&store, "k", &record(100), None).unwrap();
     heard.take();
-    for _ in 0..ring::KEPT + 100 {
+    for _ in 0..kept + 100 {
         save(&store, "k", &record(100), None).unwrap();
     }
     heard.take();
-    store.opening.ring.rewind(1000);
+    store.opening.ring.rewind(kept);
     assert!(store.trusted());
-    assert_eq!(heard.take().len(), 1000);
-    store.opening.ring.rewind(ring::KEPT + 1);
+    assert_eq!(heard.take().len() as u64, kept);
+    store.opening.ring.rewind(kept + 1);
     assert!(store.trusted());
     assert_eq!(heard.take(), ["lost"]);
 }
@@ -305,7 +308,7 @@ fn costs() {
         tree.put(&mut txn, texts[n].as_bytes(), &value).unwrap();
         txn.commit().unwrap();
     });
-    time("save, on the writer's thread", 5_000, &mut |n| {
+    time("save, its transaction alone", 5_000, &mut |n| {
         let mut writing = writing::Writing::begin(&store.opening).unwrap();
         let ttl = Some(Duration::from_mins(5));
         let key = &keys[n];
