@@ -7,8 +7,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use crate::function::{
-    Begun, Call, IntoTimeout, Lead, Leading, Refresh, Site, Spec, begin, begin_wait,
-    invalidate_all, key,
+    Begun, Call, IntoTimeout, Lead, Leading, Refresh, Site, Sites, Spec, begin, begin_wait,
+    invalidate_all, key, type_text,
 };
 pub use crate::key::{KeyPart, KeyParts};
 pub use crate::policy::{SingleFlight, Timeout};

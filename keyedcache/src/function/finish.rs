@@ -161,9 +161,8 @@ where
     Owned<K>: std::hash::Hash + Eq,
 {
     Box::new(move |site, function, stored, deadline, noted| {
-        if let Some(near) = site.near_or_new(function.near) {
-            near.put(key, stored, deadline, noted, function.near_asks);
-        }
+        let near = site.near_or_new(function.near);
+        near.put(key, stored, deadline, noted, function.near_asks);
     })
 }
 

@@ -14,11 +14,13 @@
 mod begun;
 mod companions;
 mod finish;
+mod instances;
 mod site;
 mod spec;
 
 pub use begun::{Begun, begin, begin_wait};
 pub use companions::{Call, invalidate_all, key};
 pub use finish::{Lead, Leading, Refresh};
+pub use instances::Sites;
 pub use site::Site;
-pub use spec::{IntoTimeout, Spec};
+pub use spec::{IntoTimeout, Spec, type_text};

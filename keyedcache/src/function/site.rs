@@ -20,11 +20,11 @@ use super::spec::Spec;
 
 /// One annotated function, as a constant.
 pub struct Site {
-    spec: fn() -> Spec,
+    pub(super) spec: fn() -> Spec,
     resolved: ArcSwapOption<Function>,
     watched: Once,
     replaced: AtomicU64,
-    near: OnceLock<Box<dyn Any + Send + Sync>>,
+    near: OnceLock<NearCaches>,
     pub(super) epoch: Epoch,
     pub(super) near_hits: Counter,
 }
@@ -54,7 +54,7 @@ impl Site {
         let replaced = self.replaced.load(Ordering::Acquire);
         let spec = (self.spec)();
         let cache = named_or_broken(spec.alias);
-        let function = Arc::new(Function::new(spec, &cache));
+        let function = Arc::new(Function::new(&spec, &cache));
         let core = &function.plan.core;
         core.epochs.watch(function.scope.id(), &self.epoch);
         core.watch_near_hits(&self.near_hits);
@@ -71,17 +71,25 @@ impl Site {
     where
         Near<K, V>: Any,
     {
-        self.near.get()?.downcast_ref()
+        let caches = self.near.get()?;
+        caches.first.downcast_ref().or_else(|| caches.further())
     }
 
     /// The near cache, made now if need be.
-    pub(super) fn near_or_new<K, V>(&self, capacity: usize) -> Option<&Near<K, V>>
+    pub(super) fn near_or_new<K, V>(&self, capacity: usize) -> &Near<K, V>
     where
         K: Send + Sync + 'static,
         V: Clone + Send + Sync + 'static,
         Owned<K>: Hash + Eq,
     {
-        self.near.get_or_init(|| Box::new(Near::<K, V>::new(capacity))).downcast_ref()
+        let mut caches = &self.near;
+        loop {
+            let these = caches.get_or_init(|| NearCaches::of(Near::<K, V>::new(capacity)));
+            if let Some(near) = these.first.downcast_ref() {
+                return near;
+            }
+            caches = &these.more;
+        }
     }
 
     /// Whether near entries that ask may be trusted until `deadline`.
@@ -104,6 +112,32 @@ impl fmt::Debug for Site {
     }
 }
 
+/// The near caches of one site: one, but for functions whose arguments are `impl Trait`, where each
+/// type that is passed may have another identity.
+struct NearCaches {
+    first: Box<dyn Any + Send + Sync>,
+    more: Box<OnceLock<NearCaches>>,
+}
+
+impl NearCaches {
+    fn of(near: impl Any + Send + Sync) -> Self {
+        Self { first: Box::new(near), more: Box::default() }
+    }
+
+    /// That of this type, if it is not the first.
+    #[cold]
+    fn further<N: Any>(&self) -> Option<&N> {
+        let mut caches = self.more.get();
+        while let Some(these) = caches {
+            if let Some(near) = these.first.downcast_ref() {
+                return Some(near);
+            }
+            caches = these.more.get();
+        }
+        None
+    }
+}
+
 /// A function and the cache that keeps its answers.
 pub(crate) struct Function {
     pub(crate) plan: Arc<Plan>,
@@ -118,10 +152,11 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    fn new(spec: Spec, cache: &Cache) -> Self {
+    fn new(spec: &Spec, cache: &Cache) -> Self {
         let core = cache.core();
         let policy = spec.policy(&core.policy);
         let scope = core.prefix_scope(Key::of_parts(&spec.namespace, &()).text());
+        let namespace = spec.instance_namespace();
         let has_near = spec.local || core.has_near();
         Self {
             near: if has_near { policy.near } else { 0 },
@@ -133,7 +168,7 @@ impl Function {
                 fingerprint: spec.fingerprint,
             }),
             scope,
-            namespace: spec.namespace.into_owned().into(),
+            namespace,
             version: spec.version,
         }
     }

@@ -1,6 +1,7 @@
 //! The options of one annotated function, as its attribute gives them.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use crate::policy::{Policy, SingleFlight, Timeout};
@@ -28,6 +29,7 @@ impl<T: Into<Timeout>> IntoTimeout for T {
 #[must_use]
 pub struct Spec {
     pub(super) namespace: Cow<'static, str>,
+    instance: String,
     pub(super) alias: &'static str,
     pub(super) version: Option<u32>,
     pub(super) fingerprint: Fingerprint,
@@ -52,13 +54,19 @@ impl Spec {
     ///
     /// `module_path!()` would be the same for two functions nested in two others.
     pub fn of<C: ?Sized>() -> Self {
-        Self::named(std::any::type_name::<C>().replace("::", "."))
+        Self::named(type_text::<C>())
+    }
+
+    /// No options yet; the namespace is the path of this type, and the name of its method behind it.
+    pub fn of_method<C: ?Sized>(method: &str) -> Self {
+        Self::named(format!("{}.{method}", type_text::<C>()))
     }
 
     /// No options yet, under this namespace.
     pub fn named(namespace: impl Into<Cow<'static, str>>) -> Self {
         Self {
             namespace: namespace.into(),
+            instance: String::new(),
             alias: crate::cache::DEFAULT_ALIAS,
             version: None,
             fingerprint: Fingerprint::default(),
@@ -82,6 +90,19 @@ impl Spec {
     pub fn name(mut self, name: &'static str) -> Self {
         self.namespace = name.into();
         self
+    }
+
+    /// The types and constants of which a generic function is an instance. Its answers are kept
+    /// apart from those of other instances; forgetting the function forgets them all.
+    pub fn instance(mut self, generics: &[&dyn fmt::Display]) -> Self {
+        let generics: Vec<_> = generics.iter().map(ToString::to_string).collect();
+        self.instance = format!("/{}|", generics.join("+"));
+        self
+    }
+
+    /// The namespace of this instance's keys.
+    pub(super) fn instance_namespace(&self) -> Box<str> {
+        format!("{}{}", self.namespace, self.instance).into()
     }
 
     /// The alias of the cache that keeps the answers.
@@ -151,6 +172,16 @@ impl Spec {
             near: given.near.unwrap_or(defaults.near),
         }
     }
+}
+
+/// The name of a type as it stands in keys, where `<`, `>`, `,` and `::` would be escaped:
+/// `shop.Repo/u8+u16|`.
+#[must_use]
+pub fn type_text<T: ?Sized>() -> String {
+    let name = std::any::type_name::<T>();
+    // Lifetimes are all the same here, and not every compiler prints them.
+    let name = name.replace("'_, ", "").replace("<'_>", "").replace("'_ ", "");
+    name.replace("::", ".").replace(", ", "+").replace('<', "/").replace('>', "|")
 }
 
 macro_rules! options {
