@@ -4,6 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
+use syn::{AngleBracketedGenericArguments, PathArguments};
 use syn::{Error, Expr, ExprPath, Token, parenthesized};
 
 /// What stands in the macro's parentheses.
@@ -38,17 +39,36 @@ impl Parse for Deleted {
 
 /// The request that forgets it.
 pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
-    let Deleted { path, arguments } = Deleted::parse.parse2(input)?;
+    let Deleted { mut path, arguments } = Deleted::parse.parse2(input)?;
     check_arguments(arguments.as_ref())?;
+    let types = take_types(&mut path);
+    if let (Some(types), None) = (&types, &arguments) {
+        return Err(Error::new_spanned(
+            types,
+            "all instances of a generic function are forgotten together: leave the types out",
+        ));
+    }
     let companion = if arguments.is_some() { "invalidate" } else { "invalidate_all" };
     let arguments = arguments.unwrap_or_default();
     if is_method(&path) {
         let path = method_companion(path, companion);
-        return Ok(quote!(#path(#arguments)));
+        return Ok(quote!(#path #types (#arguments)));
     }
     let span = path.path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
     let companion = Ident::new(companion, span);
-    Ok(quote!(#path::#companion(#arguments)))
+    Ok(quote!(#path::#companion #types (#arguments)))
+}
+
+/// Takes the types off the function's name: they are its companion's.
+fn take_types(path: &mut ExprPath) -> Option<AngleBracketedGenericArguments> {
+    let last = path.path.segments.last_mut()?;
+    match std::mem::take(&mut last.arguments) {
+        PathArguments::AngleBracketed(mut types) => {
+            types.colon2_token = Some(Token![::](Span::call_site()));
+            Some(types)
+        }
+        _ => None,
+    }
 }
 
 fn check_arguments(arguments: Option<&Punctuated<Expr, Token![,]>>) -> syn::Result<()> {
@@ -114,6 +134,7 @@ mod tests {
     #[test]
     fn arguments_mean_one_call() {
         assert_eq!(expanded("find(2, 6)"), "find::invalidate(2,6)");
+        assert_eq!(expanded("find::<u8>(2)"), "find::invalidate::<u8>(2)");
         assert_eq!(expanded("a::find()"), "a::find::invalidate()");
         assert_eq!(expanded("find(x.y(), &[1, 2][..],)"), "find::invalidate(x.y(),&[1,2][..],)");
     }
@@ -125,12 +146,14 @@ mod tests {
         assert_eq!(expanded("<Repo as Find>::find(1)"), "<Repo>::find_invalidate(1)");
         assert_eq!(expanded("<Repo>::find"), "<Repo>::find_invalidate_all()");
         assert_eq!(expanded("Self::find"), "Self::find_invalidate_all()");
+        assert_eq!(expanded("Repo::find::<u8>(1)"), "Repo::find_invalidate::<u8>(1)");
     }
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
         assert!(refused("").contains("name the function"));
         assert!(refused("find(2, _)").contains("forget every call"));
+        assert!(refused("find::<u8>").contains("leave the types out"));
         assert!(refused("find(2) and more").contains("expected nothing behind"));
     }
 }

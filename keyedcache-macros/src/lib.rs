@@ -12,11 +12,15 @@ mod duration;
 mod expand;
 mod fallback;
 mod function;
+mod generics;
+mod home;
+mod implblock;
 mod key;
 mod krate;
 mod mistakes;
 mod options;
 mod refresh;
+mod returns;
 mod spec;
 mod suggest;
 
@@ -65,6 +69,9 @@ pub fn cached(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let item = proc_macro2::TokenStream::from(item);
     let mut mistakes = Mistakes::new();
     let options = Options::parse(attribute.into(), &mut mistakes);
+    if implblock::is_one(item.clone()) {
+        return implblock::expand(&options, &item, mistakes).into();
+    }
     let function = match Function::parse(item.clone()) {
         Ok(function) => function,
         Err(mistake) => {
@@ -72,7 +79,7 @@ pub fn cached(attribute: TokenStream, item: TokenStream) -> TokenStream {
             return fallback::unread(&item, mistakes).into();
         }
     };
-    check::check(&options, &function, &mut mistakes);
+    check::check(&options, &function, None, &mut mistakes);
     if mistakes.is_empty() {
         expand::expand(&options, &function).into()
     } else {

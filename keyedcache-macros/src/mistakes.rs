@@ -25,6 +25,13 @@ impl Mistakes {
         self.push(Error::new_spanned(place, message));
     }
 
+    /// Adds those of another attribute.
+    pub(crate) fn append(&mut self, others: Self) {
+        if let Some(others) = others.0 {
+            self.push(others);
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }

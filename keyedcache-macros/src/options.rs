@@ -57,6 +57,7 @@ const ELSEWHERE: [(&str, &str); 14] = [
 ];
 
 /// An option that was given: its name where it stands, and its value.
+#[derive(Clone)]
 pub(crate) struct Given<T> {
     pub(crate) name: Ident,
     pub(crate) value: T,
@@ -107,6 +108,8 @@ pub(crate) struct Options {
     pub(crate) lease: Option<Given<Period>>,
     pub(crate) companion: Option<Given<Ident>>,
     pub(crate) krate: Option<Given<Path>>,
+    /// The names that were given, one after another.
+    order: Vec<Ident>,
 }
 
 impl Options {
@@ -131,6 +134,11 @@ impl Options {
         options
     }
 
+    /// An option that was given besides `crate`, if there is one.
+    pub(crate) fn first_but_crate(&self) -> Option<&Ident> {
+        self.order.iter().find(|name| *name != "crate")
+    }
+
     /// Whether an old answer may be served while a new one is computed in the background.
     pub(crate) fn refreshes_in_background(&self) -> bool {
         let foreground = self.refresh.as_ref().is_some_and(|r| r.value == Refresh::Foreground);
@@ -147,6 +155,7 @@ impl Options {
             return Err(input.error(format!("expected an option: {}", all())));
         }
         let name = Ident::parse_any(input)?;
+        self.order.push(name.clone());
         match name.to_string().as_str() {
             "timeout" => set(&mut self.timeout, name, input, "60", value(timeout)),
             "stale" => set(&mut self.stale, name, input, "\"5m\"", value(Period::parse)),
@@ -238,12 +247,16 @@ fn arguments(name: &Ident, input: ParseStream<'_>, _: &str) -> syn::Result<Vec<I
     }
     let content;
     parenthesized!(content in input);
-    let names = Punctuated::<Ident, Token![,]>::parse_terminated(&content)?;
+    let names = Punctuated::<Ident, Token![,]>::parse_terminated_with(&content, name_or_self)?;
     if names.is_empty() {
         let message = format!("`{name}` names no argument: `{name}(connection)`");
         return Err(Error::new_spanned(name, message));
     }
     Ok(names.into_iter().collect())
+}
+
+fn name_or_self(input: ParseStream<'_>) -> syn::Result<Ident> {
+    if input.peek(Token![self]) { input.call(Ident::parse_any) } else { input.parse() }
 }
 
 fn timeout(input: ParseStream<'_>) -> syn::Result<Timeout> {

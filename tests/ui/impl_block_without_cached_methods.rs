@@ -1,0 +1,14 @@
+use keyedcache::cached;
+
+struct Repo;
+
+#[cached]
+impl Repo {
+    fn find(&self) -> u8 {
+        3
+    }
+}
+
+fn main() {
+    Repo.find();
+}
