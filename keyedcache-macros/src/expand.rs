@@ -92,7 +92,10 @@ impl<'a> Expansion<'a> {
                 match __kc_begun {
                     #private::Begun::Answer(__kc_answer) => __kc_answer,
                     #stale
-                    #private::Begun::Alone => ::std::boxed::Box::pin(#uncached).await,
+                    #private::Begun::Alone(__kc_alone) => {
+                        let __kc_answer = ::std::boxed::Box::pin(#uncached).await;
+                        __kc_alone.finish(__kc_answer)
+                    }
                     #private::Begun::Lead(__kc_lead) => {
                         __kc_lead.lead(::std::boxed::Box::pin(#uncached)).await
                     }
@@ -104,7 +107,10 @@ impl<'a> Expansion<'a> {
                 match __kc_begun {
                     #private::Begun::Answer(__kc_answer) => __kc_answer,
                     #stale
-                    #private::Begun::Alone => #uncached,
+                    #private::Begun::Alone(__kc_alone) => {
+                        let __kc_answer = #uncached;
+                        __kc_alone.finish(__kc_answer)
+                    }
                     #private::Begun::Lead(__kc_lead) => {
                         let __kc_leading = __kc_lead.enter();
                         let __kc_answer = #uncached;

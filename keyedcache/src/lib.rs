@@ -56,6 +56,7 @@ pub use cache::{
 };
 pub use clock::{Clock, Moment};
 pub use error::{Error, ErrorKind, NotCachedError, NotCachedReason};
+pub use function::{cache_async_function, cache_delete_function, cache_function};
 pub use key::{Key, KeyPart};
 #[cfg(feature = "macros")]
 pub use keyedcache_macros::{cache_delete_function, cached};

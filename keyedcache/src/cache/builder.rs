@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::clock::Clock;
 use crate::codec::Codec;
-use crate::compress::Compression;
+use crate::compress::{Compression, Compressor};
 use crate::error::Error;
 use crate::near::Values;
 use crate::observe::Counters;
@@ -109,7 +109,7 @@ impl CacheBuilder {
         config::check(&self.options)?;
         let store = match self.place {
             Place::Given(store) => store,
-            Place::Configured(config) => open(config?, &self.clock)?,
+            Place::Configured(config) => open(config?, &self.options, &self.clock)?,
         };
         Ok(assemble(store, &self.options, self.clock))
     }
@@ -135,6 +135,13 @@ macro_rules! options {
 options! {
     /// Separates its records from those of other versions. Default: 1.
     version: u32;
+    /// How values become bytes; what is stored already is read by the codec it was written with.
+    /// Default: MessagePack, or the first that the features give.
+    codec: Codec;
+    /// What makes payloads smaller. Default: nothing.
+    compressor: Compressor;
+    /// Payloads of fewer bytes are not compressed. Default: 1 KiB.
+    compress_min: u64;
     /// How long, after they are fresh, answers are served while one caller refreshes them.
     /// Default: not at all.
     stale: Duration;
@@ -166,7 +173,11 @@ impl fmt::Debug for CacheBuilder {
     }
 }
 
-fn open(config: StoreConfig, clock: &Clock) -> Result<Arc<dyn Store>, Error> {
+fn open(
+    config: StoreConfig,
+    options: &CacheOptions,
+    clock: &Clock,
+) -> Result<Arc<dyn Store>, Error> {
     Ok(match config {
         StoreConfig::Memory { max_size } => {
             let mut memory = MemoryStore::builder().clock(clock.clone());
@@ -181,6 +192,9 @@ fn open(config: StoreConfig, clock: &Clock) -> Result<Arc<dyn Store>, Error> {
             let mut disk = crate::store::DiskStore::builder(path).clock(clock.clone());
             if let Some(size_limit) = size_limit {
                 disk = disk.size_limit(size_limit);
+            }
+            if let Some(timeout) = options.store_timeout {
+                disk = disk.store_timeout(timeout);
             }
             Arc::new(disk.open()?)
         }
@@ -202,8 +216,8 @@ fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock) -> Cach
         holder: HolderId::random(),
         prefix: prefix.into(),
         version: options.version.unwrap_or(1),
-        codec: Codec,
-        compression: Compression,
+        codec: options.codec.unwrap_or_default(),
+        compression: compression(options),
         policy: policy(options),
         store_timeout: options.store_timeout.unwrap_or(DEFAULT_STORE_TIMEOUT),
         clock,
@@ -220,6 +234,14 @@ fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock) -> Cach
     let sink: Weak<Core> = Arc::downgrade(&core);
     core.store.subscribe(core.holder, sink as Weak<dyn Sink>);
     Cache(core)
+}
+
+fn compression(options: &CacheOptions) -> Compression {
+    let compression = Compression::new(options.compressor.unwrap_or_default());
+    match options.compress_min {
+        Some(bytes) => compression.with_min_size(usize::try_from(bytes).unwrap_or(usize::MAX)),
+        None => compression,
+    }
 }
 
 fn policy(options: &CacheOptions) -> Policy {

@@ -53,7 +53,7 @@ impl Call {
     pub(crate) async fn begin(&self) -> Begin {
         let core = &self.plan.core;
         if !core.is_enabled() {
-            return Begin::Alone;
+            return Begin::Alone(None);
         }
         let budget = Budget::of(self);
         loop {
@@ -74,16 +74,17 @@ impl Call {
                 }
                 Found::Missing { .. } => look,
             };
+            let on_error = look.found.on_error();
             let sight = Sight {
                 came,
                 lease: if self.minds_leases() { look.lease.into() } else { SeenLease::Unknown },
                 generations: Some(&look.generations),
             };
             match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place) {
-                Join::Itself => return Begin::Alone,
+                Join::Itself => return Begin::Alone(on_error),
                 Join::Lead(seat) => return self.lead(seat, came, look, budget).await,
                 Join::Follow(flight) => {
-                    if let Some(begin) = self.follow(&flight, came, budget).await {
+                    if let Some(begin) = self.follow(&flight, &sight, budget, on_error).await {
                         return begin;
                     }
                 }
@@ -95,17 +96,17 @@ impl Call {
     pub(crate) async fn begin_local(&self) -> Begin {
         let core = &self.plan.core;
         if !core.is_enabled() {
-            return Begin::Alone;
+            return Begin::Alone(None);
         }
         let budget = Budget::of(self);
         loop {
             let came = core.flights.tick();
             let sight = Sight { came, lease: SeenLease::Unknown, generations: None };
             match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place) {
-                Join::Itself => return Begin::Alone,
-                Join::Lead(seat) => return self.lead_without_lease(seat, Vec::new()),
+                Join::Itself => return Begin::Alone(None),
+                Join::Lead(seat) => return self.lead_without_lease(seat, Vec::new(), None),
                 Join::Follow(flight) => {
-                    if let Some(begin) = self.follow(&flight, came, budget).await {
+                    if let Some(begin) = self.follow(&flight, &sight, budget, None).await {
                         return begin;
                     }
                 }
@@ -155,12 +156,19 @@ impl Call {
             && self.plan.policy.single_flight == SingleFlight::Cluster
     }
 
-    /// Waits for another caller's flight; `None` means look again.
-    async fn follow(&self, flight: &Arc<Flight>, came: Tick, budget: Budget) -> Option<Begin> {
+    /// Waits for another caller's flight; `None` means look again. `on_error` stands in for an answer
+    /// that this caller computes by itself and that fails.
+    async fn follow(
+        &self,
+        flight: &Arc<Flight>,
+        sight: &Sight<'_>,
+        budget: Budget,
+        on_error: Option<Shared>,
+    ) -> Option<Begin> {
         if self.plan.policy.single_flight == SingleFlight::Off {
-            return Some(Begin::Alone);
+            return Some(Begin::Alone(on_error));
         }
-        match runtime::timeout(budget.left(), flight.follow(came)).await {
+        match runtime::timeout(budget.left(), flight.follow(sight)).await {
             Some(Ending::Value { value, .. }) => {
                 self.plan.core.counters.followed.count();
                 Some(Begin::Answer { value, until: None })
@@ -170,7 +178,7 @@ impl Call {
                 Some(Begin::Error(error))
             }
             Some(Ending::Abandoned) if !budget.left().is_zero() => None,
-            Some(Ending::Declined | Ending::Abandoned) | None => Some(Begin::Alone),
+            Some(Ending::Declined | Ending::Abandoned) | None => Some(Begin::Alone(on_error)),
         }
     }
 
@@ -184,25 +192,31 @@ impl Call {
                 Ok(leasing) => leasing,
                 Err(error) => {
                     core.count_failure(&error, &self.key);
-                    return self.lead_without_lease(seat, Vec::new());
+                    return self.lead_without_lease(seat, Vec::new(), look.found.on_error());
                 }
             };
             match leasing {
                 Asked::Granted(claim) => return self.lead_with(seat, claim, look),
-                Asked::NoLeases => return self.lead_without_lease(seat, look.generations),
+                Asked::NoLeases => {
+                    let on_error = look.found.on_error();
+                    return self.lead_without_lease(seat, look.generations, on_error);
+                }
                 Asked::Held { .. } if !self.minds_leases() => {
-                    return self.lead_without_lease(seat, look.generations);
+                    let on_error = look.found.on_error();
+                    return self.lead_without_lease(seat, look.generations, on_error);
                 }
                 Asked::Held { by, remaining } => {
                     let left = budget.left();
                     if left.is_zero() {
-                        return Begin::Alone;
+                        return Begin::Alone(look.found.on_error());
                     }
                     if look.lease != Some(by) {
                         // It came after our look: only a new look tells what it computes under.
                     } else if by.generations == generation::digest(&look.generations) {
                         core.counters.waited.count();
+                        seat.waiting(by.generations);
                         self.wait_for_change(by, left.min(remaining)).await;
+                        seat.preparing();
                     } else {
                         self.take_away(by).await;
                     }
@@ -211,12 +225,12 @@ impl Call {
                         Ok(look) => look,
                         Err(error) => {
                             core.count_failure(&error, &self.key);
-                            return self.lead_without_lease(seat, Vec::new());
+                            return self.lead_without_lease(seat, Vec::new(), None);
                         }
                     };
                     if look.declined && matches!(look.found, Found::Missing { .. }) {
                         seat.declined();
-                        return Begin::Alone;
+                        return Begin::Alone(look.found.on_error());
                     }
                 }
                 Asked::Changed(changed) => look = changed,
@@ -289,8 +303,13 @@ impl Call {
     }
 
     /// Computes for the callers of this process; nothing is stored.
-    fn lead_without_lease(&self, seat: Seat, generations: Vec<Option<Generation>>) -> Begin {
-        Begin::Lead(Leader::new(self, seat, None, generations, None))
+    fn lead_without_lease(
+        &self,
+        seat: Seat,
+        generations: Vec<Option<Generation>>,
+        on_error: Option<Shared>,
+    ) -> Begin {
+        Begin::Lead(Leader::new(self, seat, None, generations, on_error))
     }
 
     /// The store cannot be asked: the callers of this process still compute once.
@@ -299,10 +318,10 @@ impl Call {
         core.count_failure(error, &self.key);
         let sight = Sight { came, lease: SeenLease::Unknown, generations: None };
         match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place) {
-            Join::Itself => Begin::Alone,
-            Join::Lead(seat) => self.lead_without_lease(seat, Vec::new()),
+            Join::Itself => Begin::Alone(None),
+            Join::Lead(seat) => self.lead_without_lease(seat, Vec::new(), None),
             Join::Follow(flight) => {
-                self.follow(&flight, came, budget).await.unwrap_or(Begin::Alone)
+                self.follow(&flight, &sight, budget, None).await.unwrap_or(Begin::Alone(None))
             }
         }
     }

@@ -25,6 +25,10 @@ use crate::store::{Capabilities, HolderId, KeyDigest, Pending, Severity, Sink, S
 
 use super::renewal::Renewals;
 
+/// How many times as long as any other operation reclaiming room may take: its steps are as many as
+/// there are records.
+const RECLAIM_FOR: u32 = 60;
+
 /// The one of a cache.
 pub(crate) struct Core {
     pub(crate) store: Arc<dyn Store>,
@@ -113,6 +117,17 @@ impl Core {
         invalidated
     }
 
+    /// Removes the records whose stored keys begin so, which have been invalidated before; says how
+    /// many there were. A failure costs room and nothing else, so it is counted and no error.
+    pub(crate) async fn reclaim(&self, prefix: &str) -> usize {
+        let at_most = self.store_timeout.saturating_mul(RECLAIM_FOR);
+        let removed = runtime::timeout(at_most, self.store.clear(prefix)).await;
+        removed.unwrap_or_else(|| Err(self.no_answer("clear", at_most))).unwrap_or_else(|error| {
+            self.count_failure(&error, &StoredKey::new(prefix));
+            0
+        })
+    }
+
     /// Encodes, compresses and seals a value.
     pub(crate) fn seal<T: Serialize + ?Sized>(
         &self,
@@ -160,13 +175,13 @@ impl Core {
     ) -> Result<T, Error> {
         match runtime::timeout(self.store_timeout, pending).await {
             Some(answer) => answer,
-            None => Err(Error::new(
-                ErrorKind::Timeout,
-                operation,
-                format!("the store did not answer within {:?}", self.store_timeout),
-            )
-            .with("store", self.store.name())),
+            None => Err(self.no_answer(operation, self.store_timeout)),
         }
+    }
+
+    fn no_answer(&self, operation: &'static str, within: Duration) -> Error {
+        let message = format!("the store did not answer within {within:?}");
+        Error::new(ErrorKind::Timeout, operation, message).with("store", self.store.name())
     }
 
     /// Counts and reports a failure of the store that costs a caller only time.

@@ -85,7 +85,7 @@ impl GetOrSet {
                 plan: Arc::new(plan),
                 key: at.stored.clone(),
                 decode: decode::<T>,
-                place: Place::here(true),
+                place: Place::here().await,
             };
             let found: Option<T> = match call.begin().await {
                 Begin::Lead(leader) => {
@@ -101,7 +101,7 @@ impl GetOrSet {
                     take(value)
                 }
                 Begin::Stale { value, .. } => take(value),
-                Begin::Alone | Begin::Error(_) => None,
+                Begin::Alone(_) | Begin::Error(_) => None,
             };
             if let Some(value) = found {
                 return value;

@@ -37,6 +37,16 @@ pub(crate) enum Found {
     Missing { on_error: Option<Shared> },
 }
 
+impl Found {
+    /// What may be served if computing fails, of what is missing.
+    pub(crate) fn on_error(&self) -> Option<Shared> {
+        match self {
+            Self::Missing { on_error } => on_error.clone(),
+            Self::Fresh { .. } | Self::Stale { .. } => None,
+        }
+    }
+}
+
 impl Call {
     /// Reads the key and its scopes, in one round trip, and judges what is there.
     pub(crate) async fn look(&self) -> Result<Look, Error> {

@@ -71,8 +71,8 @@ pub(crate) enum Begin {
     Stale { value: Shared, refresh: Option<Box<super::lead::Refresher>> },
     /// Return an error with this in it.
     Error(Shared),
-    /// Compute, store nothing.
-    Alone,
+    /// Compute, store nothing; if that fails, return this.
+    Alone(Option<Shared>),
     /// Compute, then finish.
     Lead(Box<super::lead::Leader>),
 }

@@ -14,6 +14,8 @@ use super::{Cache, CacheBuilder, config};
 pub(crate) const DEFAULT_ALIAS: &str = "default";
 
 static CACHES: RwLock<BTreeMap<String, Cache>> = RwLock::new(BTreeMap::new());
+/// What stands in for caches that the environment describes wrongly or that cannot be opened.
+static BROKEN: Mutex<BTreeMap<String, Cache>> = Mutex::new(BTreeMap::new());
 static WATCHERS: Mutex<Vec<&'static dyn Watcher>> = Mutex::new(Vec::new());
 
 /// Something that holds on to a registered cache.
@@ -30,10 +32,15 @@ pub(crate) fn watch_registry(watcher: &'static dyn Watcher) {
 pub(super) fn register(alias: &str, cache: Cache) -> Result<(), Error> {
     config::check_alias(alias)?;
     CACHES.write().insert(alias.to_owned(), cache);
+    BROKEN.lock().remove(alias);
+    reset_watchers();
+    Ok(())
+}
+
+fn reset_watchers() {
     for watcher in WATCHERS.lock().iter() {
         watcher.reset();
     }
-    Ok(())
 }
 
 pub(super) fn named(alias: &str) -> Result<Cache, Error> {
@@ -46,6 +53,10 @@ pub(super) fn named(alias: &str) -> Result<Cache, Error> {
     }
     let cache = from_environment(alias, &caches)?;
     caches.insert(alias.to_owned(), cache.clone());
+    drop(caches);
+    if BROKEN.lock().remove(alias).is_some() {
+        reset_watchers();
+    }
     Ok(cache)
 }
 
@@ -55,11 +66,19 @@ pub(crate) fn default_cache() -> Cache {
     named_or_broken(DEFAULT_ALIAS)
 }
 
-/// The cache registered under this alias, or one that says at every use why there is none.
+/// The cache registered under this alias, or one that says at every use why there is none. Each
+/// time it is asked for, what was wrong is tried again.
 pub(crate) fn named_or_broken(alias: &str) -> Cache {
     named(alias).unwrap_or_else(|error| {
+        let mut broken = BROKEN.lock();
+        if let Some(cache) = broken.get(alias) {
+            return cache.clone();
+        }
+        let cache = CacheBuilder::on(Arc::new(BrokenStore::new(&error)));
+        broken.insert(alias.to_owned(), cache.clone());
+        drop(broken);
         tracing::error!(target: "keyedcache", %error, "there is no cache `{alias}`");
-        CacheBuilder::on(Arc::new(BrokenStore::new(&error)))
+        cache
     })
 }
 

@@ -116,7 +116,7 @@ impl<'a, T: Serialize + Sync + ?Sized> Add<'a, T> {
         Self { timeout: at.plan.policy.timeout, at, value }
     }
 
-    /// How long it is fresh.
+    /// How long it is fresh; zero stores nothing.
     pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.timeout = timeout.into();
         self
@@ -157,7 +157,7 @@ impl Delete {
         let core = &self.at.plan.core;
         core.invalidate(&[core.prefix_scope(self.at.key.text())], Severity::Hard).await?;
         let below = format!("{}::", self.at.stored);
-        Ok(own + core.ask("clear", core.store.clear(&below)).await?)
+        Ok(own + core.reclaim(&below).await)
     }
 }
 request_with_options!(Delete => Result<usize, Error>);
@@ -183,7 +183,7 @@ impl Increment {
         self
     }
 
-    /// How long a counter that is started here lives.
+    /// How long a counter that is started here lives; zero answers its sum without storing it.
     pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.timeout = timeout.into();
         self

@@ -177,8 +177,6 @@ impl Value {
         if !core.is_enabled() {
             return Ok(false);
         }
-        let header = self.header(timeout).await?;
-        let record = core.seal(&header, value).map_err(|error| error.with("key", &self.key))?;
         loop {
             let seen = match self.find().await {
                 Ok(_) => return Ok(false),
@@ -190,10 +188,10 @@ impl Value {
             if timeout.is_zero() {
                 return Ok(false);
             }
-            let guard = Guard::Seen(seen);
-            let save = core.store.save(&self.stored, record.clone(), header.ttl(), guard);
-            let saved = core.ask("save", save).await;
-            self.changed_here();
+            // After each look: what is stamped before it could be stored and be invalidated already.
+            let header = self.header(timeout).await?;
+            let record = core.seal(&header, value).map_err(|error| error.with("key", &self.key))?;
+            let saved = self.save_if(record, header.ttl(), seen).await;
             if saved.map_err(|error| error.with("key", &self.key))? {
                 return Ok(true);
             }
@@ -269,7 +267,7 @@ impl Value {
     }
 
     /// Adds to a counter and returns the sum; what is missing counts from `start`, if one is given,
-    /// and lives as long as `timeout` says. Keeps the life of what is there.
+    /// and lives as long as `timeout` says; zero does not store it. Keeps the life of what is there.
     pub(crate) async fn increment(
         &self,
         by: Option<i64>,
@@ -334,6 +332,9 @@ impl Value {
             Moment::NEVER => None,
             until => Some(until.since(self.plan.core.store.now())),
         };
+        if left.is_some_and(|left| left.is_zero()) {
+            return Ok(None); // it has just ended
+        }
         let record = Record::counter(header, sum)?;
         let saved = self.save_if(record, left, Some(live.record.id())).await?;
         Ok(saved.then_some(sum))
@@ -347,6 +348,9 @@ impl Value {
         seen: Option<RecordId>,
     ) -> Result<Option<i64>, Error> {
         let sum = start.checked_add(by).ok_or_else(out_of_range)?;
+        if timeout.is_zero() {
+            return Ok(Some(sum));
+        }
         let header = self.header(timeout).await?;
         let ttl = header.ttl();
         let record = Record::counter(header, sum)?;
@@ -402,7 +406,7 @@ fn out_of_range() -> Error {
 
 impl Live {
     /// The value in it.
-    pub(super) fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub(super) fn decode<T: DeserializeOwned + 'static>(&self) -> Result<T, Error> {
         codec::decode_payload(&self.header, &self.payload)
     }
 }

@@ -123,9 +123,9 @@ impl Cache {
         Request::new(Box::pin(async move { cache.load_many(&values).await }))
     }
 
-    async fn load_many<T: DeserializeOwned>(&self, values: &[Value]) -> HashMap<Key, T> {
+    async fn load_many<T: DeserializeOwned + 'static>(&self, values: &[Value]) -> HashMap<Key, T> {
         let core = self.core();
-        if !core.is_enabled() {
+        if values.is_empty() || !core.is_enabled() {
             return HashMap::new();
         }
         let keys: Vec<_> = values.iter().map(|value| value.stored.clone()).collect();
@@ -145,14 +145,16 @@ impl Cache {
         for (value, slot) in values.iter().zip(loaded.slots) {
             let (own, rest) = generations.split_at(value.plan.scopes.len().min(generations.len()));
             generations = rest;
-            if let Ok(live) = judge_slot(&value.plan, slot, own)
-                && let Ok(decoded) = live.decode()
-            {
-                core.counters.store_hits.count();
-                found.insert(value.key.clone(), decoded);
-            } else {
-                core.counters.misses.count();
+            match judge_slot(&value.plan, slot, own).map(|live| live.decode()) {
+                Ok(Ok(decoded)) => {
+                    core.counters.store_hits.count();
+                    found.insert(value.key.clone(), decoded);
+                    continue;
+                }
+                Ok(Err(_)) => core.counters.undecodable.count(),
+                Err(_) => {}
             }
+            core.counters.misses.count();
         }
         found
     }
@@ -182,6 +184,9 @@ impl Cache {
         let values: Vec<_> = keys.into_iter().map(|key| self.value(key)).collect();
         let core = Arc::clone(self.core());
         Request::new(Box::pin(async move {
+            if values.is_empty() {
+                return Ok(0);
+            }
             let keys: Vec<_> = values.iter().map(|value| value.stored.clone()).collect();
             values.iter().for_each(Value::changed_here);
             let deleted = core.ask("delete", core.store.delete(&keys)).await;
@@ -193,15 +198,15 @@ impl Cache {
     /// Forgets everything in this cache, of every version, for everyone; answers how many records
     /// were removed.
     ///
-    /// Once it resolves nothing that was stored or is being computed is ever served again, whether
-    /// or not its room is reclaimed yet.
+    /// Once it resolves nothing that was stored or is being computed is ever served again. That the
+    /// store then failed to reclaim the room is no error: nothing is counted as removed, and it is
+    /// left to expiry and culling.
     pub fn clear(&self) -> Request<Boxed<'static, Result<usize, Error>>> {
         let core = Arc::clone(self.core());
         Request::new(Box::pin(async move {
             let everything = core.everything.clone();
             core.invalidate(&[everything], Severity::Hard).await?;
-            let keys = format!("{}:", core.prefix);
-            core.ask("clear", core.store.clear(&keys)).await
+            Ok(core.reclaim(&format!("{}:", core.prefix)).await)
         }))
     }
 

@@ -8,6 +8,8 @@
 //! - a flight that has not begun to compute will begin later than the caller came: follow;
 //! - one that computes since before the caller came is followed only if the caller itself has just
 //!   read that the flight's lease still stands and its generations are the current ones;
+//! - one that waits for another process's computation is followed only by callers that have read no
+//!   other generations than that computes under;
 //! - a value that a flight *read* is good only for callers that came before that reading began.
 //!
 //! A flight that fails these is not waited for but replaced: it goes on for those it has.
@@ -26,6 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use crate::generation;
 use crate::record::{Generation, Scope, ScopeId};
 use crate::runtime::Place;
 use crate::store::{LeaseToken, StoredKey};
@@ -40,8 +43,10 @@ pub(crate) struct Tick(u64);
 /// How far a flight is.
 #[derive(Clone)]
 enum Phase {
-    /// It reads, asks for the lease, or waits for another process.
+    /// It reads, or asks for the lease.
     Preparing,
+    /// It waits for another process, which computes under generations of this digest.
+    Waiting { under: u32 },
     /// The body runs, since this tick, under this lease and of these generations.
     Computing { since: Tick, lease: Option<LeaseToken>, generations: Arc<[Option<Generation>]> },
     /// It is over.
@@ -109,6 +114,13 @@ impl SeenLease {
 impl From<Option<LeaseToken>> for SeenLease {
     fn from(lease: Option<LeaseToken>) -> Self {
         lease.map_or(Self::None, Self::Standing)
+    }
+}
+
+impl Sight<'_> {
+    /// Whether what computes under generations of this digest is as new as what the caller read.
+    fn knows_no_other_generations(&self, digest: u32) -> bool {
+        self.generations.is_none_or(|current| generation::digest(current) == digest)
     }
 }
 
@@ -216,6 +228,7 @@ impl Flight {
     fn is_good_for(&self, sight: &Sight<'_>) -> bool {
         match &*self.phase.borrow() {
             Phase::Preparing => true,
+            Phase::Waiting { under } => sight.knows_no_other_generations(*under),
             Phase::Computing { since, .. } if *since > sight.came => true,
             // What could not be read is nothing to doubt the flight by.
             Phase::Computing { lease, generations, .. } => {
@@ -226,15 +239,21 @@ impl Flight {
         }
     }
 
-    /// Waits for the end. What it was read or computed from may be too old for this caller, who
-    /// then sees [`Ending::Abandoned`].
+    /// Waits for the end. What it was read or computed from, or what it turns out to wait for, may
+    /// be too old for this caller, who then sees [`Ending::Abandoned`].
     ///
     /// Cancel safe: dropping it only stops waiting.
-    pub(crate) async fn follow(&self, came: Tick) -> Ending {
+    pub(crate) async fn follow(&self, sight: &Sight<'_>) -> Ending {
         let mut phase = self.phase.subscribe();
-        let ended = phase.wait_for(|phase| matches!(phase, Phase::Ended(_))).await;
-        match ended.as_deref() {
-            Ok(Phase::Ended(Ending::Value { since, .. })) if *since < came => Ending::Abandoned,
+        let is_over = |phase: &Phase| match phase {
+            Phase::Ended(_) => true,
+            Phase::Waiting { under } => !sight.knows_no_other_generations(*under),
+            Phase::Preparing | Phase::Computing { .. } => false,
+        };
+        match phase.wait_for(is_over).await.as_deref() {
+            Ok(Phase::Ended(Ending::Value { since, .. })) if *since < sight.came => {
+                Ending::Abandoned
+            }
             Ok(Phase::Ended(ending)) => ending.clone(),
             _ => Ending::Abandoned,
         }

@@ -28,6 +28,16 @@ impl Seat {
         self.flight.id
     }
 
+    /// From now on it waits for what another process computes under generations of this digest.
+    pub(crate) fn waiting(&self, under: u32) {
+        self.flight.phase.send_replace(Phase::Waiting { under });
+    }
+
+    /// It waits no more.
+    pub(crate) fn preparing(&self) {
+        self.flight.phase.send_replace(Phase::Preparing);
+    }
+
     /// The body runs from now on.
     pub(crate) fn computing(
         &self,

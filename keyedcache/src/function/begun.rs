@@ -19,15 +19,15 @@ use crate::record::Header;
 use crate::runtime::{self, Place};
 use crate::shape::Shape;
 
-use super::finish::{Finish, Lead, Refresh};
+use super::finish::{Alone, Finish, Lead, Refresh};
 use super::site::Site;
 
 /// What a caller is to do.
 pub enum Begun<S: Shape> {
     /// Return this.
     Answer(S::Answer),
-    /// Compute and return that; nothing is stored.
-    Alone,
+    /// Compute, and finish with what came of it; nothing is stored.
+    Alone(Alone<S>),
     /// Compute, and hand the answer over.
     Lead(Lead<S>),
     /// Return this, and see that it is refreshed.
@@ -57,7 +57,7 @@ fn begin_boxed<'a, S: Shape, A: KeyParts + Sync>(
     shape: S,
     arguments: &'a A,
 ) -> Pin<Box<dyn Future<Output = Begun<S>> + Send + 'a>> {
-    Box::pin(begin_slowly(site, shape, arguments, true))
+    Box::pin(begin_slowly(site, shape, arguments))
 }
 
 /// Looks for the answer of a sync function.
@@ -71,7 +71,7 @@ pub fn begin_wait<S: Shape, A: KeyParts>(site: &'static Site, shape: S, argument
 
 #[inline(never)]
 fn begin_and_wait<S: Shape, A: KeyParts>(site: &'static Site, shape: S, arguments: &A) -> Begun<S> {
-    runtime::wait(begin_slowly(site, shape, arguments, false))
+    runtime::wait(begin_slowly(site, shape, arguments))
 }
 
 /// The near cache's answer: no await, no lock but a shard's, no allocation.
@@ -91,12 +91,11 @@ async fn begin_slowly<S: Shape, A: KeyParts>(
     site: &'static Site,
     shape: S,
     arguments: &A,
-    is_async: bool,
 ) -> Begun<S> {
     let function = site.function();
     let key = function.stored_key(&function.key(arguments));
     let finish = Finish::new(site, function, shape, &key, arguments);
-    let call = finish.call(key, decode::<S>, Place::here(is_async));
+    let call = finish.call(key, decode::<S>, Place::here().await);
     let begin = if S::LOCAL { call.begin_local().await } else { call.begin().await };
     begun(begin, finish, || near_answer(site, shape, arguments))
 }
@@ -108,9 +107,9 @@ fn begun<S: Shape>(
 ) -> Begun<S> {
     let shape = finish.shape();
     match begin {
-        Begin::Alone => {
+        Begin::Alone(on_error) => {
             finish.counters().computed_alone.count();
-            Begun::Alone
+            Begun::Alone(Alone::new(finish, on_error))
         }
         Begin::Lead(leader) => {
             // Of a local function the near cache is all there is, and another may just have put
@@ -120,7 +119,10 @@ fn begun<S: Shape>(
                 None => Begun::Lead(Lead::new(leader, finish)),
             }
         }
-        Begin::Error(error) => shape.answer_of_error(&error).map_or(Begun::Alone, Begun::Answer),
+        Begin::Error(error) => match shape.answer_of_error(&error) {
+            Some(answer) => Begun::Answer(answer),
+            None => Begun::Alone(Alone::new(finish, None)),
+        },
         Begin::Answer { value, until } => match take::<S::Stored>(value) {
             Some(stored) => {
                 if let Some(until) = until {
@@ -128,11 +130,11 @@ fn begun<S: Shape>(
                 }
                 Begun::Answer(shape.answer(stored))
             }
-            None => Begun::Alone,
+            None => Begun::Alone(Alone::new(finish, None)),
         },
         Begin::Stale { value, refresh } => match take::<S::Stored>(value) {
             Some(stored) => Begun::Stale(shape.answer(stored), Refresh::new(refresh, finish)),
-            None => Begun::Alone,
+            None => Begun::Alone(Alone::new(finish, None)),
         },
     }
 }
@@ -141,7 +143,7 @@ fn begun<S: Shape>(
 pub(super) fn decode<S: Shape>(header: &Header, payload: &Bytes) -> Result<Shared, Error> {
     struct Stored<'a>(&'a Header, &'a Bytes);
     impl crate::shape::Decode for Stored<'_> {
-        fn decode<T: serde::de::DeserializeOwned>(self) -> Result<T, Error> {
+        fn decode<T: serde::de::DeserializeOwned + 'static>(self) -> Result<T, Error> {
             codec::decode_payload(self.0, self.1)
         }
     }

@@ -82,8 +82,8 @@ impl<S: Shape> Call<S> {
         F: Future<Output = S::Answer>,
     {
         let Self { finish, value, .. } = self;
-        let call = finish.call(value.stored, decode::<S>, Place::here(true));
         Request::new(async move {
+            let call = finish.call(value.stored, decode::<S>, Place::here().await);
             match call.begin_anew().await {
                 Some(leader) => Lead::new(leader, finish).lead(Box::pin(body)).await,
                 None => body.await,

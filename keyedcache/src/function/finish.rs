@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use crate::Moment;
 use crate::cache::{Call, Core, Decode, Leader, Refresher, Value, take};
 use crate::error::Error;
-use crate::flight::{LeadingBody, Led, lead_in_sync};
+use crate::flight::{LeadingBody, Led, Shared, lead_in_sync};
 use crate::key::{KeyParts, Owned};
 use crate::near::Noted;
 use crate::observe::Counters;
@@ -108,9 +108,11 @@ impl<S: Shape> Finish<S> {
         let Some((timeout, stored)) = to_store else { return Ok(()) };
         if S::LOCAL {
             value.changed_here();
-            self.noted = self.noted.at_save();
-            let until = self.function.core().fresh_from_now(timeout);
-            self.put_near(stored, until);
+            if self.function.core().is_enabled() {
+                self.noted = self.noted.at_save();
+                let until = self.function.core().fresh_from_now(timeout);
+                self.put_near(stored, until);
+            }
             return Ok(());
         }
         if !self.function.core().is_enabled() {
@@ -164,6 +166,28 @@ where
         let near = site.near_or_new(function.near);
         near.put(key, stored, deadline, noted, function.near_asks);
     })
+}
+
+/// What a caller that computes by itself falls back to.
+#[must_use]
+pub struct Alone<S: Shape>(Option<Box<(Finish<S>, Shared)>>);
+
+impl<S: Shape> Alone<S> {
+    pub(super) fn new(finish: Finish<S>, on_error: Option<Shared>) -> Self {
+        Self(on_error.map(|older| Box::new((finish, older))))
+    }
+
+    /// Returns the answer, or the older one if computing failed and there is one for that.
+    #[inline(never)]
+    pub fn finish(self, answer: S::Answer) -> S::Answer {
+        match self.0.map(|both| *both) {
+            Some((finish, older)) if finish.shape.is_err(&answer) => {
+                finish.counters().stale_hits.count();
+                take(older).map_or(answer, |stored| finish.shape.answer(stored))
+            }
+            _ => answer,
+        }
+    }
 }
 
 /// The right and the duty to compute an answer. Dropped, it lets the next caller.

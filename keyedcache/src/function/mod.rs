@@ -4,6 +4,8 @@
 //! At first use the site is *resolved*: its options are evaluated, its cache is found, and the two
 //! become a `Function`. Registering or replacing a cache resolves anew.
 //!
+//! Where there is no attribute, [`cache_function`] makes a site at run time.
+//!
 //! An expansion does three things: [`begin`], the user's body, finish ([`Lead`], [`Leading`]). The
 //! types of a function's answer and arguments come no deeper than this module: the path of a call,
 //! in [`cache`](crate::cache), is compiled once.
@@ -15,6 +17,7 @@ mod begun;
 mod companions;
 mod finish;
 mod instances;
+mod item;
 mod site;
 mod spec;
 
@@ -22,5 +25,6 @@ pub use begun::{Begun, begin, begin_wait};
 pub use companions::{Call, invalidate_all, key};
 pub use finish::{Lead, Leading, Refresh};
 pub use instances::Sites;
+pub use item::{cache_async_function, cache_delete_function, cache_function};
 pub use site::Site;
 pub use spec::{IntoTimeout, Spec, type_text};

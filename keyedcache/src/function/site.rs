@@ -18,9 +18,9 @@ use crate::store::StoredKey;
 
 use super::spec::Spec;
 
-/// One annotated function, as a constant.
+/// One function: a constant where it is annotated, one made at run time where it is not.
 pub struct Site {
-    pub(super) spec: fn() -> Spec,
+    options: Options,
     resolved: ArcSwapOption<Function>,
     watched: Once,
     replaced: AtomicU64,
@@ -29,12 +29,36 @@ pub struct Site {
     pub(super) near_hits: Counter,
 }
 
+/// Where a function's options come from.
+enum Options {
+    Evaluated(fn() -> Spec),
+    Given(Box<Spec>),
+}
+
+impl Options {
+    fn spec(&self) -> Spec {
+        match self {
+            Self::Evaluated(spec) => spec(),
+            Self::Given(spec) => (**spec).clone(),
+        }
+    }
+}
+
 impl Site {
     /// The site of a function with these options, which are evaluated at first use.
     #[must_use]
     pub const fn new(spec: fn() -> Spec) -> Self {
+        Self::with(Options::Evaluated(spec))
+    }
+
+    /// The site of a function with these options.
+    pub(super) fn of(spec: Spec) -> Self {
+        Self::with(Options::Given(Box::new(spec)))
+    }
+
+    const fn with(options: Options) -> Self {
         Self {
-            spec,
+            options,
             resolved: ArcSwapOption::const_empty(),
             watched: Once::new(),
             replaced: AtomicU64::new(0),
@@ -42,6 +66,12 @@ impl Site {
             epoch: Epoch::new(),
             near_hits: Counter::new(),
         }
+    }
+
+    /// Whether these are its options.
+    #[inline]
+    pub(super) fn has_options(&self, spec: fn() -> Spec) -> bool {
+        matches!(self.options, Options::Evaluated(own) if std::ptr::fn_addr_eq(own, spec))
     }
 
     /// The function with its cache as they are now.
@@ -52,7 +82,7 @@ impl Site {
         // Before the cache is looked up: who is told of a replacement after that has not missed one.
         self.watched.call_once(|| watch_registry(self));
         let replaced = self.replaced.load(Ordering::Acquire);
-        let spec = (self.spec)();
+        let spec = self.options.spec();
         let cache = named_or_broken(spec.alias);
         let function = Arc::new(Function::new(&spec, &cache));
         let core = &function.plan.core;
@@ -155,7 +185,7 @@ impl Function {
     fn new(spec: &Spec, cache: &Cache) -> Self {
         let core = cache.core();
         let policy = spec.policy(&core.policy);
-        let scope = core.prefix_scope(Key::of_parts(&spec.namespace, &()).text());
+        let scope = scope_of(core, &spec.namespace);
         let namespace = spec.instance_namespace();
         let has_near = spec.local || core.has_near();
         Self {
@@ -184,6 +214,11 @@ impl Function {
     pub(super) fn core(&self) -> &Arc<Core> {
         &self.plan.core
     }
+}
+
+/// What invalidating all of the function of this namespace invalidates.
+pub(super) fn scope_of(core: &Core, namespace: &str) -> Scope {
+    core.prefix_scope(Key::of_parts(namespace, &()).text())
 }
 
 impl fmt::Debug for Function {

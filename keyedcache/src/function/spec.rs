@@ -86,6 +86,10 @@ impl Spec {
         }
     }
 
+    pub(super) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// The namespace, in place of the function's path.
     pub fn name(mut self, name: &'static str) -> Self {
         self.namespace = name.into();

@@ -56,6 +56,7 @@ impl Epoch {
         self.0.fetch_add(1, Ordering::Release);
     }
 
+    #[inline]
     fn now(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }

@@ -18,6 +18,7 @@ use bytes::Bytes;
 
 use crate::clock::Moment;
 
+pub(crate) use counter::integer;
 pub use fingerprint::Fingerprint;
 pub use header::{CodecId, CompressorId, Header};
 pub use stamp::Stamp;

@@ -1,13 +1,20 @@
 //! Waiting on a thread for what is async, anywhere, and knowing for whom that would never end.
 
-use std::future::Future;
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread, ThreadId};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
+
+thread_local! {
+    /// What tells the waker of the [`wait`] that polls on this thread; null outside of any.
+    static WAITING: Cell<*const ()> = const { Cell::new(ptr::null()) };
+}
 
 /// Drives `future` to its end on this thread.
 ///
@@ -18,6 +25,7 @@ pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     let unpark = Arc::new(Unpark { thread: thread::current(), woken: AtomicBool::new(false) });
     let waker = Waker::from(Arc::clone(&unpark));
     let mut context = Context::from_waker(&waker);
+    let _waiting = Waiting::with(&waker);
     if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
         return output;
     }
@@ -32,6 +40,23 @@ pub(crate) fn wait<F: Future>(future: F) -> F::Output {
         }
     };
     if on_worker() { tokio::task::block_in_place(park) } else { park() }
+}
+
+/// Until it is dropped, the innermost [`wait`] of this thread is that of one waker.
+struct Waiting {
+    outer: *const (),
+}
+
+impl Waiting {
+    fn with(waker: &Waker) -> Self {
+        Self { outer: WAITING.replace(waker.data()) }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITING.set(self.outer);
+    }
 }
 
 /// The flag is more than the park token, which whatever the poll itself waits for may use up.
@@ -70,9 +95,20 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// This place in async or in sync code.
-    pub(crate) fn here(asynchronous: bool) -> Self {
-        Self { thread: thread::current().id(), task: tokio::task::try_id(), asynchronous }
+    /// Where the future that awaits this is polled: in async code, or by [`wait`] in sync code.
+    ///
+    /// It is known by the waker and only at the poll: a request is made in one place and may be
+    /// awaited in another, and either awaited or waited for.
+    pub(crate) async fn here() -> Self {
+        poll_fn(|context| {
+            let is_waited_for = ptr::eq(context.waker().data(), WAITING.get());
+            Poll::Ready(Self {
+                thread: thread::current().id(),
+                task: tokio::task::try_id(),
+                asynchronous: !is_waited_for,
+            })
+        })
+        .await
     }
 
     /// Whether blocking here could keep the computation led at `leader` from going on.

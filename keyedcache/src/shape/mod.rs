@@ -10,6 +10,7 @@
 pub mod fit;
 mod form;
 pub mod probe;
+mod told;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use serde::de::DeserializeOwned;
 use crate::Error;
 
 pub use form::{Failing, Fallible, Form, HasErrors, HasNones, Optional, Plain};
+pub(crate) use told::Told;
 
 /// An error on its way to those who wait for the same answer in this process.
 pub type SharedError = Arc<dyn Any + Send + Sync>;
@@ -36,7 +38,7 @@ pub trait Encode {
 /// A codec at work on some bytes: what [`Shape::decode`] asks for a value.
 pub trait Decode {
     /// Decodes a value of this type.
-    fn decode<T: DeserializeOwned>(self) -> Result<T, Error>;
+    fn decode<T: DeserializeOwned + 'static>(self) -> Result<T, Error>;
 }
 
 /// What of an answer is stored, and how it is written.

@@ -171,7 +171,7 @@ pub fn largest_record_is_kept(subject: &Subject<'_>) -> Verdict {
 pub fn record_too_large_is_refused_and_leaves_what_was_there(subject: &Subject<'_>) -> Verdict {
     let bound = subject.needs_a_bound()?;
     let (key, stored) = (subject.key("bounded"), record(b"small"));
-    let too_large = record_of_size(bound + 4096);
+    let too_large = rubbish(&vec![b'x'; bound + 4096]);
     let error = subject.try_save(&key, &too_large, None, Guard::Always).expect_err("too large");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(subject.load(&key), Slot::default());

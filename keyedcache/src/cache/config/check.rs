@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::value::{Refusal, prefix};
+use super::value::{Refusal, built_codec, built_compressor, prefix};
 use super::{CacheOptions, mistake};
 use crate::error::Error;
 
@@ -29,6 +29,15 @@ pub(in crate::cache) fn check(options: &CacheOptions) -> Result<(), Error> {
             Ok(_) => {}
             Err(Refusal::Because(reason)) => wrong.push(format!("`prefix`: {reason}")),
             Err(_) => wrong.push("`prefix` is none".to_owned()),
+        }
+    }
+    let codec = options.codec.and_then(|codec| built_codec(codec).err());
+    let compressor = options.compressor.and_then(|compressor| built_compressor(compressor).err());
+    for (name, refusal) in [("codec", codec), ("compressor", compressor)] {
+        if let Some(Refusal::Lacks(feature)) = refusal {
+            wrong.push(format!(
+                "`{name}` needs the feature `{feature}` of keyedcache, which this build lacks"
+            ));
         }
     }
     if options.early.is_some_and(|beta| !(beta >= 0.0 && beta.is_finite())) {

@@ -27,6 +27,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::codec::Codec;
+use crate::compress::Compressor;
 use crate::error::Error;
 use crate::policy::{SingleFlight, Timeout};
 
@@ -124,9 +126,9 @@ pub struct CacheOptions {
     /// How long a store may take to answer.
     pub store_timeout: Option<Duration>,
     /// How values become bytes.
-    pub codec: Option<CodecName>,
+    pub codec: Option<Codec>,
     /// How bytes become fewer.
-    pub compressor: Option<CompressorName>,
+    pub compressor: Option<Compressor>,
     /// From how many bytes on.
     pub compress_min: Option<u64>,
     /// How many values each function keeps in this process; 0 is off.
@@ -135,28 +137,4 @@ pub struct CacheOptions {
     pub single_flight: Option<SingleFlight>,
     /// Whether anything is read or saved.
     pub enabled: Option<bool>,
-}
-
-/// The codecs that come with the crate.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum CodecName {
-    /// `MessagePack` with named fields.
-    Msgpack,
-    /// JSON.
-    Json,
-    /// bincode 2.
-    Bincode,
-}
-
-/// The compressors that come with the crate.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum CompressorName {
-    /// Payloads are stored as they are.
-    None,
-    /// zstd.
-    Zstd,
-    /// lz4.
-    Lz4,
 }

@@ -2,7 +2,7 @@
 //!
 //! A value is text wherever it comes from; a TOML number or boolean is read as its text.
 
-use super::{CodecName, CompressorName, SingleFlight};
+use super::{Codec, Compressor, SingleFlight};
 
 /// Why a text is not the value of an option. Holds nothing of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,21 +61,39 @@ pub(super) fn boolean(text: &str) -> Result<bool, Refusal> {
     }
 }
 
-pub(super) fn codec(text: &str) -> Result<CodecName, Refusal> {
+pub(super) fn codec(text: &str) -> Result<Codec, Refusal> {
     match text.trim() {
-        "msgpack" => built(cfg!(feature = "msgpack"), CodecName::Msgpack, "msgpack"),
-        "json" => built(cfg!(feature = "json"), CodecName::Json, "json"),
-        "bincode" => built(cfg!(feature = "bincode"), CodecName::Bincode, "bincode"),
+        "msgpack" => built_codec(Codec::MessagePack),
+        "json" => built_codec(Codec::Json),
+        "bincode" => built_codec(Codec::Bincode),
         _ => Err(Refusal::NotOne),
     }
 }
 
-pub(super) fn compressor(text: &str) -> Result<CompressorName, Refusal> {
+/// The codec, if this build has it.
+pub(super) fn built_codec(codec: Codec) -> Result<Codec, Refusal> {
+    match codec {
+        Codec::MessagePack => built(cfg!(feature = "msgpack"), codec, "msgpack"),
+        Codec::Json => built(cfg!(feature = "json"), codec, "json"),
+        Codec::Bincode => built(cfg!(feature = "bincode"), codec, "bincode"),
+    }
+}
+
+pub(super) fn compressor(text: &str) -> Result<Compressor, Refusal> {
     match text.trim() {
-        "none" => Ok(CompressorName::None),
-        "zstd" => built(cfg!(feature = "zstd"), CompressorName::Zstd, "zstd"),
-        "lz4" => built(cfg!(feature = "lz4"), CompressorName::Lz4, "lz4"),
+        "none" => Ok(Compressor::None),
+        "zstd" => built_compressor(Compressor::ZSTD),
+        "lz4" => built_compressor(Compressor::Lz4),
         _ => Err(Refusal::NotOne),
+    }
+}
+
+/// The compressor, if this build has it.
+pub(super) fn built_compressor(compressor: Compressor) -> Result<Compressor, Refusal> {
+    match compressor {
+        Compressor::None => Ok(compressor),
+        Compressor::Zstd { .. } => built(cfg!(feature = "zstd"), compressor, "zstd"),
+        Compressor::Lz4 => built(cfg!(feature = "lz4"), compressor, "lz4"),
     }
 }
 

@@ -4,8 +4,11 @@
 //! that was open when its machine stopped is emptied at the next opening (`folder.rs`). Not
 //! `WRITE_MAP`: the map stays read-only, pages are written with `pwrite` before the meta page that
 //! names them, so a process killed at any moment leaves the last committed transaction, a full disk
-//! is an error and not a `SIGBUS`, and no stray pointer can damage the file.
+//! is an error and not a `SIGBUS`, and no stray pointer can damage the file. The lock file is mapped
+//! to be written to, so it must have all its room before ([`reserve`]).
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use heed::types::Bytes;
@@ -17,6 +20,27 @@ pub(super) type Tree = Database<'static, Bytes, Bytes>;
 
 /// Threads that may read at one time, over all processes; 64 bytes of the lock file each.
 const MAX_READERS: u32 = 4096;
+
+/// The length of the lock file: a line of 64 bytes for each reader, and some for its head.
+const LOCK_FILE: u64 = (MAX_READERS as u64 + 8) * 64;
+
+/// Gives the lock file its room on the disk. LMDB makes it with holes, and a thread that is the first
+/// to read through one while the disk is full would be killed by `SIGBUS`.
+///
+/// Only before this process opens the environment: closing the file drops its locks. File systems
+/// that cannot reserve room leave it with holes.
+pub(super) fn reserve(folder: &Path) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    use rustix::io::Errno;
+
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    let file = options.open(folder.join("lock.mdb"))?;
+    match fallocate(&file, FallocateFlags::empty(), 0, LOCK_FILE) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
+        reserved => Ok(reserved?),
+    }
+}
 
 /// Opens the environment of a folder that the caller has claimed.
 #[allow(unsafe_code)]

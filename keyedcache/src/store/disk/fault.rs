@@ -9,8 +9,12 @@ use crate::error::{Error, ErrorKind};
 
 /// `ENOSPC`, which LMDB hands on as it came.
 const NO_SPACE: i32 = 28;
+/// `EIO`.
+const IO_ERROR: i32 = 5;
 /// `EDQUOT`.
 const OVER_QUOTA: i32 = 122;
+/// `EIO`, which is what LMDB makes of a write that was cut short, as the last one is that fits.
+const CUT_SHORT: i32 = 5;
 
 /// An error of the operating system in `operation` on the folder.
 pub(super) fn from_io(
@@ -27,19 +31,30 @@ pub(super) fn from_io(
 
 fn kind_of(error: &io::Error) -> ErrorKind {
     match error.raw_os_error() {
-        Some(NO_SPACE | OVER_QUOTA) => ErrorKind::Full,
+        Some(NO_SPACE | OVER_QUOTA | CUT_SHORT) => ErrorKind::Full,
         _ => ErrorKind::Unavailable,
     }
 }
 
 /// Whether more room would have helped: in the map, or on the disk.
-pub(super) fn is_full(error: &heed::Error) -> bool {
+pub(super) fn is_full(error: &heed::Error, folder: &Path) -> bool {
     match error {
+        // So LMDB says that a write was cut short, as it is where the room ends in its midst.
+        heed::Error::Io(error) if error.raw_os_error() == Some(IO_ERROR) => is_out_of_room(folder),
         heed::Error::Io(error) => kind_of(error) == ErrorKind::Full,
         heed::Error::Mdb(MdbError::MapFull | MdbError::TxnFull) => true,
-        heed::Error::Mdb(MdbError::Other(code)) => matches!(*code, NO_SPACE | OVER_QUOTA),
+        heed::Error::Mdb(MdbError::Other(code)) => {
+            matches!(*code, NO_SPACE | OVER_QUOTA | CUT_SHORT)
+        }
         _ => false,
     }
+}
+
+/// Whether the file system has next to nothing left.
+fn is_out_of_room(folder: &Path) -> bool {
+    const NEXT_TO_NOTHING: u64 = 1 << 20;
+    rustix::fs::statvfs(folder)
+        .is_ok_and(|found| found.f_bavail.saturating_mul(found.f_frsize) < NEXT_TO_NOTHING)
 }
 
 /// Whether it says that what is stored cannot be read.
@@ -54,7 +69,7 @@ pub(super) fn is_damage(error: &heed::Error) -> bool {
 /// An error of LMDB in `operation` on the folder.
 pub(super) fn from_heed(operation: &'static str, folder: &Path, error: heed::Error) -> Error {
     let (kind, what) = match &error {
-        error if is_full(error) => (
+        error if is_full(error, folder) => (
             ErrorKind::Full,
             "there is no room left; raise the size limit, free the disk, or end what reads for \
              minutes at a time",

@@ -140,6 +140,9 @@ impl Folder {
 /// Opens the environment; what is damaged is marked so.
 fn map(path: &Path, marker: &Marker) -> Result<(Env, Tree), Error> {
     let size = usize::try_from(marker.map_size).unwrap_or(usize::MAX >> 12 << 12);
+    environment::reserve(path).map_err(|error| {
+        fault::from_io("open", "lock.mdb cannot be given its room", path, error)
+    })?;
     environment::open(path, size).map_err(|error| match error {
         heed::Error::EnvAlreadyOpened => already_open(path),
         error => fault::from_heed("open", path, error),

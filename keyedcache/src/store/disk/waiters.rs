@@ -168,10 +168,10 @@ impl Probes {
 
 /// Watches until the store is closed.
 pub(super) fn run(opening: &Opening) {
-    let (mut seen, mut probed) = (None, Instant::now());
+    let (mut seen, mut last_probe) = (None, Instant::now());
     while opening.waiters.pause() {
         let last = Some(opening.env.info().last_txn_id);
-        let is_time = probed.elapsed() >= PROBE_EVERY;
+        let is_time = last_probe.elapsed() >= PROBE_EVERY;
         if last == seen && !is_time {
             continue;
         }
@@ -188,7 +188,7 @@ pub(super) fn run(opening: &Opening) {
             }
         }
         if is_time {
-            probed = Instant::now();
+            last_probe = Instant::now();
         }
     }
     opening.waiters.state.lock().waiting.clear();

@@ -12,7 +12,8 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
@@ -28,6 +29,11 @@ use crate::runtime::timeout;
 /// How many operations, and of how many bytes, share a transaction.
 const OPERATIONS_AT_ONCE: usize = 64;
 const BYTES_AT_ONCE: usize = 8 << 20;
+
+/// How long the writer and its callers stay awake for one another, and for how many bytes at most.
+const WRITER_STAYS: Duration = Duration::from_micros(50);
+const CALLER_STAYS: Duration = Duration::from_micros(20);
+const SOON_WRITTEN: usize = 16 << 10;
 
 /// How often one operation is tried when there is no room for it.
 const ATTEMPTS: u32 = 4;
@@ -122,10 +128,17 @@ where
 }
 
 /// What is to be written.
+///
+/// Waking a thread takes longer than a write does. So the writer stays awake for a moment after it
+/// has written, and whoever writes meanwhile stays for its answer, which comes within microseconds.
 #[derive(Default)]
 pub(super) struct Queue {
     state: Mutex<State>,
     filled: Condvar,
+    /// How many jobs are queued.
+    length: AtomicUsize,
+    /// Whether the writer would see a job without being woken.
+    is_awake: AtomicBool,
 }
 
 #[derive(Default)]
@@ -139,9 +152,15 @@ impl Queue {
         let mut state = self.state.lock();
         if !state.is_closed {
             state.jobs.push_back(job);
+            self.length.store(state.jobs.len(), Ordering::Release);
             drop(state);
             self.filled.notify_one();
         }
+    }
+
+    /// Whether what is pushed now is the next to be written, without anybody being woken for it.
+    fn is_at_once(&self) -> bool {
+        self.is_awake.load(Ordering::Acquire) && self.length.load(Ordering::Acquire) == 0
     }
 
     /// Ends the writer when it has written what is queued.
@@ -152,13 +171,19 @@ impl Queue {
 
     /// Waits for something to write; `false` at the end.
     fn wait(&self) -> bool {
+        let start = Instant::now();
+        while self.length.load(Ordering::Acquire) == 0 && start.elapsed() < WRITER_STAYS {
+            std::thread::yield_now();
+        }
         let mut state = self.state.lock();
+        self.is_awake.store(!state.jobs.is_empty(), Ordering::Release);
         while state.jobs.is_empty() {
             if state.is_closed {
                 return false;
             }
             self.filled.wait(&mut state);
         }
+        self.is_awake.store(true, Ordering::Release);
         true
     }
 
@@ -174,6 +199,7 @@ impl Queue {
             }
             jobs.extend(state.jobs.pop_front().filter(|job| job.begin()));
         }
+        self.length.store(state.jobs.len(), Ordering::Release);
         jobs
     }
 }
@@ -192,10 +218,20 @@ impl Opening {
     {
         let operation = request.operation;
         self.check(operation)?;
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
         let progress = Arc::new(Progress(AtomicU8::new(Progress::QUEUED)));
         let caller = Caller(Arc::clone(&progress));
+        let is_at_once = self.queue.is_at_once();
         self.queue.push(Box::new(Task { request, body, answer: None, reply, progress }));
+        if is_at_once && request.bytes.is_none_or(|bytes| bytes <= SOON_WRITTEN) {
+            let start = Instant::now();
+            while start.elapsed() < CALLER_STAYS {
+                if let Ok(answer) = answer.try_recv() {
+                    return answer;
+                }
+                std::hint::spin_loop();
+            }
+        }
         if let Some(Ok(answer)) = timeout(self.store_timeout, answer).await {
             return answer;
         }
@@ -268,7 +304,7 @@ impl Writer<'_> {
                 .and_then(|writing| self.attempt(writing, std::slice::from_mut(&mut job)));
             match tried {
                 Ok(()) => return job.finish(Ok(())),
-                Err(error) if fault::is_full(&error) && attempt < ATTEMPTS => {
+                Err(error) if fault::is_full(&error, self.opening.path()) && attempt < ATTEMPTS => {
                     // What goes wrong here goes wrong again in the next attempt, which tells it.
                     let _ = self.make_room((bytes.unwrap_or(0) as u64) << attempt);
                     attempt += 1;

@@ -100,7 +100,8 @@ impl<'e> Writing<'e> {
                 Some(token)
             }
         };
-        self.remove_record(key)?;
+        // The record itself is written over, which spares the tree being put in order twice.
+        self.remove_places(key)?;
         let ends = ttl.map_or(Moment::NEVER, |ttl| self.now.plus(ttl));
         let sequence = self.next_sequence();
         self.put_record(key, record, ends, sequence)?;
@@ -158,17 +159,26 @@ impl<'e> Writing<'e> {
 
     /// Removes a record and its places in both orders; says whether its time was not over.
     pub(super) fn remove_record(&mut self, key: &StoredKey) -> heed::Result<bool> {
-        let found = reader::entry(&self.txn, self.tree, key)?;
-        let Some((ends, sequence)) = found.map(|entry| (entry.ends, entry.sequence)) else {
-            return Ok(false);
-        };
-        if let Some(entry_key) = EntryKey::text(RECORDS, key.as_str()) {
+        let ends = self.remove_places(key)?;
+        if ends.is_some()
+            && let Some(entry_key) = EntryKey::text(RECORDS, key.as_str())
+        {
             self.tree.delete(&mut self.txn, entry_key.as_bytes())?;
         }
+        Ok(ends.is_some_and(|ends| ends > self.now))
+    }
+
+    /// Removes the places in both orders of the record under a key; says when it ends, if there is
+    /// one.
+    fn remove_places(&mut self, key: &StoredKey) -> heed::Result<Option<Moment>> {
+        let found = reader::entry(&self.txn, self.tree, key)?;
+        let Some((ends, sequence)) = found.map(|entry| (entry.ends, entry.sequence)) else {
+            return Ok(None);
+        };
         let order = EntryKey::stored(sequence);
         self.tree.delete(&mut self.txn, order.as_bytes())?;
         self.remove_end(ends, sequence)?;
-        Ok(ends > self.now)
+        Ok(Some(ends))
     }
 
     fn remove_end(&mut self, ends: Moment, sequence: u64) -> heed::Result<()> {

@@ -1,0 +1,80 @@
+//! The stores that behaviour is tested over, and caches on them.
+
+use std::sync::Arc;
+
+use keyedcache::cache::CacheBuilder;
+use keyedcache::store::{DiskStore, MemoryStore, Store};
+use keyedcache::{Cache, Clock, Moment};
+use tempfile::TempDir;
+
+use crate::hesitant::Hesitant;
+
+/// A store of its own for one test; the folder of a disk store lives as long as this.
+#[derive(Debug)]
+pub struct Place {
+    name: &'static str,
+    store: Arc<dyn Store>,
+    _folder: Option<TempDir>,
+}
+
+impl Place {
+    /// A store in memory.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self { name: "memory", store: Arc::new(MemoryStore::new()), _folder: None }
+    }
+
+    /// A store on disk, in a new folder.
+    ///
+    /// # Panics
+    ///
+    /// If the folder cannot be made or opened.
+    #[must_use]
+    pub fn disk() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = DiskStore::open(folder.path()).expect("the folder is new");
+        Self { name: "disk", store: Arc::new(store), _folder: Some(folder) }
+    }
+
+    /// The same with every operation waiting before and after it takes place.
+    #[must_use]
+    pub fn hesitant(self) -> Self {
+        Self { store: Arc::new(Hesitant::new(self.store)), ..self }
+    }
+
+    /// Which it is, for messages.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// A builder of a cache on it. Two caches on one store are to each other what two processes are.
+    pub fn cache(&self) -> CacheBuilder {
+        Cache::builder().store(Arc::clone(&self.store))
+    }
+
+    /// A cache on it with the default options, under this alias.
+    ///
+    /// # Panics
+    ///
+    /// If the alias is none.
+    #[allow(clippy::must_use_candidate)] // most functions find it by its alias
+    pub fn register(&self, alias: &str) -> Cache {
+        let cache = self.cache().build().expect("the options are the defaults");
+        cache.register(alias).expect("the alias is one");
+        cache
+    }
+}
+
+/// A cache in memory under this alias, whose time goes on only when the test says so.
+///
+/// # Panics
+///
+/// If the alias is none.
+#[must_use]
+pub fn timed(alias: &str) -> (Cache, Clock) {
+    let clock = Clock::manual(Moment::from_micros(1_000_000_000_000_000));
+    let cache = Cache::builder().clock(clock.clone()).build().expect("the defaults");
+    cache.register(alias).expect("the alias is one");
+    (cache, clock)
+}

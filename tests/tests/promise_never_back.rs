@@ -1,0 +1,183 @@
+//! Never back: once an invalidation is acknowledged, what began before is not to be had any more.
+//!
+//! The oracle is a truth that the cache knows nothing of: a number, for each key, that a body reads
+//! as it begins and answers with. It changes *before* an invalidation is sent. So whoever asks after
+//! the acknowledgement must get an answer with the new number or a newer one, wherever it comes
+//! from; an older one was begun before the change.
+
+use std::thread;
+use std::time::Duration;
+
+use keyedcache_tests::processes::talk::{
+    Call, Callers, Family, Scope, Soak, Subject, Surface, Work,
+};
+use keyedcache_tests::processes::{Dice, Execution, Ground, SharedInstant, Team};
+
+const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
+const PROCESSES: usize = 4;
+
+/// Which process does what while a computation is held.
+const COMPUTES: usize = 0;
+const WAITS: usize = 1;
+const INVALIDATES: usize = 2;
+
+/// More than an answer takes on a busy machine, and less than any lease.
+const SOON: Duration = Duration::from_secs(2);
+
+#[test]
+fn invalidating_a_key_while_it_is_computed_elsewhere_on_disk() {
+    while_computing(&Ground::disk(), Scope::Key);
+}
+
+#[test]
+fn invalidating_a_function_while_it_computes_elsewhere_on_disk() {
+    while_computing(&Ground::disk(), |subject| match subject.family {
+        Family::Sync => Scope::SyncFunction,
+        Family::Async => Scope::AsyncFunction,
+        Family::Values => Scope::Prefix(subject.key),
+    });
+}
+
+#[test]
+fn invalidating_the_cache_while_it_is_computed_for_elsewhere_on_disk() {
+    while_computing(&Ground::disk(), |_| Scope::Cache);
+}
+
+#[test]
+fn random_invalidations_among_random_callers_on_disk() {
+    random_rounds(&Ground::disk());
+}
+
+/// One process is held computing, another one waits for it, a third one invalidates, and then each
+/// in its turn is the `first` to call anew.
+fn while_computing(ground: &Ground, scope_of: impl Fn(Subject) -> Scope) {
+    let mut team = Team::start(ACTOR, ground, PROCESSES);
+    for first in team.processes() {
+        for surface in Surface::ALL {
+            let key = first as u64;
+            step_by_step(&mut team, surface, key, scope_of(surface.subject(key)), first);
+        }
+    }
+}
+
+fn step_by_step(team: &mut Team<'_>, surface: Surface, key: u64, scope: Scope, first: usize) {
+    let subject = surface.subject(key);
+    let held = Callers { surface, keys: vec![key], each: 1, work: Work::Held };
+    let quick = Callers { each: 3, work: Work::Takes(Duration::ZERO), ..held.clone() };
+    team.invalidate(INVALIDATES, scope); // of another surface the key may be known
+    team.forget_executions();
+
+    let computing = team.call([COMPUTES], &held);
+    let old = team.next_execution(subject, &[]);
+    let waited = team.counted(WAITS).waited;
+    let waiting = team.call([COMPUTES, WAITS], &quick);
+    team.count_until("waiting", WAITS, |counted| counted.waited > waited);
+    team.invalidate(INVALIDATES, scope);
+
+    // The old one still runs, and nobody who comes now has anything of it.
+    let calls = team.ask([first], &quick);
+    let new = the_other(team, subject, old);
+    assert_all_of(&calls, new, "a caller that came after the acknowledgement");
+    let slowest = calls.iter().map(|call| call.ended.since(call.began)).max();
+    assert!(slowest < Some(SOON), "callers of process {first} waited for the old one: {slowest:?}");
+    let calls = team.ask(team.processes(), &quick);
+    assert_all_of(&calls, new, "a caller that came later");
+
+    // Those who came before have an answer, too.
+    team.release(old);
+    let calls: Vec<_> = computing.into_iter().flat_map(|gate| team.answers(gate)).collect();
+    assert_all_of(&calls, old, "the caller that computed all the while");
+    for call in waiting.into_iter().flat_map(|gate| team.answers(gate)) {
+        assert!([old.id, new.id].contains(&call.answer.execution), "{call:?}");
+    }
+
+    // And the late answer is nowhere.
+    for process in team.processes() {
+        let cached = team.peek(process, subject).map(|answer| answer.execution);
+        assert_eq!(cached, Some(new.id), "what process {process} reads after {scope:?}");
+    }
+    for turn in ["from the store", "from the near cache"] {
+        assert_all_of(&team.ask(team.processes(), &quick), new, turn);
+    }
+    assert_eq!(team.heard().about(subject).len(), 2, "nobody else has computed");
+}
+
+/// The one execution about a subject besides this one.
+fn the_other(team: &Team<'_>, subject: Subject, old: Execution) -> Execution {
+    let executions = team.heard().about(subject);
+    let others: Vec<_> = executions.iter().filter(|execution| execution.id != old.id).collect();
+    let [new] = *others else { panic!("one execution after {old:?}, not {others:#?}") };
+    *new
+}
+
+fn assert_all_of(calls: &[Call], execution: Execution, who: &str) {
+    let strange = calls.iter().find(|call| call.answer.execution != execution.id);
+    assert!(strange.is_none(), "{who} has not the answer of {execution:?} but {strange:?}");
+}
+
+/// Callers of all kinds ask in all processes, all the time, while now one process, now another one
+/// invalidates something.
+///
+/// `KEYEDCACHE_ROUNDS` says how many invalidations; `KEYEDCACHE_SEED` repeats a run's dice.
+fn random_rounds(ground: &Ground) {
+    const KEYS: u64 = 2;
+    const ROUNDS: u64 = 1_000;
+
+    let rounds = std::env::var("KEYEDCACHE_ROUNDS").ok();
+    let rounds = rounds.map_or(ROUNDS, |rounds| rounds.parse().expect("a number of rounds"));
+    let mut dice = Dice::new();
+    let mut team = Team::start(ACTOR, ground, PROCESSES);
+    team.soak(Soak { seed: dice.seed(), keys: KEYS, each: 2 });
+
+    let mut sent = Vec::new();
+    let mut scope = Scope::Cache;
+    for _ in 0..rounds {
+        if dice.one_in(4) {
+            scope = any_scope(&mut dice, KEYS);
+        }
+        thread::sleep(dice.micros(0..=12_000));
+        let process = dice.one_of(&[0, 1, 2, 3]);
+        let (begun, acknowledged) = team.invalidate(process, scope);
+        sent.push((scope, begun, acknowledged));
+    }
+    let findings = team.halt();
+
+    let violations: Vec<_> = findings.iter().flat_map(|found| &found.violations).collect();
+    assert!(violations.is_empty(), "answers that had been invalidated: {violations:#?}");
+    let longest = findings.iter().map(|found| found.longest).max().unwrap_or_default();
+    assert!(longest < Duration::from_secs(2), "a call took {longest:?}");
+
+    let answers: u64 = findings.iter().map(|found| found.answers).sum();
+    let executions = &team.heard().executions;
+    let struck = sent.iter().filter(|sent| is_within_an_execution(**sent, executions)).count();
+    println!(
+        "{rounds} invalidations, {struck} while a computation ran; {} executions; {answers} \
+         answers, the slowest after {longest:?}",
+        executions.len(),
+    );
+    assert!(struck as u64 * 5 > rounds, "too few invalidations came while a computation ran");
+}
+
+fn any_scope(dice: &mut Dice, keys: u64) -> Scope {
+    let key = dice.below(keys);
+    let surface = dice.one_of(&Surface::ALL);
+    match dice.below(4) {
+        0 => Scope::Key(surface.subject(key)),
+        1 => dice.one_of(&[Scope::SyncFunction, Scope::AsyncFunction]),
+        2 => Scope::Prefix(key),
+        _ => Scope::Cache,
+    }
+}
+
+/// Whether something it is about was computed from before it was sent until after it was
+/// acknowledged.
+fn is_within_an_execution(
+    (scope, sent, acknowledged): (Scope, SharedInstant, SharedInstant),
+    executions: &[Execution],
+) -> bool {
+    executions.iter().any(|execution| {
+        scope.covers(execution.subject)
+            && execution.began < sent
+            && execution.ended.is_none_or(|ended| acknowledged < ended)
+    })
+}

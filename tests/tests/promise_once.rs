@@ -1,0 +1,116 @@
+//! Once: however many threads, tasks and processes ask for the same missing value at once, the
+//! function runs once.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use keyedcache_tests::processes::talk::{Call, Callers, Surface, Work};
+use keyedcache_tests::processes::{Execution, Ground, SharedInstant, Team};
+
+const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
+const PROCESSES: usize = 4;
+const ROUNDS: u64 = 50;
+
+#[test]
+fn threads_of_four_processes_share_one_execution_on_disk() {
+    one_key(&Ground::disk(), Surface::Sync, 8);
+}
+
+#[test]
+fn tasks_of_four_processes_share_one_execution_on_disk() {
+    one_key(&Ground::disk(), Surface::Async, 200);
+}
+
+#[test]
+fn threads_that_ask_for_a_value_share_one_execution_on_disk() {
+    one_key(&Ground::disk(), Surface::ValueWaited, 8);
+}
+
+#[test]
+fn tasks_that_ask_for_a_value_share_one_execution_on_disk() {
+    one_key(&Ground::disk(), Surface::ValueAwaited, 200);
+}
+
+#[test]
+fn threads_that_ask_for_a_hundred_keys_run_them_side_by_side_on_disk() {
+    hundred_keys(&Ground::disk(), Surface::Sync, 2);
+}
+
+#[test]
+fn tasks_that_ask_for_a_hundred_keys_run_them_side_by_side_on_disk() {
+    hundred_keys(&Ground::disk(), Surface::Async, 4);
+}
+
+/// All callers of all processes ask for one missing key at the same moment, again and again.
+fn one_key(ground: &Ground, surface: Surface, each: usize) {
+    let mut team = Team::start(ACTOR, ground, PROCESSES);
+    let (mut asked, mut in_time) = (0, 0);
+    for key in 0..ROUNDS {
+        let work = Work::Takes(Duration::from_millis(40));
+        let calls = team.ask(team.processes(), &Callers { surface, keys: vec![key], each, work });
+        assert_eq!(calls.len(), PROCESSES * each);
+        let execution = one(&team.heard().about(surface.subject(key)), key);
+        assert_answered_by(&calls, execution);
+        asked += calls.len();
+        in_time += calls.iter().filter(|call| Some(call.began) < execution.ended).count();
+    }
+    println!("{in_time} of {asked} callers asked before there was an answer");
+    assert!(in_time * 2 > asked, "the callers came too late to show anything");
+}
+
+/// All callers of all processes ask for a hundred missing keys at the same moment.
+fn hundred_keys(ground: &Ground, surface: Surface, each: usize) {
+    const KEYS: u64 = 100;
+    const TAKES: Duration = Duration::from_millis(50);
+
+    let mut team = Team::start(ACTOR, ground, PROCESSES);
+    for round in 0..3 {
+        let keys: Vec<_> = (round * KEYS..(round + 1) * KEYS).collect();
+        let callers = Callers { surface, keys: keys.clone(), each, work: Work::Takes(TAKES) };
+        let calls = team.ask(team.processes(), &callers);
+        assert_eq!(calls.len(), PROCESSES * each * keys.len());
+        let mut executions = Vec::new();
+        for key in keys {
+            let execution = one(&team.heard().about(surface.subject(key)), key);
+            let answers: Vec<_> = calls
+                .iter()
+                .copied()
+                .filter(|call| call.answer.subject == surface.subject(key))
+                .collect();
+            assert_eq!(answers.len(), PROCESSES * each);
+            assert_answered_by(&answers, execution);
+            executions.push(execution);
+        }
+        let (at_once, took) = (most_at_once(&executions), from_first_to_last(&executions));
+        let processes: HashSet<_> = executions.iter().map(|execution| execution.process).collect();
+        println!("{at_once} at once, by {} processes, all within {took:?}", processes.len());
+        assert!(at_once >= 10, "different keys wait for each other: {at_once} ran at once");
+        assert!(took < TAKES * 100 / 4, "different keys wait for each other: {took:?} in all");
+    }
+}
+
+fn one(executions: &[Execution], key: u64) -> Execution {
+    let [execution] = executions else {
+        panic!("{} executions for key {key}: {executions:#?}", executions.len());
+    };
+    *execution
+}
+
+fn assert_answered_by(calls: &[Call], execution: Execution) {
+    let strange = calls.iter().find(|call| call.answer.execution != execution.id);
+    assert!(strange.is_none(), "not the answer of {execution:?}: {strange:?}");
+}
+
+/// How many ran at one moment, at most.
+fn most_at_once(executions: &[Execution]) -> usize {
+    let running_at = |at: SharedInstant| {
+        executions.iter().filter(|other| other.began <= at && Some(at) < other.ended).count()
+    };
+    executions.iter().map(|execution| running_at(execution.began)).max().unwrap_or_default()
+}
+
+fn from_first_to_last(executions: &[Execution]) -> Duration {
+    let first = executions.iter().map(|execution| execution.began).min();
+    let last = executions.iter().filter_map(|execution| execution.ended).max();
+    last.zip(first).map(|(last, first)| last.since(first)).expect("there are executions")
+}

@@ -1,0 +1,196 @@
+//! Once, when the one that runs dies or is stopped: another takes over, and what comes late is
+//! refused.
+
+use std::thread;
+use std::time::Duration;
+
+use keyedcache_tests::processes::talk::{Answer, Callers, Surface, Work};
+use keyedcache_tests::processes::{Dice, Execution, Gate, Ground, Team};
+
+const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
+const PROCESSES: usize = 4;
+
+/// What a busy machine may add, now and then, to how soon another takes over.
+const SLACK: Duration = Duration::from_millis(400);
+
+#[test]
+fn another_process_takes_over_from_one_that_is_killed_while_threads_wait_on_disk() {
+    killed(&Ground::disk(), Surface::Sync, 8);
+}
+
+#[test]
+fn another_process_takes_over_from_one_that_is_killed_while_tasks_wait_on_disk() {
+    killed(&Ground::disk(), Surface::Async, 50);
+}
+
+#[test]
+fn another_process_takes_over_a_value_from_one_that_is_killed_on_disk() {
+    killed(&Ground::disk(), Surface::ValueAwaited, 50);
+}
+
+#[test]
+fn a_late_save_of_a_sync_function_is_refused_and_the_newer_answer_stands_on_disk() {
+    stopped(&Ground::disk().with("lease=300ms"), Surface::Sync);
+}
+
+#[test]
+fn a_late_save_of_an_async_function_is_refused_and_the_newer_answer_stands_on_disk() {
+    stopped(&Ground::disk().with("lease=300ms"), Surface::Async);
+}
+
+#[test]
+fn a_late_save_of_a_value_is_refused_and_the_newer_one_stands_on_disk() {
+    stopped(&Ground::disk().with("lease=300ms"), Surface::ValueAwaited);
+}
+
+#[test]
+fn a_late_save_is_refused_while_another_process_still_computes_on_disk() {
+    stopped_and_back_too_early(&Ground::disk().with("lease=300ms"), Surface::Sync);
+    stopped_and_back_too_early(&Ground::disk().with("lease=300ms"), Surface::Async);
+}
+
+/// The process that computes is killed while all others wait for its answer.
+fn killed(ground: &Ground, surface: Surface, each: usize) {
+    const ROUNDS: u64 = 15;
+
+    let mut dice = Dice::new();
+    let mut team = Team::start(ACTOR, ground, PROCESSES);
+    let mut delays = Vec::new();
+    for key in 0..ROUNDS {
+        let subject = surface.subject(key);
+        let (gates, first) = call_a_held_one(&mut team, surface, key, each);
+        thread::sleep(dice.micros(0..=30_000));
+        let killed = team.kill(first.process);
+
+        let second = team.next_execution(subject, &[first.id]);
+        delays.push(second.began.since(killed));
+        assert_ne!(second.process, first.process, "it is dead");
+        team.release(second);
+        for gate in of_others(&gates, first.process) {
+            let calls = team.answers(gate);
+            assert!(calls.iter().all(|call| call.answer.execution == second.id), "{calls:#?}");
+        }
+        let executions = team.heard().about(subject);
+        assert_eq!(executions.len(), 2, "one more execution, not several: {executions:#?}");
+        team.replace(first.process);
+    }
+    delays.sort();
+    println!("from the kill to the next execution: {delays:?}");
+    let (median, longest) = (delays[delays.len() / 2], delays[delays.len() - 1]);
+    assert!(median <= ground.takeover(), "usually another takes over only after {median:?}");
+    assert!(longest <= ground.takeover() + SLACK, "once another took over only after {longest:?}");
+}
+
+/// The process that computes is stopped for longer than its lease; another computes and stores.
+fn stopped(ground: &Ground, surface: Surface) {
+    const ROUNDS: u64 = 5;
+
+    let mut team = Team::start(ACTOR, ground, PROCESSES);
+    for key in 0..ROUNDS {
+        let subject = surface.subject(key);
+        let (gates, first) = call_a_held_one(&mut team, surface, key, 4);
+        let refused = team.counted(first.process).refused;
+        team.stop(first.process);
+
+        let second = team.next_execution(subject, &[first.id]);
+        assert_ne!(second.process, first.process, "it is stopped");
+        team.release(second);
+        for gate in of_others(&gates, first.process) {
+            let calls = team.answers(gate);
+            assert!(calls.iter().all(|call| call.answer.execution == second.id), "{calls:#?}");
+        }
+
+        team.resume(first.process);
+        assert_all_have(&mut team, surface, key, second);
+        finish_late(&mut team, first, refused);
+        assert_own_callers_answered(&mut team, &gates, first, second);
+        assert_all_have(&mut team, surface, key, second);
+        assert_eq!(team.heard().about(subject).len(), 2, "nobody else has computed");
+    }
+}
+
+/// The same, but the first goes on and answers while the other still computes.
+fn stopped_and_back_too_early(ground: &Ground, surface: Surface) {
+    const ROUNDS: u64 = 3;
+
+    let mut team = Team::start(ACTOR, ground, PROCESSES);
+    for key in 0..ROUNDS {
+        let subject = surface.subject(key);
+        let (gates, first) = call_a_held_one(&mut team, surface, key, 4);
+        let refused = team.counted(first.process).refused;
+        team.stop(first.process);
+        let second = team.next_execution(subject, &[first.id]);
+
+        team.resume(first.process);
+        finish_late(&mut team, first, refused);
+        for process in team.processes() {
+            let cached = team.peek(process, subject);
+            assert!(cached.is_none(), "what was refused is cached: {cached:?}");
+        }
+
+        team.release(second);
+        for gate in of_others(&gates, first.process) {
+            let calls = team.answers(gate);
+            assert!(calls.iter().all(|call| call.answer.execution == second.id), "{calls:#?}");
+        }
+        assert_own_callers_answered(&mut team, &gates, first, second);
+        assert_all_have(&mut team, surface, key, second);
+        assert_eq!(team.heard().about(subject).len(), 2, "nobody else has computed");
+    }
+}
+
+/// All ask for one missing key, and one of them computes it, and is held at that.
+fn call_a_held_one(
+    team: &mut Team<'_>,
+    surface: Surface,
+    key: u64,
+    each: usize,
+) -> (Vec<Gate>, Execution) {
+    let callers = Callers { surface, keys: vec![key], each, work: Work::Held };
+    let gates = team.call(team.processes(), &callers);
+    let execution = team.next_execution(surface.subject(key), &[]);
+    (gates, execution)
+}
+
+fn of_others(gates: &[Gate], process: usize) -> Vec<Gate> {
+    gates.iter().copied().filter(|gate| gate.process() != process).collect()
+}
+
+/// Has the first execution end, and the store refuse what comes of it.
+fn finish_late(team: &mut Team<'_>, first: Execution, refused: u64) {
+    team.release(first);
+    team.count_until("a late save refused", first.process, |counted| counted.refused > refused);
+}
+
+/// Those who came while the first one computed have its answer, and only they.
+fn assert_own_callers_answered(
+    team: &mut Team<'_>,
+    gates: &[Gate],
+    first: Execution,
+    second: Execution,
+) {
+    let own = gates.iter().find(|gate| gate.process() == first.process).expect("all have called");
+    let calls = team.answers(*own);
+    let of = |execution: Execution| {
+        calls.iter().filter(|call| call.answer.execution == execution.id).count()
+    };
+    assert!(of(first) > 0, "the caller that computed has another answer: {calls:#?}");
+    // Of several callers some may have come only after the process went on.
+    assert_eq!(of(first) + of(second), calls.len(), "{calls:#?}");
+}
+
+/// The store, as every process reads it, and all near caches have the answer of this execution.
+fn assert_all_have(team: &mut Team<'_>, surface: Surface, key: u64, execution: Execution) {
+    let work = Work::Takes(Duration::ZERO);
+    let callers = Callers { surface, keys: vec![key], each: 1, work };
+    let is_its = |answer: Answer| answer.execution == execution.id;
+    for process in team.processes() {
+        let cached = team.peek(process, surface.subject(key));
+        assert!(cached.is_some_and(is_its), "process {process} reads {cached:?}");
+    }
+    for turn in ["from the store", "from the near cache"] {
+        for call in team.ask(team.processes(), &callers) {
+            assert!(is_its(call.answer), "{turn}: {call:?} is not of {execution:?}");
+        }
+    }
+}
