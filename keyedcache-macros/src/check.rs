@@ -7,7 +7,7 @@ use crate::duration::Period;
 use crate::function::{Borrow, Function, borrows, mentions};
 use crate::home::Block;
 use crate::mistakes::Mistakes;
-use crate::options::{Given, Options, SingleFlight, Timeout};
+use crate::options::{Codec, Given, Options, SingleFlight, Timeout};
 use crate::refresh;
 use crate::suggest::{list, nearest};
 
@@ -33,6 +33,7 @@ pub(crate) fn check(
     check_times(options, mistakes);
     check_numbers(options, mistakes);
     check_pairs(options, mistakes);
+    crate::scope::check(options, function, mistakes);
     if options.refreshes_in_background() {
         refresh::check(function, mistakes);
     }
@@ -201,8 +202,10 @@ fn check_times(options: &Options, mistakes: &mut Mistakes) {
     if let Some(name) = zero(&options.wait) {
         mistakes.at(&name, "to wait for nobody, write `single_flight = \"off\"`");
     }
-    if let Some(name) = zero(&options.lease) {
-        mistakes.at(&name, "a lease of zero is over before it is granted");
+    for option in [&options.lease, &options.lease_max] {
+        if let Some(name) = zero(option) {
+            mistakes.at(&name, "a lease of zero is over before it is granted");
+        }
     }
 }
 
@@ -250,7 +253,18 @@ fn check_pairs(options: &Options, mistakes: &mut Mistakes) {
         local && options.near.as_ref().is_some_and(|near| near.value == 0),
         "`local` keeps answers in the near cache only, so it must have entries",
     );
-    for option in [name(options.version.as_ref()), name(options.lease.as_ref())] {
+    refuse(
+        name(options.codec.as_ref()),
+        options.codec.as_ref().is_some_and(|codec| codec.value == Codec::Bincode)
+            && options.version.is_none(),
+        "bincode cannot notice that a struct has changed: give a `version`, and change it then",
+    );
+    for option in [
+        name(options.version.as_ref()),
+        name(options.lease.as_ref()),
+        name(options.lease_max.as_ref()),
+        name(options.codec.as_ref()),
+    ] {
         refuse(option, local, "this is for stores, and with `local` nothing reaches one");
     }
     refuse(

@@ -15,7 +15,7 @@ use syn::{Attribute, FnArg, Meta, ReturnType, Signature};
 
 use crate::function::{Argument, Function, ours};
 use crate::home::{Block, Home};
-use crate::options::Options;
+use crate::options::{Given, Options, Timeout};
 use crate::refresh::{Owned, owned};
 use crate::returns::Returns;
 use crate::{krate, spec};
@@ -191,7 +191,8 @@ impl<'a> Expansion<'a> {
         let sites = spec::sites(self);
         let shape = self.shape();
         let arguments = self.arguments();
-        quote!(#sites #shape #arguments)
+        let scoped = self.scoped();
+        quote!(#sites #shape #arguments #scoped)
     }
 
     /// Finds out what of the answer is stored; the one place that demands something of its type.
@@ -211,6 +212,9 @@ impl<'a> Expansion<'a> {
         let fit = if options.local.is_some() { "local" } else { "shared" };
         let fit = Ident::new(fit, place);
         let mut shape = quote!((&&#private::Fit(#form)).#fit());
+        if let Some(Given { value: Timeout::Of(closure), .. }) = &options.timeout {
+            shape = quote!(#private::timeout_by(#shape, #closure));
+        }
         if let Some(given) = &options.cache_if {
             let condition = &given.value;
             shape = quote!(#private::cache_if(#shape, #condition));

@@ -35,6 +35,10 @@ impl<'a> Expansion<'a> {
             let is_impl = matches!(ty, Type::ImplTrait(_));
             if is_impl { quote!(#name: &(#ty)) } else { quote!(#name: &#ty) }
         });
+        if let Some(scopes) = self.scopes() {
+            parts = quote!(#private::Scoped::new(#parts, #scopes));
+            types = quote!(#private::Scoped<#types, impl #private::Scopes>);
+        }
         let this = self.borrowed_this();
         let parameters = quote!(#this #(#parameters),*);
         let declared = self.function.declared(std::iter::empty(), &parameters);

@@ -21,6 +21,7 @@ mod mistakes;
 mod options;
 mod refresh;
 mod returns;
+mod scope;
 mod spec;
 mod suggest;
 
@@ -37,6 +38,21 @@ use crate::options::Options;
 /// `f::invalidate(…)`, `f::invalidate_all()` and `f::put(…, value)`. Those that name one call take
 /// the arguments that its key is made of.
 ///
+/// On methods and associated functions the attribute goes on each, and on the impl block too; the
+/// companions stand beside them, as `Repo::find_key(…)`, `Repo::find_invalidate(…)`. `self` is part
+/// of the key, through `KeyPart`, unless it is left out: `skip(self)`.
+///
+/// ```ignore
+/// #[cached]
+/// impl Repo {
+///     #[cached(timeout = 60, skip(self))]
+///     async fn find(&self, id: u64) -> Option<User> { … }
+/// }
+/// ```
+///
+/// The types that a generic function is called with are part of its namespace. A function may
+/// return its answer in an `impl Future<Output = T>` or a `Pin<Box<dyn Future<Output = T>>>`.
+///
 /// # Options
 ///
 /// Durations are seconds (`60`), text (`"5m"`, `"1h 30m"`), or any expression of type `Duration`.
@@ -44,6 +60,7 @@ use crate::options::Options;
 /// | option | meaning | default |
 /// |---|---|---|
 /// | `timeout = 60` | how long an answer is fresh; `Never` is for ever | the cache's |
+/// | `timeout = \|stored\| …` | the same, for each answer: a closure over what is stored of it (of a `Result` the `Ok` value); zero is not stored | |
 /// | `stale = "5m"` | how much longer it is served while one caller refreshes it | not at all |
 /// | `stale_if_error = "1h"` | how much longer it is served when computing fails | not at all |
 /// | `refresh = "foreground"` | the one that refreshes waits for it; needs no owned arguments | `"background"` |
@@ -56,13 +73,16 @@ use crate::options::Options;
 /// | `skip(a, b)` | arguments that are no part of the key | |
 /// | `name = "…"` | the namespace; survives moving and renaming the function | its path |
 /// | `version = 2` | separates the records of incompatible versions | 0 |
+/// | `scope(x, (x, y))` | the arguments by which calls can be forgotten together: `cache_delete_function!(f(2, _))` | none |
 /// | `cache = "sessions"` | which registered cache | `"default"` |
+/// | `codec = "json"` | what answers are encoded by: `"msgpack"`, `"json"` or, with a `version`, `"bincode"` | the cache's |
 /// | `local` | never leaves this process; the answer needs no serde | |
 /// | `near = 10_000` | entries of the near cache; 0 for none | the cache's |
 /// | `single_flight = "process"` | who waits for one that computes: `"cluster"`, `"process"`, or nobody: `"off"` | `"cluster"` |
 /// | `wait = "10s"` | how long a call waits for another's answer before it computes alone | the cache's |
 /// | `lease = "30s"` | how long a holder that has died keeps others from taking over | the cache's |
-/// | `companion = Name` | what the companions stand under | the function's name |
+/// | `lease_max = "10m"` | how long a lease is renewed while the body runs | the cache's |
+/// | `companion = Name` | what the companions stand under; of a method what they begin with | its name |
 /// | `crate = path` | where `keyedcache` is | found in `Cargo.toml` |
 #[proc_macro_attribute]
 pub fn cached(attribute: TokenStream, item: TokenStream) -> TokenStream {
@@ -90,8 +110,9 @@ pub fn cached(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// Forgets calls of a cached function, everywhere.
 ///
 /// `cache_delete_function!(path)` forgets all of them, `cache_delete_function!(path(arguments))`
-/// one. What comes out is a request: `.await` it in async code, `.wait()` it in sync code. In a path
-/// whose second-last segment begins with a capital, or is qualified, the last one is a method.
+/// one, `cache_delete_function!(path(2, _))` all with these arguments, where the function declares a
+/// `scope` for them. What comes out is a request: `.await` it in async code, `.wait()` it in sync
+/// code. In a path whose second-last segment begins with a capital, or is qualified, the last one is a method.
 #[proc_macro]
 pub fn cache_delete_function(input: TokenStream) -> TokenStream {
     delete::expand(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()

@@ -41,11 +41,6 @@ impl Mistakes {
         self.0.map(Error::into_compile_error).unwrap_or_default()
     }
 
-    /// `Ok` if there are none.
-    pub(crate) fn into_result(self) -> syn::Result<()> {
-        self.0.map_or(Ok(()), Err)
-    }
-
     #[cfg(test)]
     pub(crate) fn messages(self) -> Vec<String> {
         self.0.into_iter().flatten().map(|mistake| mistake.to_string()).collect()

@@ -10,7 +10,7 @@ use crate::expand::Expansion;
 use crate::function::Function;
 use crate::generics::{Declared, instance_names};
 use crate::home::Home;
-use crate::options::{Given, Options, SingleFlight, Timeout};
+use crate::options::{Codec, Given, Options, SingleFlight, Timeout};
 
 /// The functions that give the site: of one instance, and of them all.
 pub(crate) fn sites(expansion: &Expansion<'_>) -> TokenStream {
@@ -78,6 +78,7 @@ fn spec(expansion: &Expansion<'_>) -> TokenStream {
         calls.extend(match value {
             Timeout::Never => quote!(.timeout(#private::Timeout::Never)),
             Timeout::After(period) => quote!(.timeout(#period)),
+            Timeout::Of(_) => TokenStream::new(),
         });
     }
     calls.extend(periods(options));
@@ -86,6 +87,15 @@ fn spec(expansion: &Expansion<'_>) -> TokenStream {
     calls.extend(option(options.jitter.as_ref(), |fraction| quote!(.jitter(#fraction))));
     calls.extend(option(options.near.as_ref(), |entries| quote!(.near(#entries))));
     calls.extend(option(options.local.as_ref(), |()| quote!(.local())));
+    calls.extend(option(options.scope.as_ref(), |_| quote!(.scoped())));
+    calls.extend(option(options.codec.as_ref(), |codec| {
+        let codec = match codec {
+            Codec::MessagePack => quote!(MessagePack),
+            Codec::Json => quote!(Json),
+            Codec::Bincode => quote!(Bincode),
+        };
+        quote!(.codec(#private::Codec::#codec))
+    }));
     calls.extend(option(options.single_flight.as_ref(), |who| {
         let who = match who {
             SingleFlight::Cluster => quote!(Cluster),
@@ -110,6 +120,7 @@ fn periods(options: &Options) -> TokenStream {
         (quote!(.timeout_none), period(options.timeout_none.as_ref())),
         (quote!(.wait), period(options.wait.as_ref())),
         (quote!(.lease), period(options.lease.as_ref())),
+        (quote!(.lease_max), period(options.lease_max.as_ref())),
     ];
     named.into_iter().filter_map(|(name, value)| value.map(|value| quote!(#name #value))).collect()
 }

@@ -6,19 +6,20 @@ use std::borrow::Borrow;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use crate::codec::Codec;
 pub use crate::function::{
-    Begun, Call, IntoTimeout, Lead, Leading, Refresh, Site, Sites, Spec, begin, begin_wait,
-    invalidate_all, key, type_text,
+    Begun, Call, Lead, Leading, Refresh, Site, Sites, Spec, begin, begin_wait, invalidate_all,
+    invalidate_scope, key, type_text,
 };
-pub use crate::key::{KeyPart, KeyParts};
-pub use crate::policy::{SingleFlight, Timeout};
+pub use crate::key::{KeyPart, KeyParts, Scoped, Scopes};
+pub use crate::policy::{IntoTimeout, SingleFlight, Timeout};
 pub use crate::shape::fit::{
     Fit, FitToFail, FitToKeep, FitToShare, UnfitToFail, UnfitToKeep, UnfitToShare,
 };
 pub use crate::shape::probe::{
     Anything, OptionAndSharedErrors, OptionInResult, Probe, SharedErrors, Variant,
 };
-pub use crate::shape::{Shape, cache_if};
+pub use crate::shape::{Shape, cache_if, timeout_by};
 
 pub use crate::{Error, Key, NotCachedError, Request};
 

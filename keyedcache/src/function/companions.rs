@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cache::{Request, Value, take};
 use crate::error::{Error, NotCachedError, NotCachedReason};
-use crate::key::{Key, KeyParts, Owned};
+use crate::key::{Key, KeyParts, Owned, text_of};
 use crate::runtime::Place;
 use crate::shape::Shape;
 use crate::store::Severity;
@@ -30,6 +30,19 @@ pub fn invalidate_all(
     })
 }
 
+/// Forgets every call of a function in which the arguments at these bits are these.
+pub fn invalidate_scope<A: KeyParts>(
+    site: &'static Site,
+    bits: u64,
+    arguments: &A,
+) -> Request<impl Future<Output = Result<(), Error>> + Send + 'static + use<A>> {
+    let function = site.function();
+    let scope = function.argument_scope(bits, &text_of(arguments));
+    Request::new(async move {
+        function.core().invalidate(std::slice::from_ref(&scope), Severity::Hard).await
+    })
+}
+
 /// One call of one function: what its companions work on. Borrows nothing.
 #[must_use]
 pub struct Call<S: Shape> {
@@ -44,8 +57,8 @@ impl<S: Shape> Call<S> {
         let function = site.function();
         let key = function.key(arguments);
         let stored = function.stored_key(&key);
-        let value = Value { plan: Arc::clone(&function.plan), key, stored };
-        let finish = Finish::new(site, function, shape, &value.stored, arguments);
+        let finish = Finish::new(site, function, shape, &stored, arguments);
+        let value = Value { plan: Arc::clone(finish.plan()), key, stored };
         let near_key = Owned::of(arguments);
         let near = Box::new(move || {
             let near = site.near()?;

@@ -87,6 +87,9 @@ impl Site {
         let function = Arc::new(Function::new(&spec, &cache));
         let core = &function.plan.core;
         core.epochs.watch(function.scope.id(), &self.epoch);
+        if spec.scoped {
+            core.epochs.watch_others(&self.epoch);
+        }
         core.watch_near_hits(&self.near_hits);
         self.resolved.store(Some(Arc::clone(&function)));
         if self.replaced.load(Ordering::Acquire) != replaced {
@@ -178,6 +181,8 @@ pub(crate) struct Function {
     /// Whether a near hit must ask more than the system's clock.
     pub(super) near_asks: bool,
     namespace: Box<str>,
+    /// The namespace of all instances.
+    whole: Box<str>,
     version: Option<u32>,
 }
 
@@ -196,15 +201,33 @@ impl Function {
                 policy,
                 scopes: [core.everything.clone(), scope.clone()].into(),
                 fingerprint: spec.fingerprint,
+                codec: spec.codec.unwrap_or(core.codec),
             }),
             scope,
             namespace,
+            whole: spec.namespace.as_ref().into(),
             version: spec.version,
         }
     }
 
     pub(super) fn key<A: KeyParts>(&self, arguments: &A) -> Key {
         Key::of_parts(&self.namespace, arguments)
+    }
+
+    /// The plan for a call with these arguments.
+    pub(super) fn plan_of<A: KeyParts>(&self, arguments: &A) -> Arc<Plan> {
+        let scopes = arguments.scopes();
+        if scopes.is_empty() {
+            return Arc::clone(&self.plan);
+        }
+        let scopes = scopes.iter().map(|(bits, text)| self.argument_scope(*bits, text));
+        Arc::new(self.plan.with_scopes(scopes))
+    }
+
+    /// What the calls have in common in which the arguments at these bits have this text.
+    pub(super) fn argument_scope(&self, bits: u64, text: &str) -> Scope {
+        // `:` stands in no namespace, and after the first one no key begins with a number.
+        Scope::new(format!("{}::scope:{}:{bits}:{text}", self.core().prefix, self.whole))
     }
 
     pub(super) fn stored_key(&self, key: &Key) -> StoredKey {

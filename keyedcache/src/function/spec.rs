@@ -4,25 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::policy::{Policy, SingleFlight, Timeout};
+use crate::codec::Codec;
+use crate::policy::{IntoTimeout, Policy, SingleFlight, Timeout};
 use crate::record::Fingerprint;
-
-/// What can be given as a timeout: whole seconds, a [`Duration`], a [`Timeout`].
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a timeout",
-    label = "write seconds, \"5m\", a `Duration`, or `Never`"
-)]
-pub trait IntoTimeout {
-    /// The timeout meant.
-    fn into_timeout(self) -> Timeout;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: Into<Timeout>> IntoTimeout for T {
-    fn into_timeout(self) -> Timeout {
-        self.into()
-    }
-}
 
 /// The options of one annotated function; what is not given is its cache's.
 #[derive(Clone, Debug)]
@@ -45,6 +29,9 @@ pub struct Spec {
     single_flight: Option<SingleFlight>,
     wait: Option<Duration>,
     lease: Option<Duration>,
+    lease_max: Option<Duration>,
+    pub(super) codec: Option<Codec>,
+    pub(super) scoped: bool,
     near: Option<usize>,
 }
 
@@ -82,6 +69,9 @@ impl Spec {
             single_flight: None,
             wait: None,
             lease: None,
+            lease_max: None,
+            codec: None,
+            scoped: false,
             near: None,
         }
     }
@@ -151,6 +141,12 @@ impl Spec {
         self
     }
 
+    /// Calls can be forgotten by some of their arguments.
+    pub fn scoped(mut self) -> Self {
+        self.scoped = true;
+        self
+    }
+
     /// One caller refreshes while it waits, and all others are served the stale answer.
     pub fn refresh_in_foreground(mut self) -> Self {
         self.refresh_in_foreground = true;
@@ -172,7 +168,7 @@ impl Spec {
             single_flight: given.single_flight.unwrap_or(defaults.single_flight),
             wait: given.wait.unwrap_or(defaults.wait),
             lease: given.lease.unwrap_or(defaults.lease),
-            lease_max: defaults.lease_max,
+            lease_max: given.lease_max.unwrap_or(defaults.lease_max),
             near: given.near.unwrap_or(defaults.near),
         }
     }
@@ -215,6 +211,10 @@ options! {
     wait: Duration;
     /// How long a lease stands without being renewed.
     lease: Duration;
+    /// How long a lease is renewed.
+    lease_max: Duration;
+    /// What answers are encoded by.
+    codec: Codec;
     /// How many answers the near cache holds; zero is none.
     near: usize;
 }
