@@ -8,6 +8,7 @@
 mod check;
 mod companions;
 mod delete;
+mod derive;
 mod duration;
 mod expand;
 mod fallback;
@@ -116,4 +117,29 @@ pub fn cached(attribute: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn cache_delete_function(input: TokenStream) -> TokenStream {
     delete::expand(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Makes a struct or an enum something that can be part of a key.
+///
+/// Its text is its name and its fields: `Point(x=1,y=2)`, `Circle(3)`. All fields must be `KeyPart`s
+/// themselves, but for those under `#[key_part(skip)]`, which are no part of it.
+#[proc_macro_derive(KeyPart, attributes(key_part))]
+pub fn key_part(input: TokenStream) -> TokenStream {
+    match syn::parse(input) {
+        Ok(input) => derive::key_part::expand(&input).into(),
+        Err(mistake) => mistake.into_compile_error().into(),
+    }
+}
+
+/// Makes a struct an object that is stored and read back by its id.
+///
+/// The id is the fields under `#[cached_object(key)]`. On the struct
+/// `#[cached_object(timeout = 60, cache = "sessions", name = "product", version = 2)]` says how its
+/// objects are kept; each of these may be left out, and then is the cache's, or the struct's path.
+#[proc_macro_derive(CachedObject, attributes(cached_object))]
+pub fn cached_object(input: TokenStream) -> TokenStream {
+    match syn::parse(input) {
+        Ok(input) => derive::object::expand(&input).into(),
+        Err(mistake) => mistake.into_compile_error().into(),
+    }
 }

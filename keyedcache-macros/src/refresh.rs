@@ -5,8 +5,8 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::Type;
 use syn::spanned::Spanned;
+use syn::{Receiver, ReceiverKind, Type};
 
 use crate::function::{Argument, Borrow, Function, This, borrows, ours};
 use crate::mistakes::Mistakes;
@@ -44,7 +44,7 @@ pub(crate) fn owned(function: &Function, private: &TokenStream) -> Owned {
     let mut owned = Owned::default();
     if let Some(receiver) = function.receiver() {
         let this = &receiver.self_token;
-        if function.this() == Some(This::Borrowed) {
+        if function.this() == Some(This::Borrowed) && !is_static(receiver) {
             let keep = quote_spanned! { ours(receiver.span()) =>
                 #private::KeepForRefresh::keep
             };
@@ -68,6 +68,14 @@ pub(crate) fn owned(function: &Function, private: &TokenStream) -> Owned {
         owned.arguments.push(quote!(::core::borrow::Borrow::<#target>::borrow(&#kept)));
     }
     owned
+}
+
+/// Whether this is `&'static self`.
+fn is_static(receiver: &Receiver) -> bool {
+    match &receiver.kind {
+        ReceiverKind::Reference(_, Some(lifetime), _) => lifetime.ident == "static",
+        _ => false,
+    }
 }
 
 /// What the argument borrows, if it is a reference that may end.

@@ -11,7 +11,8 @@ pub use crate::function::{
     Begun, Call, Lead, Leading, Refresh, Site, Sites, Spec, begin, begin_wait, invalidate_all,
     invalidate_scope, key, type_text,
 };
-pub use crate::key::{KeyPart, KeyParts, Scoped, Scopes};
+pub use crate::key::{KeyEncoder, KeyPart, KeyParts, Scoped, Scopes, TextIdentity};
+pub use crate::object::{CachedObject, ObjectSpec, ObjectValue, is_object_value};
 pub use crate::policy::{IntoTimeout, SingleFlight, Timeout};
 pub use crate::shape::fit::{
     Fit, FitToFail, FitToKeep, FitToShare, UnfitToFail, UnfitToKeep, UnfitToShare,
@@ -109,3 +110,6 @@ impl<T: ToOwned<Owned: Send + 'static> + ?Sized> KeepForRefresh for T {
 
 /// The companions' answers where the attribute is wrong: only their types matter then.
 pub type Unmade<T> = Request<Pin<Box<dyn Future<Output = T> + Send>>>;
+
+/// What an id that is a `String` may be given as.
+pub type Text = str;

@@ -89,6 +89,34 @@ fn private((a, b): (u8, u8), _: u8, mut c: u8) -> u8 {
     c + b
 }
 
+/// A part of keys.
+#[derive(KeyPart, Clone, Debug)]
+pub struct Product {
+    /// Its number.
+    pub id: u64,
+    /// Its colours.
+    pub colours: Vec<Colour>,
+}
+
+/// A part of keys.
+#[derive(KeyPart, Clone, Copy, Debug)]
+pub enum Colour {
+    /// Red.
+    Red,
+    /// Any.
+    Other(u8, u8, u8),
+}
+
+/// A function with scopes.
+#[cached(timeout = |x| u64::from(*x), scope(x), codec = "json")]
+#[must_use]
+pub fn scoped(x: u8, colour: Colour) -> u8 {
+    match colour {
+        Colour::Red => x,
+        Colour::Other(..) => 0,
+    }
+}
+
 /// A type with methods.
 #[derive(Clone, Copy, Debug)]
 pub struct Repo;
@@ -149,6 +177,10 @@ pub fn future(x: u8) -> impl Future<Output = u8> + Send {
 fn expansions_raise_no_lint() {
     assert_eq!(Repo.plain(1, "a"), "1a");
     assert_eq!(Repo::private(), 3);
+    assert_eq!(scoped(1, Colour::Red), 1);
+    assert!(cache_delete_function!(scoped(1, _)).wait().is_ok());
+    let product = Product { id: 3, colours: vec![Colour::Other(1, 2, 3)] };
+    assert_eq!(generic(&[product.clone()], &product), 64);
     assert_eq!(generic(&[1_u8, 2], &3_u8), 3);
     drop((Repo.generic(3), Repo.find(3), future(3)));
     assert_eq!(functions::plain(1, "a"), "1a");
