@@ -164,9 +164,10 @@ impl Shape {
             let name = variant.name.unraw().to_string();
             let mut fields: Vec<_> = variant.fields.iter().collect();
             fields.sort_by_key(|field| &field.label); // stable: those without stay in order
-            let fields = fields.into_iter().map(|Field { label, binding, .. }| match label {
-                Some(label) => quote!(__kc_fields.named(#label, #binding);),
-                None => quote!(__kc_fields.item(#binding);),
+            let fields = fields.into_iter().map(|Field { label, binding, .. }| {
+                let named = label.as_ref().map(|label| quote!(.named(#label, #binding)));
+                let written = named.unwrap_or_else(|| quote!(.item(#binding)));
+                quote!(__kc_fields #written;)
             });
             quote!(#pattern => __kc_out.composite(#name, |__kc_fields| {
                 let _ = &__kc_fields;

@@ -77,7 +77,7 @@ mod tests {
         }
         let sites = [site::<0>(), site::<1>(), site::<2>(), site::<3>(), site::<4>(), site::<5>()];
         for (place, site) in sites.iter().enumerate() {
-            assert_eq!(&*site.function().key(&()).text(), place.to_string());
+            assert_eq!(site.function().key(&()).text(), place.to_string());
         }
         assert!(std::ptr::eq(site::<3>(), sites[3]));
     }
