@@ -67,7 +67,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("  {:<58}{:>8.2}", "keyedcache / bare, one thread", one.ratio(SUBJECT, BARE));
     println!("  {:<58}{:>8.2}", "keyedcache / bare, two threads", two.ratio(SUBJECT, BARE));
     let counted = allocation_counter::measure(|| {
-        keys.iter().for_each(|(a, b)| drop(black_box(subject(*a, *b))));
+        for (a, b) in &keys {
+            drop(black_box(subject(*a, *b)));
+        }
     });
     #[allow(clippy::cast_precision_loss)] // a number of allocations near zero
     print_target("allocations in all hits of one round", counted.count_total as f64, 0.0);

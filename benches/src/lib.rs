@@ -1,7 +1,7 @@
 //! A thin harness: contenders take turns in one run, and what is told of each is its median.
 //!
 //! What disturbs the machine disturbs all contenders of a round alike, so a ratio is the median of
-//! the rounds' ratios, and is told from two runs on a busy machine where nanoseconds are not.
+//! the rounds' ratios, and is worth telling of a busy machine where nanoseconds are not.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -106,12 +106,16 @@ pub fn median(mut figures: Vec<f64>) -> f64 {
 pub fn print_table(title: &str, columns: &[(&str, &Outcome)]) {
     println!("\n{title}");
     print!("  {:<44}", "");
-    columns.iter().for_each(|(column, _)| print!("{column:>14}"));
+    for (column, _) in columns {
+        print!("{column:>14}");
+    }
     println!();
     let names = columns.first().map_or(&[][..], |(_, outcome)| &outcome.figures);
     for (name, _) in names {
         print!("  {name:<44}");
-        columns.iter().for_each(|(_, outcome)| print!("{:>14.1}", outcome.median(name)));
+        for (_, outcome) in columns {
+            print!("{:>14.1}", outcome.median(name));
+        }
         println!();
     }
 }
@@ -133,6 +137,10 @@ pub fn time(calls: usize, mut call: impl FnMut(usize)) -> f64 {
 ///
 /// They begin when all of them are on a processor, so that few calls are enough: a turn that is
 /// shorter than a slice of the scheduler is seldom disturbed, even on a busy machine.
+///
+/// # Panics
+///
+/// If a call does.
 pub fn time_on_threads(threads: usize, calls: usize, call: impl Fn(usize) + Sync) -> f64 {
     let running = AtomicUsize::new(0);
     let one = &|thread: usize| {

@@ -31,7 +31,7 @@ fn an_answer_is_fresh_for_its_timeout_and_not_a_moment_longer() {
     }
     let clock = clock_of("t_timeout");
     assert_eq!(f(), 1);
-    clock.advance(MINUTE - SECOND / 1000);
+    clock.advance(MINUTE.checked_sub(SECOND / 1000).unwrap());
     assert_eq!(f(), 1);
     clock.advance(SECOND / 1000);
     assert_eq!(f::peek().wait().unwrap_err().reason, NotCachedReason::Absent);
@@ -47,7 +47,7 @@ fn a_function_without_a_timeout_has_that_of_its_cache() {
     }
     let (_, clock) = timed("t_default");
     assert_eq!(f(), 1);
-    clock.advance(5 * MINUTE - SECOND);
+    clock.advance((5 * MINUTE).checked_sub(SECOND).unwrap());
     assert_eq!(f(), 1, "five minutes, where nothing is said");
     let cache = Cache::builder().clock(clock.clone()).timeout(Duration::from_secs(7));
     cache.build().unwrap().register("t_default").unwrap();
@@ -341,7 +341,7 @@ fn an_answer_is_refreshed_early_by_what_it_cost() {
     assert_eq!(eager(), 2);
     assert_eq!(eager(), 2, "what is there is served");
     wait_until("it is refreshed", || eager() > 2);
-    clock.advance(MINUTE - SECOND);
+    clock.advance(MINUTE.checked_sub(SECOND).unwrap());
     assert_eq!(calm(), 1);
     assert_eq!(calm(), 1);
 }

@@ -49,7 +49,12 @@ fn functions_of_one_name_and_signature_share_their_answers() {
     fn renamed(x: u8) -> usize {
         GATE.pass() + usize::from(x)
     }
-    /// Another signature: its records are not those.
+    /// Other signatures: their records are not those, even where they would decode.
+    #[cached(cache = "t_name", name = "shared")]
+    fn answering_more(x: u8) -> u64 {
+        GATE.pass();
+        1_000 + u64::from(x)
+    }
     #[cached(cache = "t_name", name = "shared")]
     fn answering_text(x: u8) -> String {
         format!("{x} in run {}", GATE.pass())
@@ -60,6 +65,8 @@ fn functions_of_one_name_and_signature_share_their_answers() {
     assert_eq!(answering_text(7), "7 in run 2");
     assert_eq!(answering_text(7), "7 in run 2");
     assert_eq!(renamed(8), 11);
+    assert_eq!(one(9), 13);
+    assert_eq!(answering_more(9), 1_009);
 }
 
 #[test]
@@ -201,7 +208,7 @@ fn a_local_function_computes_once_and_forgets_as_others_do() {
     assert_eq!(connection(1).0, 701);
     connection::put(1, Arc::new(Connection(7))).wait().unwrap();
     assert_eq!(connection(1).0, 7);
-    clock.advance(std::time::Duration::from_secs(60));
+    clock.advance(std::time::Duration::from_mins(1));
     assert_eq!(connection(1).0, 801);
     assert_eq!(cache.stats().saved, 0, "no store is asked");
     local_answers_that_come_late_are_not_kept();

@@ -129,6 +129,7 @@ fn the_macro_and_the_function_of_one_name_forget_the_same() {
 #[test]
 fn an_err_is_not_kept_and_an_ok_is() {
     static RUNS: AtomicUsize = AtomicUsize::new(0);
+    #[allow(clippy::needless_pass_by_value)] // what is cached owns its arguments
     fn parse(text: String) -> Result<u8, String> {
         RUNS.fetch_add(1, Ordering::Relaxed);
         text.parse().map_err(|_| format!("`{text}` is no number"))

@@ -22,7 +22,7 @@ fn a_stale_answer_is_served_while_one_refreshes() {
         count(x)
     }
     let clock = Clock::manual(Moment::from_micros(1_000_000_000));
-    let stale = Duration::from_secs(600);
+    let stale = Duration::from_mins(10);
     let cache = Cache::builder().stale(stale).clock(clock.clone()).build().unwrap();
     cache.register("default").unwrap();
     let refreshed = |expected: usize| {

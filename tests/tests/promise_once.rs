@@ -54,8 +54,13 @@ fn one_key(ground: &Ground, surface: Surface, each: usize) {
         asked += calls.len();
         in_time += calls.iter().filter(|call| Some(call.began) < execution.ended).count();
     }
-    println!("{in_time} of {asked} callers asked before there was an answer");
+    let waited: u64 = team.processes().map(|process| team.counted(process).waited).sum();
+    println!(
+        "{in_time} of {asked} callers asked before there was an answer; the processes waited \
+         {waited} times"
+    );
     assert!(in_time * 2 > asked, "the callers came too late to show anything");
+    assert!(waited * 3 < asked as u64, "not one of a process waits for all its callers");
 }
 
 /// All callers of all processes ask for a hundred missing keys at the same moment.

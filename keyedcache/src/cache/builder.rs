@@ -15,6 +15,7 @@ use crate::near::Values;
 use crate::observe::Counters;
 use crate::policy::{Policy, SingleFlight, Timeout};
 use crate::record::Scope;
+use crate::store::broken::BrokenStore;
 use crate::store::{HolderId, MemoryStore, NullStore, Sink, Store};
 
 use super::Cache;
@@ -111,12 +112,13 @@ impl CacheBuilder {
             Place::Given(store) => store,
             Place::Configured(config) => open(config?, &self.options, &self.clock)?,
         };
-        Ok(assemble(store, &self.options, self.clock))
+        Ok(assemble(store, &self.options, self.clock, false))
     }
 
-    /// Builds a cache on a store that was given, with options that cannot be wrong.
-    pub(super) fn on(store: Arc<dyn Store>) -> Cache {
-        assemble(store, &CacheOptions::default(), Clock::system())
+    /// Builds the cache that stands in for one that cannot be made.
+    pub(super) fn stand_in(because: &Error) -> Cache {
+        let store = Arc::new(BrokenStore::new(because));
+        assemble(store, &CacheOptions::default(), Clock::system(), true)
     }
 }
 
@@ -136,7 +138,7 @@ options! {
     /// Separates its records from those of other versions. Default: 1.
     version: u32;
     /// How values become bytes; what is stored already is read by the codec it was written with.
-    /// Default: MessagePack, or the first that the features give.
+    /// Default: `MessagePack`, or the first that the features give.
     codec: Codec;
     /// What makes payloads smaller. Default: nothing.
     compressor: Compressor;
@@ -209,7 +211,7 @@ fn open(
     })
 }
 
-fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock) -> Cache {
+fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock, stands_in: bool) -> Cache {
     let prefix = options.prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
     let core = Arc::new(Core {
         capabilities: store.capabilities(),
@@ -229,6 +231,7 @@ fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock) -> Cach
         epochs: Epochs::default(),
         values: Values::default(),
         near_hits: Mutex::default(),
+        stands_in,
         store,
     });
     let sink: Weak<Core> = Arc::downgrade(&core);

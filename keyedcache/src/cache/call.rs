@@ -17,11 +17,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::flight::{self, Ending, Flight, Join, Seat, SeenLease, Shared, Sight, Tick};
+use crate::flight::{self, Ending, Flight, Join, Seat, Seen, Shared, Sight};
 use crate::generation;
 use crate::policy::SingleFlight;
-use crate::record::Generation;
-use crate::runtime;
+use crate::runtime::{self, Place};
 use crate::store::{LeaseToken, Leasing, Release};
 
 use super::lead::{Claim, Leader, Refresher};
@@ -40,7 +39,7 @@ impl Budget {
     fn of(call: &Call) -> Self {
         let wait = call.plan.policy.wait;
         let wait = if flight::is_within_a_body() { wait.min(NESTED_WAIT) } else { wait };
-        Self(Instant::now() + wait)
+        Self(runtime::after(wait))
     }
 
     fn left(self) -> Duration {
@@ -55,12 +54,16 @@ impl Call {
         if !core.is_enabled() {
             return Begin::Alone(None);
         }
-        let budget = Budget::of(self);
+        let mut budget = None;
         loop {
-            let came = core.flights.tick();
+            core.hear_of_changes();
             let look = match self.look().await {
                 Ok(look) => look,
-                Err(error) => return self.begin_out_of_reach(&error, came, budget).await,
+                Err(error) => {
+                    core.count_failure(&error, &self.key);
+                    let budget = budget.unwrap_or_else(|| Budget::of(self));
+                    return self.begin_without_store(budget).await;
+                }
             };
             let look = match look.found {
                 Found::Fresh { value, until } => {
@@ -74,16 +77,16 @@ impl Call {
                 }
                 Found::Missing { .. } => look,
             };
-            let on_error = look.found.on_error();
-            let sight = Sight {
-                came,
-                lease: if self.minds_leases() { look.lease.into() } else { SeenLease::Unknown },
-                generations: Some(&look.generations),
-            };
-            match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place) {
-                Join::Itself => return Begin::Alone(on_error),
-                Join::Lead(seat) => return self.lead(seat, came, look, budget).await,
+            // From the first miss on: a hit waits for nobody, and reads no clock for it.
+            let budget = *budget.get_or_insert_with(|| Budget::of(self));
+            let place = Place::here().await;
+            let seen = Seen { lease: look.lease, generations: &look.generations };
+            let sight = Sight { came: look.since, seen: Some(seen) };
+            match core.flights.join(&self.key, &self.plan.scopes, &sight, place) {
+                Join::Itself => return Begin::Alone(look.found.on_error()),
+                Join::Lead(seat) => return self.lead(seat, look, budget).await,
                 Join::Follow(flight) => {
+                    let on_error = look.found.on_error();
                     if let Some(begin) = self.follow(&flight, &sight, budget, on_error).await {
                         return begin;
                     }
@@ -98,13 +101,19 @@ impl Call {
         if !core.is_enabled() {
             return Begin::Alone(None);
         }
-        let budget = Budget::of(self);
+        core.hear_of_changes();
+        self.begin_without_store(Budget::of(self)).await
+    }
+
+    /// Whatever becomes of the store, the callers of this process compute once.
+    async fn begin_without_store(&self, budget: Budget) -> Begin {
+        let core = &self.plan.core;
+        let place = Place::here().await;
         loop {
-            let came = core.flights.tick();
-            let sight = Sight { came, lease: SeenLease::Unknown, generations: None };
-            match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place) {
+            let sight = Sight { came: core.flights.tick(), seen: None };
+            match core.flights.join(&self.key, &self.plan.scopes, &sight, place) {
                 Join::Itself => return Begin::Alone(None),
-                Join::Lead(seat) => return self.lead_without_lease(seat, Vec::new(), None),
+                Join::Lead(seat) => return Begin::Lead(Leader::beside(self, seat, None)),
                 Join::Follow(flight) => {
                     if let Some(begin) = self.follow(&flight, &sight, budget, None).await {
                         return begin;
@@ -121,27 +130,37 @@ impl Call {
         if !core.is_enabled() {
             return None;
         }
-        let seat = core.flights.replace(&self.key, &self.plan.scopes, self.place);
-        match self.lease_by_force().await {
-            Ok(Some((claim, generations))) => {
-                Some(Leader::new(self, seat, Some(claim), generations, None))
-            }
-            Ok(None) => Some(Leader::new(self, seat, None, Vec::new(), None)),
-            Err(error) => {
-                core.count_failure(&error, &self.key);
-                Some(Leader::new(self, seat, None, Vec::new(), None))
-            }
+        let place = Place::here().await;
+        let seat = core.flights.replace(&self.key, &self.plan.scopes, place);
+        let leased = self.lease_by_force().await.unwrap_or_else(|error| {
+            core.count_failure(&error, &self.key);
+            None
+        });
+        Some(match leased {
+            Some((claim, look)) => Leader::anew(self, seat, claim, look),
+            None => Leader::beside(self, seat, None),
+        })
+    }
+
+    /// As [`begin_anew`](Self::begin_anew), of what no store keeps.
+    pub(crate) async fn begin_anew_locally(&self) -> Option<Box<Leader>> {
+        let core = &self.plan.core;
+        if !core.is_enabled() {
+            return None;
         }
+        let place = Place::here().await;
+        let seat = core.flights.replace(&self.key, &self.plan.scopes, place);
+        Some(Leader::beside(self, seat, None))
     }
 
     /// Takes the lease from whoever has it. `None` where there are no leases, or others do the same
     /// all the time.
-    async fn lease_by_force(&self) -> Result<Option<(Claim, Vec<Option<Generation>>)>, Error> {
+    async fn lease_by_force(&self) -> Result<Option<(Claim, Look)>, Error> {
         const TRIES: usize = 8;
         for _ in 0..TRIES {
             let mut look = self.look().await?;
             match self.generations_and_lease(&mut look).await? {
-                Asked::Granted(claim) => return Ok(Some((claim, look.generations))),
+                Asked::Granted(claim) => return Ok(Some((claim, look))),
                 Asked::Held { by, .. } => self.take_away(by).await,
                 Asked::Changed(_) => {}
                 Asked::NoLeases => return Ok(None),
@@ -177,33 +196,39 @@ impl Call {
                 self.plan.core.counters.followed.count();
                 Some(Begin::Error(error))
             }
+            Some(Ending::Failed) => Some(match on_error {
+                Some(value) => {
+                    self.plan.core.counters.stale_hits.count();
+                    Begin::Answer { value, until: None }
+                }
+                None => Begin::Alone(None),
+            }),
             Some(Ending::Abandoned) if !budget.left().is_zero() => None,
             Some(Ending::Declined | Ending::Abandoned) | None => Some(Begin::Alone(on_error)),
         }
     }
 
     /// Leads a flight: gets the lease, or waits for whoever has it.
-    async fn lead(&self, seat: Seat, came: Tick, mut look: Look, budget: Budget) -> Begin {
+    async fn lead(&self, seat: Seat, mut look: Look, budget: Budget) -> Begin {
         let core = &self.plan.core;
         core.counters.misses.count();
-        let mut since = came;
         loop {
             let leasing = match self.generations_and_lease(&mut look).await {
                 Ok(leasing) => leasing,
                 Err(error) => {
                     core.count_failure(&error, &self.key);
-                    return self.lead_without_lease(seat, Vec::new(), look.found.on_error());
+                    return Begin::Lead(Leader::beside(self, seat, Some(look)));
                 }
             };
             match leasing {
-                Asked::Granted(claim) => return self.lead_with(seat, claim, look),
-                Asked::NoLeases => {
-                    let on_error = look.found.on_error();
-                    return self.lead_without_lease(seat, look.generations, on_error);
+                Asked::Granted(claim) => {
+                    return Begin::Lead(Leader::under(self, seat, claim, look));
                 }
-                Asked::Held { .. } if !self.minds_leases() => {
-                    let on_error = look.found.on_error();
-                    return self.lead_without_lease(seat, look.generations, on_error);
+                Asked::NoLeases => return Begin::Lead(Leader::beside(self, seat, Some(look))),
+                Asked::Held { by, .. } if !self.minds_leases() => {
+                    // Who comes next follows this flight as long as that lease stands.
+                    look.lease = Some(by);
+                    return Begin::Lead(Leader::beside(self, seat, Some(look)));
                 }
                 Asked::Held { by, remaining } => {
                     let left = budget.left();
@@ -220,12 +245,11 @@ impl Call {
                     } else {
                         self.take_away(by).await;
                     }
-                    since = core.flights.tick();
                     look = match self.look().await {
                         Ok(look) => look,
                         Err(error) => {
                             core.count_failure(&error, &self.key);
-                            return self.lead_without_lease(seat, Vec::new(), None);
+                            return Begin::Lead(Leader::beside(self, seat, None));
                         }
                     };
                     if look.declined && matches!(look.found, Found::Missing { .. }) {
@@ -238,7 +262,7 @@ impl Call {
             if let Found::Fresh { value, .. } | Found::Stale { value } = &look.found {
                 core.counters.store_hits.count();
                 let value = Arc::clone(value);
-                seat.read(Arc::clone(&value), since);
+                seat.read(Arc::clone(&value), look.since);
                 return Begin::Answer { value, until: None };
             }
         }
@@ -267,7 +291,8 @@ impl Call {
             }
             Leasing::Changed(slot) => {
                 claim.was_not_granted();
-                Asked::Changed(self.judge(slot, std::mem::take(&mut look.generations)))
+                let generations = std::mem::take(&mut look.generations);
+                Asked::Changed(self.judge(slot, generations, look.since))
             }
         })
     }
@@ -287,7 +312,7 @@ impl Call {
         let core = &self.plan.core;
         let changed = core.store.changed(&self.key, lease, at_most);
         // The store keeps to `at_most`; a store that does not must not keep the caller.
-        let waited = runtime::timeout(at_most + core.store_timeout, changed).await;
+        let waited = runtime::timeout(at_most.saturating_add(core.store_timeout), changed).await;
         if let Some(Err(error)) = waited {
             core.count_failure(&error, &self.key);
             // Whatever ails it, asking again at once would not help it.
@@ -295,41 +320,11 @@ impl Call {
         }
     }
 
-    fn lead_with(&self, seat: Seat, claim: Claim, look: Look) -> Begin {
-        let Found::Missing { on_error } = look.found else {
-            unreachable!("a fresh or stale record is never leased on this path")
-        };
-        Begin::Lead(Leader::new(self, seat, Some(claim), look.generations, on_error))
-    }
-
-    /// Computes for the callers of this process; nothing is stored.
-    fn lead_without_lease(
-        &self,
-        seat: Seat,
-        generations: Vec<Option<Generation>>,
-        on_error: Option<Shared>,
-    ) -> Begin {
-        Begin::Lead(Leader::new(self, seat, None, generations, on_error))
-    }
-
-    /// The store cannot be asked: the callers of this process still compute once.
-    async fn begin_out_of_reach(&self, error: &Error, came: Tick, budget: Budget) -> Begin {
-        let core = &self.plan.core;
-        core.count_failure(error, &self.key);
-        let sight = Sight { came, lease: SeenLease::Unknown, generations: None };
-        match core.flights.join(&self.key, &self.plan.scopes, &sight, self.place) {
-            Join::Itself => Begin::Alone(None),
-            Join::Lead(seat) => self.lead_without_lease(seat, Vec::new(), None),
-            Join::Follow(flight) => {
-                self.follow(&flight, &sight, budget, None).await.unwrap_or(Begin::Alone(None))
-            }
-        }
-    }
-
     /// Serves a stale value; the first to come refreshes it.
     async fn serve_stale(&self, value: Shared, look: Look) -> Begin {
         let core = &self.plan.core;
-        let seat = core.flights.lead_if_none(&self.key, &self.plan.scopes, self.place);
+        let place = Place::here().await;
+        let seat = core.flights.put_off_if_none(&self.key, &self.plan.scopes, place);
         let Some(seat) = seat else { return Begin::Stale { value, refresh: None } };
         if !self.plan.policy.refresh_in_foreground {
             let refresh = Some(Refresher::new(self, seat, look));
@@ -347,14 +342,9 @@ impl Call {
         seat: Seat,
         mut look: Look,
     ) -> Option<Box<Leader>> {
+        seat.preparing();
         match self.generations_and_lease(&mut look).await {
-            Ok(Asked::Granted(claim)) => {
-                let on_error = match look.found {
-                    Found::Fresh { value, .. } | Found::Stale { value } => Some(value),
-                    Found::Missing { on_error } => on_error,
-                };
-                Some(Leader::new(self, seat, Some(claim), look.generations, on_error))
-            }
+            Ok(Asked::Granted(claim)) => Some(Leader::under(self, seat, claim, look)),
             Ok(_) => None,
             Err(error) => {
                 self.plan.core.count_failure(&error, &self.key);

@@ -50,13 +50,20 @@ pub(crate) struct Core {
     pub(crate) epochs: Epochs,
     pub(crate) values: Values,
     pub(crate) near_hits: Mutex<Vec<&'static Counter>>,
+    /// Whether it stands in for a cache that cannot be made.
+    pub(crate) stands_in: bool,
 }
 
 impl Core {
     /// The stored form of a key, of this version or the cache's own.
     pub(crate) fn stored_key(&self, key: &Key, version: Option<u32>) -> StoredKey {
-        let version = version.unwrap_or(self.version);
-        StoredKey::new(format!("{}:{version}:{}", self.prefix, key.text()))
+        let head = self.stored_head(version);
+        StoredKey::new(head + key.text())
+    }
+
+    /// What stands before a key in its stored form.
+    pub(crate) fn stored_head(&self, version: Option<u32>) -> String {
+        format!("{}:{}:", self.prefix, version.unwrap_or(self.version))
     }
 
     /// The scope of all keys below these segments. It knows no version.
@@ -66,8 +73,11 @@ impl Core {
         Scope::new(format!("{}::prefix:{segments}", self.prefix))
     }
 
-    /// The scopes of an ad-hoc key: the cache and every proper prefix.
+    /// The scopes of a key: the cache and every proper prefix; of a call, the cache and the function.
     pub(crate) fn scopes_of(&self, key: &Key) -> Arc<[Scope]> {
+        if key.is_call() {
+            return [self.everything.clone(), self.prefix_scope(key.namespace())].into();
+        }
         std::iter::once(self.everything.clone())
             .chain(key.prefixes().map(|prefix| self.prefix_scope(&prefix)))
             .collect()
@@ -86,6 +96,14 @@ impl Core {
     /// Whether a near cache may stand in front of the store.
     pub(crate) fn has_near(&self) -> bool {
         self.capabilities.pushes
+    }
+
+    /// Hears of what others have changed so far, where the store tells: flights that no lease vouches
+    /// for are not joined any more then.
+    pub(crate) fn hear_of_changes(&self) {
+        if self.capabilities.pushes {
+            self.store.trusted();
+        }
     }
 
     /// Whether near entries must ask the store, or a clock that is not the system's, at each hit.
@@ -107,7 +125,6 @@ impl Core {
     ) -> Result<(), Error> {
         let void_here = || {
             for scope in scopes {
-                self.flights.detach_scope(scope.id());
                 self.scope_changed(scope.id());
             }
         };
@@ -190,8 +207,11 @@ impl Core {
     }
 
     fn no_answer(&self, operation: &'static str, within: Duration) -> Error {
+        let must_not_be_done_twice = matches!(operation, "save" | "touch" | "increment");
+        let kind =
+            if must_not_be_done_twice { ErrorKind::OutcomeUnknown } else { ErrorKind::Timeout };
         let message = format!("the store did not answer within {within:?}");
-        Error::new(ErrorKind::Timeout, operation, message).with("store", self.store.name())
+        Error::new(kind, operation, message).with("store", self.store.name())
     }
 
     /// Counts and reports a failure of the store that costs a caller only time.
@@ -214,9 +234,11 @@ impl Core {
 impl Sink for Core {
     fn key_changed(&self, key: KeyDigest) {
         near::drop_key(key);
+        self.flights.detach_unleased(key);
     }
 
     fn scope_changed(&self, scope: ScopeId) {
+        self.flights.detach_scope(scope);
         if scope == self.everything.id() {
             self.lost();
         } else {
@@ -226,6 +248,7 @@ impl Sink for Core {
     }
 
     fn lost(&self) {
+        self.flights.detach_all();
         self.epochs.bump_all();
         self.values.drop_all();
     }

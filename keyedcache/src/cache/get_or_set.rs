@@ -15,7 +15,6 @@ use crate::flight::{LeadingBody, Shared};
 use crate::near::NotedValue;
 use crate::policy::Timeout;
 use crate::record::Header;
-use crate::runtime::Place;
 
 use super::lead::{Leader, take};
 use super::plan::{Begin, Call, Plan};
@@ -81,12 +80,7 @@ impl GetOrSet {
                 return value;
             }
             let noted = at.note();
-            let call = Call {
-                plan: Arc::new(plan),
-                key: at.stored.clone(),
-                decode: decode::<T>,
-                place: Place::here().await,
-            };
+            let call = Call { plan: Arc::new(plan), key: at.stored.clone(), decode: decode::<T> };
             let found: Option<T> = match call.begin().await {
                 Begin::Lead(leader) => {
                     let body = Box::pin(compute());

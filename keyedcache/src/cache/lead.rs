@@ -7,6 +7,7 @@ use crate::clock::Moment;
 use crate::error::Error;
 use crate::flight::{Seat, Shared};
 use crate::generation;
+use crate::near;
 use crate::policy::Timeout;
 use crate::record::{Generation, Header, Record, Stamp};
 use crate::runtime;
@@ -82,23 +83,50 @@ pub(crate) struct Leader {
     claim: Option<Claim>,
     stamp: Stamp,
     began: Instant,
+    /// The older value that may stand in for an answer that failed.
     on_error: Option<Shared>,
+    /// Whether the record that is replaced may still be fresh, and so be kept near somewhere.
+    replaces_fresh: bool,
 }
 
 impl Leader {
-    pub(super) fn new(
+    /// Computes under a lease.
+    pub(super) fn under(call: &Call, seat: Seat, claim: Claim, look: Look) -> Box<Self> {
+        let on_error = look.found.on_error();
+        seat.computing(Some(claim.token()), look.generations.as_slice().into());
+        claim.keep();
+        let stamp = generation::stamp(&call.plan.scopes, &look.generations).unwrap_or_default();
+        Self::new(call, seat, Some(claim), stamp, on_error)
+    }
+
+    /// Computes under a lease that was taken for it, whatever is cached.
+    pub(super) fn anew(call: &Call, seat: Seat, claim: Claim, look: Look) -> Box<Self> {
+        let mut leader = Self::under(call, seat, claim, look);
+        leader.on_error = None;
+        leader.replaces_fresh = true;
+        leader
+    }
+
+    /// Computes without a lease for the callers of this process; nothing is stored.
+    pub(super) fn beside(call: &Call, seat: Seat, look: Option<Look>) -> Box<Self> {
+        let Some(look) = look else {
+            seat.computing(None, [].into());
+            return Self::new(call, seat, None, Stamp::default(), None);
+        };
+        let on_error = look.found.on_error();
+        seat.computing(look.lease, look.generations.into());
+        Self::new(call, seat, None, Stamp::default(), on_error)
+    }
+
+    fn new(
         call: &Call,
         seat: Seat,
         claim: Option<Claim>,
-        generations: Vec<Option<Generation>>,
+        stamp: Stamp,
         on_error: Option<Shared>,
     ) -> Box<Self> {
-        let stamp = generation::stamp(&call.plan.scopes, &generations).unwrap_or_default();
-        seat.computing(claim.as_ref().map(Claim::token), generations.into());
-        if let Some(claim) = &claim {
-            claim.keep();
-        }
-        Box::new(Self { call: call.clone(), seat, claim, stamp, began: Instant::now(), on_error })
+        let (call, began) = (call.clone(), Instant::now());
+        Box::new(Self { call, seat, claim, stamp, began, on_error, replaces_fresh: false })
     }
 
     pub(crate) fn flight_id(&self) -> u64 {
@@ -115,9 +143,12 @@ impl Leader {
         self.claim.is_some() && self.call.plan.core.is_enabled()
     }
 
-    /// The older value that may stand in for an answer that failed.
-    pub(crate) fn take_on_error(&mut self) -> Option<Shared> {
-        self.on_error.take()
+    /// What was kept near of the key is void if the record that goes may be among it: nobody tells
+    /// this process of a save under its own lease.
+    pub(crate) fn before_save(&self) {
+        if self.replaces_fresh {
+            near::drop_key(self.call.key.digest());
+        }
     }
 
     /// Saves the record under the lease; until when it is fresh, if the store took it.
@@ -134,6 +165,8 @@ impl Leader {
                 None
             }
             Err(error) => {
+                // It may have taken place all the same.
+                near::drop_key(self.call.key.digest());
                 core.count_failure(&error, &self.call.key);
                 None
             }
@@ -154,13 +187,17 @@ impl Leader {
         self.seat.computed(value);
     }
 
-    /// Computing failed, and an older value stands in for the answer, here and for those who wait.
-    pub(crate) fn failed_over(mut self, older: Shared) {
+    /// The older value that stands in for an answer that failed, if there is one; the leader itself
+    /// if there is none. Those who wait fall back too, each on what it has read itself: what this one
+    /// has read may have been invalidated when they came.
+    pub(crate) fn fail_over(mut self: Box<Self>) -> Result<Shared, Box<Self>> {
+        let Some(older) = self.on_error.take() else { return Err(self) };
         let counters = &self.call.plan.core.counters;
         counters.computed.count();
         counters.stale_hits.count();
         self.release_as(Release::Declined);
-        self.seat.computed(older);
+        self.seat.failed();
+        Ok(older)
     }
 
     /// The answer is not to be stored: those who wait get its error, if it can be shared, or compute
@@ -171,7 +208,7 @@ impl Leader {
         counters.declined.count();
         self.release_as(Release::Declined);
         match error {
-            Some(error) => self.seat.failed(error),
+            Some(error) => self.seat.returned_error(error),
             None => self.seat.declined(),
         }
     }

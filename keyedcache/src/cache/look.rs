@@ -1,12 +1,13 @@
 //! One look at a key: what stands under it, and whether it is to be served.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::clock::Moment;
 use crate::error::Error;
-use crate::flight::Shared;
+use crate::flight::{Shared, Tick};
 use crate::generation;
 use crate::policy::{Freshness, Standing, Times, head_start, judge};
 use crate::record::{Generation, Header, Record, RecordId};
@@ -26,6 +27,8 @@ pub(crate) struct Look {
     pub(crate) lease: Option<LeaseToken>,
     pub(crate) declined: bool,
     pub(crate) generations: Vec<Option<Generation>>,
+    /// When the reading of the generations began.
+    pub(crate) since: Tick,
 }
 
 pub(crate) enum Found {
@@ -38,11 +41,11 @@ pub(crate) enum Found {
 }
 
 impl Found {
-    /// What may be served if computing fails, of what is missing.
+    /// What may be served if computing fails.
     pub(crate) fn on_error(&self) -> Option<Shared> {
         match self {
             Self::Missing { on_error } => on_error.clone(),
-            Self::Fresh { .. } | Self::Stale { .. } => None,
+            Self::Fresh { value, .. } | Self::Stale { value } => Some(Arc::clone(value)),
         }
     }
 }
@@ -51,14 +54,21 @@ impl Call {
     /// Reads the key and its scopes, in one round trip, and judges what is there.
     pub(crate) async fn look(&self) -> Result<Look, Error> {
         let core = &self.plan.core;
+        let since = core.flights.tick();
         let keys = std::slice::from_ref(&self.key);
         let mut loaded = core.ask("load", core.store.load(keys, &self.plan.scopes)).await?;
         let slot = loaded.slots.pop().unwrap_or_default();
-        Ok(self.judge(slot, loaded.generations))
+        Ok(self.judge(slot, loaded.generations, since))
     }
 
-    /// Judges what stands under the key by generations that were read in this same call.
-    pub(crate) fn judge(&self, slot: Slot, generations: Vec<Option<Generation>>) -> Look {
+    /// Judges what stands under the key by generations that were read in this same call, by a
+    /// reading that began at `since`.
+    pub(crate) fn judge(
+        &self,
+        slot: Slot,
+        generations: Vec<Option<Generation>>,
+        since: Tick,
+    ) -> Look {
         Look {
             seen: slot.record.as_ref().map(Record::id),
             found: match slot.record {
@@ -68,6 +78,7 @@ impl Call {
             lease: slot.lease,
             declined: slot.declined,
             generations,
+            since,
         }
     }
 

@@ -7,6 +7,7 @@ mod builder;
 mod call;
 pub mod config;
 mod core;
+mod count;
 mod free;
 mod get_or_set;
 mod lead;

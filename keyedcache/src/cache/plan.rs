@@ -8,7 +8,6 @@ use crate::codec::Codec;
 use crate::flight::Shared;
 use crate::policy::{Policy, Timeout, spread};
 use crate::record::{Fingerprint, Header, Scope, Stamp};
-use crate::runtime::Place;
 use crate::store::StoredKey;
 
 use super::core::Core;
@@ -69,13 +68,12 @@ impl Plan {
     }
 }
 
-/// One call: a plan, a key, and where the caller stands.
+/// One call: a plan and a key.
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) plan: Arc<Plan>,
     pub(crate) key: StoredKey,
     pub(crate) decode: Decode,
-    pub(crate) place: Place,
 }
 
 /// What a caller is to do.

@@ -1,12 +1,11 @@
 //! The caches by alias, and those that must hear when one is replaced.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
 use crate::error::{Error, ErrorKind};
-use crate::store::broken::BrokenStore;
 
 use super::{Cache, CacheBuilder, config};
 
@@ -14,9 +13,18 @@ use super::{Cache, CacheBuilder, config};
 pub(crate) const DEFAULT_ALIAS: &str = "default";
 
 static CACHES: RwLock<BTreeMap<String, Cache>> = RwLock::new(BTreeMap::new());
+/// Held while a store is opened, which no two may try at once.
+static OPENING: Mutex<()> = Mutex::new(());
 /// What stands in for caches that the environment describes wrongly or that cannot be opened.
-static BROKEN: Mutex<BTreeMap<String, Cache>> = Mutex::new(BTreeMap::new());
+static BROKEN: Mutex<BTreeMap<String, Broken>> = Mutex::new(BTreeMap::new());
 static WATCHERS: Mutex<Vec<&'static dyn Watcher>> = Mutex::new(Vec::new());
+
+struct Broken {
+    stand_in: Cache,
+    try_again: Instant,
+}
+
+const NEXT_TO_NOTHING: Duration = Duration::from_millis(10);
 
 /// Something that holds on to a registered cache.
 pub(crate) trait Watcher: Sync {
@@ -47,13 +55,13 @@ pub(super) fn named(alias: &str) -> Result<Cache, Error> {
     if let Some(cache) = CACHES.read().get(alias) {
         return Ok(cache.clone());
     }
-    let mut caches = CACHES.write();
-    if let Some(cache) = caches.get(alias) {
+    // Not under the lock of the others, who need not wait while this one's store is opened.
+    let _opening = OPENING.lock();
+    if let Some(cache) = CACHES.read().get(alias) {
         return Ok(cache.clone());
     }
-    let cache = from_environment(alias, &caches)?;
-    caches.insert(alias.to_owned(), cache.clone());
-    drop(caches);
+    let cache = from_environment(alias)?;
+    CACHES.write().insert(alias.to_owned(), cache.clone());
     if BROKEN.lock().remove(alias).is_some() {
         reset_watchers();
     }
@@ -66,24 +74,35 @@ pub(crate) fn default_cache() -> Cache {
     named_or_broken(DEFAULT_ALIAS)
 }
 
-/// The cache registered under this alias, or one that says at every use why there is none. Each
-/// time it is asked for, what was wrong is tried again.
+/// The cache registered under this alias, or one that says at every use why there is none.
+///
+/// What was wrong is tried again: at once if that costs next to nothing, else so that it costs at most
+/// a twentieth of the time.
 pub(crate) fn named_or_broken(alias: &str) -> Cache {
+    if let Some(cache) = CACHES.read().get(alias) {
+        return cache.clone();
+    }
+    if let Some(broken) = BROKEN.lock().get(alias)
+        && Instant::now() < broken.try_again
+    {
+        return broken.stand_in.clone();
+    }
+    let began = Instant::now();
     named(alias).unwrap_or_else(|error| {
-        let mut broken = BROKEN.lock();
-        if let Some(cache) = broken.get(alias) {
-            return cache.clone();
-        }
-        let cache = CacheBuilder::on(Arc::new(BrokenStore::new(&error)));
-        broken.insert(alias.to_owned(), cache.clone());
-        drop(broken);
-        tracing::error!(target: "keyedcache", %error, "there is no cache `{alias}`");
-        cache
+        let (took, now) = (began.elapsed(), Instant::now());
+        let rest = if took < NEXT_TO_NOTHING { Duration::ZERO } else { took * 20 };
+        let mut all = BROKEN.lock();
+        let broken = all.entry(alias.to_owned()).or_insert_with(|| {
+            tracing::error!(target: "keyedcache", %error, "there is no cache `{alias}`");
+            Broken { stand_in: CacheBuilder::stand_in(&error), try_again: now }
+        });
+        broken.try_again = now + rest;
+        broken.stand_in.clone()
     })
 }
 
 /// The cache the environment describes under this alias; for the default one, memory if it does not.
-fn from_environment(alias: &str, registered: &BTreeMap<String, Cache>) -> Result<Cache, Error> {
+fn from_environment(alias: &str) -> Result<Cache, Error> {
     let mut configured =
         config::from_environment(|name| std::env::var_os(name))?.unwrap_or_default();
     if let Some(config) = configured.remove(alias) {
@@ -92,6 +111,7 @@ fn from_environment(alias: &str, registered: &BTreeMap<String, Cache>) -> Result
     if alias == DEFAULT_ALIAS {
         return Cache::builder().build();
     }
+    let registered = CACHES.read();
     let known: Vec<_> = registered.keys().chain(configured.keys()).map(String::as_str).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     Err(Error::new(

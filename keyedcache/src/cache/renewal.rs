@@ -50,11 +50,10 @@ impl Renewals {
         lease: Duration,
         at_most: Duration,
     ) {
-        let now = Instant::now();
-        let due = now + lease / 3;
+        let (due, until) = (runtime::after(lease / 3), runtime::after(at_most));
         let mut state = self.state.lock();
         let is_soonest = state.held.values().all(|other| due < other.due);
-        state.held.insert(token, Held { key, lease, due, until: now + at_most });
+        state.held.insert(token, Held { key, lease, due, until });
         if !state.is_running {
             state.is_running = true;
             runtime::background().spawn(run(Arc::downgrade(self), Arc::clone(&self.sooner)));
@@ -81,7 +80,7 @@ impl Renewals {
         let mut state = self.state.lock();
         state.held.retain(|_, held| held.until > now);
         for (&token, held) in state.held.iter_mut().filter(|(_, held)| held.due <= now) {
-            held.due = now + held.lease / 3;
+            held.due = runtime::after(held.lease / 3);
             runtime::background().spawn(renew(
                 Arc::clone(self),
                 token,

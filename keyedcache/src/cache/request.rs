@@ -143,7 +143,8 @@ impl Delete {
     /// And everything whose key begins with this one's parts.
     ///
     /// What is below is forgotten in one step, as by any invalidation; the number that the request
-    /// answers is of the records that were removed.
+    /// answers is of the records that were removed. Answers of functions are below their function's
+    /// name and nothing else: forget those with `invalidate_all`.
     pub fn children(mut self) -> Self {
         self.children = true;
         self

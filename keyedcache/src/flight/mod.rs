@@ -5,7 +5,8 @@
 //! when the caller came. So every flight says *when* (in the ticks of [`Flights`]) what it hands out
 //! began, and every caller notes the tick before its own first question to the store:
 //!
-//! - a flight that has not begun to compute will begin later than the caller came: follow;
+//! - a flight that has not begun to compute will begin later than the caller came: follow, but for
+//!   one that is put off, since nobody knows for how long;
 //! - one that computes since before the caller came is followed only if the caller itself has just
 //!   read that the flight's lease still stands and its generations are the current ones;
 //! - one that waits for another process's computation is followed only by callers that have read no
@@ -31,7 +32,7 @@ use tokio::sync::watch;
 use crate::generation;
 use crate::record::{Generation, Scope, ScopeId};
 use crate::runtime::Place;
-use crate::store::{LeaseToken, StoredKey};
+use crate::store::{KeyDigest, LeaseToken, StoredKey};
 
 /// A value on its way to several callers of one function.
 pub(crate) type Shared = Arc<dyn Any + Send + Sync>;
@@ -43,11 +44,14 @@ pub(crate) struct Tick(u64);
 /// How far a flight is.
 #[derive(Clone)]
 enum Phase {
+    /// It is to begin when its leader comes to it: a refresh in the background.
+    PutOff,
     /// It reads, or asks for the lease.
     Preparing,
     /// It waits for another process, which computes under generations of this digest.
     Waiting { under: u32 },
-    /// The body runs, since this tick, under this lease and of these generations.
+    /// The body runs, since this tick, under or beside this lease and of these generations; of none
+    /// where the store could not be asked, or is not.
     Computing { since: Tick, lease: Option<LeaseToken>, generations: Arc<[Option<Generation>]> },
     /// It is over.
     Ended(Ending),
@@ -65,6 +69,9 @@ pub(crate) enum Ending {
     },
     /// With an error that those who wait can have too.
     Error(Shared),
+    /// Computing failed: those who wait fall back on an older answer, each on the one it has read, or
+    /// compute side by side.
+    Failed,
     /// With an answer that is nobody else's: those who wait compute side by side.
     Declined,
     /// With nothing: one of those who wait takes over.
@@ -83,44 +90,22 @@ pub(crate) struct Flight {
 pub(crate) struct Sight<'a> {
     /// Noted before the reading.
     pub(crate) came: Tick,
-    /// The lease that stands on the key.
-    pub(crate) lease: SeenLease,
-    /// The generations of the key's scopes; `None` where the store could not be asked.
-    pub(crate) generations: Option<&'a [Option<Generation>]>,
+    /// `None` where no store could be asked, or none is.
+    pub(crate) seen: Option<Seen<'a>>,
 }
 
-/// What a caller knows of the lease on its key.
-#[derive(Clone, Copy)]
-pub(crate) enum SeenLease {
-    /// Nothing: the store could not be asked, or grants none, or they do not matter to this call.
-    Unknown,
-    /// No lease stands.
-    None,
-    /// This one stands.
-    Standing(LeaseToken),
-}
-
-impl SeenLease {
-    /// Whether a flight that computes under this lease, or without one, may still be what it was.
-    fn allows(self, flown: Option<LeaseToken>) -> bool {
-        match self {
-            Self::Unknown => true,
-            Self::None => flown.is_none(),
-            Self::Standing(token) => flown == Some(token),
-        }
-    }
-}
-
-impl From<Option<LeaseToken>> for SeenLease {
-    fn from(lease: Option<LeaseToken>) -> Self {
-        lease.map_or(Self::None, Self::Standing)
-    }
+/// What stands in the store.
+pub(crate) struct Seen<'a> {
+    /// The lease on the key.
+    pub(crate) lease: Option<LeaseToken>,
+    /// The generations of the key's scopes.
+    pub(crate) generations: &'a [Option<Generation>],
 }
 
 impl Sight<'_> {
     /// Whether what computes under generations of this digest is as new as what the caller read.
     fn knows_no_other_generations(&self, digest: u32) -> bool {
-        self.generations.is_none_or(|current| generation::digest(current) == digest)
+        self.seen.as_ref().is_none_or(|seen| generation::digest(seen.generations) == digest)
     }
 }
 
@@ -167,15 +152,20 @@ impl Flights {
         Join::Lead(self.begin(&mut flights, key, scopes, place))
     }
 
-    /// Begins a flight if the key has none.
-    pub(crate) fn lead_if_none(
+    /// Begins a flight that is put off, if the key has none.
+    pub(crate) fn put_off_if_none(
         self: &Arc<Self>,
         key: &StoredKey,
         scopes: &Arc<[Scope]>,
         place: Place,
     ) -> Option<Seat> {
         let mut flights = self.by_key.lock();
-        (!flights.contains_key(key)).then(|| self.begin(&mut flights, key, scopes, place))
+        if flights.contains_key(key) {
+            return None;
+        }
+        let seat = self.begin(&mut flights, key, scopes, place);
+        seat.put_off();
+        Some(seat)
     }
 
     /// Begins a flight in place of whatever the key has.
@@ -215,6 +205,18 @@ impl Flights {
         self.by_key.lock().retain(|_, flight| flight.scopes.iter().all(|of| of.id() != scope));
     }
 
+    /// Nobody joins a flight of this key that no lease vouches for.
+    pub(crate) fn detach_unleased(&self, digest: KeyDigest) {
+        let goes =
+            |key: &StoredKey, flight: &Flight| flight.is_unleased() && key.digest() == digest;
+        self.by_key.lock().retain(|key, flight| !goes(key, flight));
+    }
+
+    /// Nobody joins any flight that goes on now.
+    pub(crate) fn detach_all(&self) {
+        self.by_key.lock().clear();
+    }
+
     fn remove(&self, key: &StoredKey, flight: &Arc<Flight>) {
         let mut flights = self.by_key.lock();
         if flights.get(key).is_some_and(|found| Arc::ptr_eq(found, flight)) {
@@ -224,18 +226,22 @@ impl Flights {
 }
 
 impl Flight {
+    fn is_unleased(&self) -> bool {
+        matches!(&*self.phase.borrow(), Phase::Computing { lease: None, .. })
+    }
+
     /// Whether a caller that saw this may wait for it. Only reads memory.
     fn is_good_for(&self, sight: &Sight<'_>) -> bool {
         match &*self.phase.borrow() {
             Phase::Preparing => true,
             Phase::Waiting { under } => sight.knows_no_other_generations(*under),
             Phase::Computing { since, .. } if *since > sight.came => true,
-            // What could not be read is nothing to doubt the flight by.
-            Phase::Computing { lease, generations, .. } => {
-                sight.lease.allows(*lease)
-                    && sight.generations.is_none_or(|current| current == &**generations)
-            }
-            Phase::Ended(_) => false,
+            Phase::Computing { lease, generations, .. } => match &sight.seen {
+                Some(seen) => seen.lease == *lease && seen.generations == &**generations,
+                // A flight that did ask the store might have lost its lease since.
+                None => lease.is_none() && generations.is_empty(),
+            },
+            Phase::PutOff | Phase::Ended(_) => false,
         }
     }
 
@@ -248,7 +254,7 @@ impl Flight {
         let is_over = |phase: &Phase| match phase {
             Phase::Ended(_) => true,
             Phase::Waiting { under } => !sight.knows_no_other_generations(*under),
-            Phase::Preparing | Phase::Computing { .. } => false,
+            Phase::PutOff | Phase::Preparing | Phase::Computing { .. } => false,
         };
         match phase.wait_for(is_over).await.as_deref() {
             Ok(Phase::Ended(Ending::Value { since, .. })) if *since < sight.came => {

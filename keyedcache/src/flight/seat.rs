@@ -28,12 +28,17 @@ impl Seat {
         self.flight.id
     }
 
+    /// It has not begun, and nobody should wait for it.
+    pub(super) fn put_off(&self) {
+        self.flight.phase.send_replace(Phase::PutOff);
+    }
+
     /// From now on it waits for what another process computes under generations of this digest.
     pub(crate) fn waiting(&self, under: u32) {
         self.flight.phase.send_replace(Phase::Waiting { under });
     }
 
-    /// It waits no more.
+    /// It reads, or asks for the lease.
     pub(crate) fn preparing(&self) {
         self.flight.phase.send_replace(Phase::Preparing);
     }
@@ -62,8 +67,13 @@ impl Seat {
         self.end(Ending::Value { value, since });
     }
 
+    /// Lets the followers fall back on what they have.
+    pub(crate) fn failed(self) {
+        self.end(Ending::Failed);
+    }
+
     /// Hands the followers the error that the body returned.
-    pub(crate) fn failed(self, error: Shared) {
+    pub(crate) fn returned_error(self, error: Shared) {
         self.end(Ending::Error(error));
     }
 

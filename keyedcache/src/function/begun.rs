@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::flight::Shared;
 use crate::key::{KeyParts, Lookup};
 use crate::record::Header;
-use crate::runtime::{self, Place};
+use crate::runtime;
 use crate::shape::Shape;
 
 use super::finish::{Alone, Finish, Lead, Refresh};
@@ -92,10 +92,11 @@ async fn begin_slowly<S: Shape, A: KeyParts>(
     shape: S,
     arguments: &A,
 ) -> Begun<S> {
+    let epoch = site.epoch.note();
     let function = site.function();
-    let key = function.stored_key(&function.key(arguments));
-    let finish = Finish::new(site, function, shape, &key, arguments);
-    let call = finish.call(key, decode::<S>, Place::here().await);
+    let key = function.stored_key(arguments);
+    let finish = Finish::new(site, function, shape, epoch, &key, arguments);
+    let call = finish.call(key, decode::<S>);
     let begin = if S::LOCAL { call.begin_local().await } else { call.begin().await };
     begun(begin, finish, || near_answer(site, shape, arguments))
 }

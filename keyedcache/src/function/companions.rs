@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::cache::{Request, Value, take};
 use crate::error::{Error, NotCachedError, NotCachedReason};
 use crate::key::{Key, KeyParts, Owned, text_of};
-use crate::runtime::Place;
 use crate::shape::Shape;
 use crate::store::Severity;
 
@@ -54,10 +53,11 @@ pub struct Call<S: Shape> {
 impl<S: Shape> Call<S> {
     /// The call with these arguments.
     pub fn new<A: KeyParts>(site: &'static Site, shape: S, arguments: &A) -> Self {
+        let epoch = site.epoch.note();
         let function = site.function();
         let key = function.key(arguments);
-        let stored = function.stored_key(&key);
-        let finish = Finish::new(site, function, shape, &stored, arguments);
+        let stored = function.stored_key(arguments);
+        let finish = Finish::new(site, function, shape, epoch, &stored, arguments);
         let value = Value { plan: Arc::clone(finish.plan()), key, stored };
         let near_key = Owned::of(arguments);
         let near = Box::new(move || {
@@ -96,8 +96,10 @@ impl<S: Shape> Call<S> {
     {
         let Self { finish, value, .. } = self;
         Request::new(async move {
-            let call = finish.call(value.stored, decode::<S>, Place::here().await);
-            match call.begin_anew().await {
+            let call = finish.call(value.stored, decode::<S>);
+            let leader =
+                if S::LOCAL { call.begin_anew_locally().await } else { call.begin_anew().await };
+            match leader {
                 Some(leader) => Lead::new(leader, finish).lead(Box::pin(body)).await,
                 None => body.await,
             }

@@ -12,11 +12,11 @@ use crate::codec::Codec;
 use crate::error::Error;
 use crate::flight::{LeadingBody, Led, Shared, lead_in_sync};
 use crate::key::{KeyParts, Owned};
-use crate::near::Noted;
+use crate::near::{Noted, NotedEpoch};
 use crate::observe::Counters;
 use crate::policy::Timeout;
 use crate::record::{Header, Record};
-use crate::runtime::{self, Place};
+use crate::runtime;
 use crate::shape::{Encode, Shape};
 use crate::store::StoredKey;
 
@@ -37,21 +37,23 @@ type Put<V> = Box<dyn FnOnce(&'static Site, &Function, V, Moment, Noted) + Send 
 
 impl<S: Shape> Finish<S> {
     /// To be made before any store is asked: it notes what a near entry will be valid against.
+    /// `epoch` was noted even before the function's cache was looked up.
     pub(super) fn new<A: KeyParts>(
         site: &'static Site,
         function: Arc<Function>,
         shape: S,
+        epoch: NotedEpoch,
         key: &StoredKey,
         arguments: &A,
     ) -> Self {
-        let noted = Noted::now(&site.epoch, key.digest());
+        let noted = Noted::now(epoch, key.digest());
         let put = (function.near > 0).then(|| put_under(Owned::of(arguments)));
         let plan = function.plan_of(arguments);
         Self { site, function, plan, shape, noted, put }
     }
 
-    pub(super) fn call(&self, key: StoredKey, decode: Decode, place: Place) -> Call {
-        Call { plan: Arc::clone(&self.plan), key, decode, place }
+    pub(super) fn call(&self, key: StoredKey, decode: Decode) -> Call {
+        Call { plan: Arc::clone(&self.plan), key, decode }
     }
 
     pub(super) fn plan(&self) -> &Arc<Plan> {
@@ -92,11 +94,11 @@ impl<S: Shape> Finish<S> {
     }
 
     async fn finish(mut self, mut leader: Box<Leader>, answer: S::Answer) -> S::Answer {
-        if self.shape.is_err(&answer)
-            && let Some(older) = leader.take_on_error()
-        {
-            leader.failed_over(Arc::clone(&older));
-            return take(older).map_or(answer, |stored| self.shape.answer(stored));
+        if self.shape.is_err(&answer) {
+            leader = match leader.fail_over() {
+                Ok(older) => return take(older).map_or(answer, |old| self.shape.answer(old)),
+                Err(leader) => leader,
+            };
         }
         let to_store = self.timeout(&answer).zip(self.shape.stored(&answer));
         let Some((timeout, stored)) = to_store else {
@@ -145,6 +147,7 @@ impl<S: Shape> Finish<S> {
         let header = leader.header(timeout);
         match self.seal(&header, stored) {
             Ok(record) => {
+                leader.before_save();
                 self.noted = self.noted.at_save();
                 if let Some(until) = leader.save(&header, record).await {
                     self.put_near(stored, until);
@@ -178,7 +181,7 @@ where
 {
     Box::new(move |site, function, stored, deadline, noted| {
         let near = site.near_or_new(function.near);
-        near.put(key, stored, deadline, noted, function.near_asks);
+        near.put(key, stored, deadline, (noted, &site.epoch), function.near_asks);
     })
 }
 
@@ -263,19 +266,25 @@ impl<S: Shape> Refresh<S> {
         self.0.is_some()
     }
 
-    /// Refreshes in a task of the current runtime, or of our own where there is none.
+    /// Refreshes in a task of the current runtime, or on a thread of its own where there is none.
     pub fn spawn<F>(self, body: F)
     where
         F: Future<Output = S::Answer> + Send + 'static,
         S::Answer: Send,
     {
         let Some((refresher, finish)) = self.0.map(|both| *both) else { return };
-        let handle = Handle::try_current().unwrap_or_else(|_| runtime::background().clone());
-        handle.spawn(async move {
+        let refresh = async move {
             if let Some(leader) = refresher.lease().await {
                 Lead::new(leader, finish).lead(Box::pin(body)).await;
             }
-        });
+        };
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(refresh)),
+            // Not on the background thread itself, which must never run a body.
+            Err(_) => {
+                drop(runtime::background().spawn_blocking(move || runtime::wait(refresh)));
+            }
+        }
     }
 
     /// Refreshes on a thread for blocking work.

@@ -76,7 +76,9 @@ impl Site {
 
     /// The function with its cache as they are now.
     pub(super) fn function(&'static self) -> Arc<Function> {
-        if let Some(function) = self.resolved.load_full() {
+        if let Some(function) = self.resolved.load_full()
+            && !function.core().stands_in
+        {
             return function;
         }
         // Before the cache is looked up: who is told of a replacement after that has not missed one.
@@ -183,7 +185,8 @@ pub(crate) struct Function {
     namespace: Box<str>,
     /// The namespace of all instances.
     whole: Box<str>,
-    version: Option<u32>,
+    /// What stands before a key in its stored form.
+    stored_head: Box<str>,
 }
 
 impl Function {
@@ -206,7 +209,7 @@ impl Function {
             scope,
             namespace,
             whole: spec.namespace.as_ref().into(),
-            version: spec.version,
+            stored_head: core.stored_head(spec.version).into(),
         }
     }
 
@@ -230,8 +233,9 @@ impl Function {
         Scope::new(format!("{}::scope:{}:{bits}:{text}", self.core().prefix, self.whole))
     }
 
-    pub(super) fn stored_key(&self, key: &Key) -> StoredKey {
-        self.plan.core.stored_key(key, self.version)
+    /// The stored form of [`key`](Self::key).
+    pub(super) fn stored_key<A: KeyParts>(&self, arguments: &A) -> StoredKey {
+        StoredKey::new(Key::text_of_parts(&self.stored_head, &self.namespace, arguments))
     }
 
     pub(super) fn core(&self) -> &Arc<Core> {
@@ -248,7 +252,6 @@ impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Function")
             .field("namespace", &self.namespace)
-            .field("version", &self.version)
             .field("cache", self.core())
             .finish_non_exhaustive()
     }

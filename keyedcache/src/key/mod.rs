@@ -84,6 +84,8 @@ struct Inner {
     full: String,
     /// The texts that stand for it, if it is longer than [`Key::MAX_TEXT`].
     cut: Option<Cut>,
+    /// Whether it names a call of a function.
+    is_call: bool,
 }
 
 struct Cut {
@@ -132,7 +134,27 @@ impl Key {
         let mut text = String::with_capacity(USUAL_TEXT);
         encode_text(namespace, &mut text);
         parts.encode_each(&mut text);
-        Self::of_text(text)
+        Self::of(text, true)
+    }
+
+    /// Whether it was made as the [key of a call](Self::of_parts), whose answer belongs to its
+    /// function and to no other prefix.
+    pub(crate) fn is_call(&self) -> bool {
+        self.0.is_call
+    }
+
+    /// The text of [`of_parts`](Self::of_parts) behind `head`, without making the key: one
+    /// allocation, if it is not long.
+    pub(crate) fn text_of_parts(head: &str, namespace: &str, parts: &impl KeyParts) -> String {
+        let mut text = String::with_capacity(head.len() + USUAL_TEXT);
+        text.push_str(head);
+        encode_text(namespace, &mut text);
+        parts.encode_each(&mut text);
+        if let Cow::Owned(cut) = bound(&text[head.len()..]) {
+            text.truncate(head.len());
+            text.push_str(&cut);
+        }
+        text
     }
 
     /// The key one segment below this one.
@@ -180,12 +202,16 @@ impl Key {
 
     /// The key of a canonical text that was just written.
     fn of_text(full: String) -> Self {
+        Self::of(full, false)
+    }
+
+    fn of(full: String, is_call: bool) -> Self {
         debug_assert!(!full.is_empty(), "every part is written as something");
         let cut = (full.len() > Self::MAX_TEXT).then(|| Cut {
             text: bound(&full).into(),
             namespace: bound(first_segment(&full)).into(),
         });
-        Self(Arc::new(Inner { full, cut }))
+        Self(Arc::new(Inner { full, cut, is_call }))
     }
 }
 

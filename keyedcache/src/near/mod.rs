@@ -57,25 +57,30 @@ impl Epoch {
     }
 
     #[inline]
-    fn now(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
+    /// Notes it now.
+    pub(crate) fn note(&self) -> NotedEpoch {
+        NotedEpoch(self.0.load(Ordering::Acquire))
     }
 }
+
+/// An [`Epoch`] as it stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotedEpoch(u64);
 
 /// The counters as they stood when an answer's making began.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Noted {
-    epoch: u64,
+    epoch: NotedEpoch,
     stripe: u16,
     stood: u32,
 }
 
 impl Noted {
     /// Notes them now; to be called before any store is asked.
-    pub(crate) fn now(epoch: &Epoch, digest: KeyDigest) -> Self {
+    pub(crate) fn now(epoch: NotedEpoch, digest: KeyDigest) -> Self {
         let stripe = stripe_of(digest);
         let stood = STRIPE[usize::from(stripe)].load(Ordering::Acquire);
-        Self { epoch: epoch.now(), stripe, stood }
+        Self { epoch, stripe, stood }
     }
 
     /// The same epoch, with the stripe as it stands now.
@@ -89,7 +94,7 @@ impl Noted {
 
     #[inline]
     fn still_stand(&self, epoch: &Epoch) -> bool {
-        self.epoch == epoch.now()
+        self.epoch == epoch.note()
             && self.stood == STRIPE[usize::from(self.stripe)].load(Ordering::Acquire)
     }
 }
@@ -143,8 +148,18 @@ where
     }
 
     /// Keeps a value until `deadline`, as long as what was noted stands; `asks` when more than the
-    /// system's clock must vouch for it.
-    pub(crate) fn put(&self, key: Owned<K>, value: V, deadline: Moment, noted: Noted, asks: bool) {
-        self.entries.insert(key, Entry { value, deadline, noted, asks });
+    /// system's clock must vouch for it. What does not stand any more takes nobody's place.
+    pub(crate) fn put(
+        &self,
+        key: Owned<K>,
+        value: V,
+        deadline: Moment,
+        noted: (Noted, &Epoch),
+        asks: bool,
+    ) {
+        let (noted, epoch) = noted;
+        if noted.still_stand(epoch) {
+            self.entries.insert(key, Entry { value, deadline, noted, asks });
+        }
     }
 }

@@ -76,7 +76,7 @@ impl Values {
             (stripe, stripe.load(Ordering::Acquire))
         };
         NotedValue {
-            noted: Noted::now(&self.epoch, key.digest()),
+            noted: Noted::now(self.epoch.note(), key.digest()),
             scopes: scopes.iter().map(stood).collect(),
         }
     }
@@ -97,7 +97,8 @@ impl Values {
         (in_time && entry.noted.still_stands(&self.epoch)).then_some(entry.value)
     }
 
-    /// Keeps a value until `deadline`; at most `capacity` of them, as the first call says.
+    /// Keeps a value until `deadline`; at most `capacity` of them, as the first call says. What does
+    /// not stand any more takes nobody's place.
     pub(crate) fn put(
         &self,
         key: StoredKey,
@@ -107,7 +108,9 @@ impl Values {
         asks: bool,
         capacity: usize,
     ) {
-        let entries = self.entries.get_or_init(|| quick_cache::sync::Cache::new(capacity));
-        entries.insert(key, Entry { value, deadline, noted, asks });
+        if noted.still_stands(&self.epoch) {
+            let entries = self.entries.get_or_init(|| quick_cache::sync::Cache::new(capacity));
+            entries.insert(key, Entry { value, deadline, noted, asks });
+        }
     }
 }

@@ -102,7 +102,7 @@ impl Record {
     ///
     /// [`ErrorKind::Decode`] of anything but the whole bytes of a record of this format.
     pub fn open(&self) -> Result<(Header, Bytes), Error> {
-        let body = verified(&self.0)?;
+        let body = verified(&self.0)?.len();
         let mut head = &self.0[Self::ID.start..HEAD];
         let id = RecordId(head.get_u128_le().to_le_bytes());
         let codec = CodecId(head.get_u8());
@@ -118,7 +118,7 @@ impl Record {
         let length = head.get_u32_le();
         let (scopes, tags) = (usize::from(head.get_u16_le()), usize::from(head.get_u16_le()));
 
-        let mut rest = body.slice(HEAD..);
+        let mut rest = self.0.slice(HEAD..body);
         if rest.len() < scopes * ENTRY {
             return Err(undecodable("its stamp is cut off"));
         }
@@ -162,7 +162,7 @@ impl Record {
 }
 
 /// All but the checksum, of bytes that are long enough for a header, of this format, and undamaged.
-fn verified(bytes: &Bytes) -> Result<Bytes, Error> {
+fn verified(bytes: &[u8]) -> Result<&[u8], Error> {
     if bytes.len() < HEAD + CHECKSUM {
         return Err(undecodable("it is too short"));
     }
@@ -176,7 +176,7 @@ fn verified(bytes: &Bytes) -> Result<Bytes, Error> {
     if checksum.get_u64_le() != xxh3_64(body) {
         return Err(undecodable("its checksum does not fit"));
     }
-    Ok(bytes.slice(..body.len()))
+    Ok(body)
 }
 
 /// Takes `count` tags off the front.

@@ -12,7 +12,7 @@ use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::sync::OnceLock;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle};
 
@@ -37,6 +37,12 @@ fn start() -> Handle {
         .spawn(move || runtime.block_on(pending::<()>()))
         .expect("the operating system gives the background thread");
     handle
+}
+
+/// The moment after `duration`, or one that nobody lives to see.
+pub(crate) fn after(duration: Duration) -> Instant {
+    const AGES: Duration = Duration::from_hours(24 * 365 * 30);
+    Instant::now() + duration.min(AGES)
 }
 
 /// Returns after `duration`; may be polled on any thread, inside any runtime or none.
@@ -72,7 +78,6 @@ pub(crate) async fn timeout<F: Future>(duration: Duration, future: F) -> Option<
 mod tests {
     use std::future::ready;
     use std::thread;
-    use std::time::Instant;
 
     use super::*;
 

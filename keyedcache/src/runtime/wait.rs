@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::ptr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread, ThreadId};
 
@@ -18,29 +18,44 @@ thread_local! {
 
 /// Drives `future` to its end on this thread.
 ///
-/// Polled once in place, since near and disk reads are ready at once; otherwise the thread parks.
+/// Polled once in place, with nothing to be woken by, since near and disk reads are ready at once;
+/// otherwise polled again and, between polls, the thread parks.
 /// A worker of a multi-thread runtime hands its other tasks over first.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
+    // A task's budget is given back when its poll ends, and this one does not while we park: once it
+    // is used up nothing would ever be ready again.
+    let mut future = pin!(tokio::task::unconstrained(future));
+    {
+        let _waiting = Waiting::with(&NOBODY);
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&NOBODY)) {
+            return output;
+        }
+    }
     let unpark = Arc::new(Unpark { thread: thread::current(), woken: AtomicBool::new(false) });
     let waker = Waker::from(Arc::clone(&unpark));
     let mut context = Context::from_waker(&waker);
     let _waiting = Waiting::with(&waker);
-    if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-        return output;
-    }
     let mut park = move || {
         loop {
-            while !unpark.woken.swap(false, Ordering::Acquire) {
-                thread::park();
-            }
             if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
                 return output;
+            }
+            while !unpark.woken.swap(false, Ordering::Acquire) {
+                thread::park();
             }
         }
     };
     if on_worker() { tokio::task::block_in_place(park) } else { park() }
 }
+
+/// What is ready at the first poll is never woken: no waker need be made for it.
+static NOBODY: LazyLock<Waker> = LazyLock::new(|| {
+    struct Nobody;
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+    Waker::from(Arc::new(Nobody))
+});
 
 /// Until it is dropped, the innermost [`wait`] of this thread is that of one waker.
 struct Waiting {

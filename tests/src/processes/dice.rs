@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// A SplitMix64 generator (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators).
+/// A `SplitMix64` generator (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators).
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 

@@ -199,6 +199,13 @@ impl<'g> Team<'g> {
         })
     }
 
+    /// The execution that an answer names, which may be heard of later than the answer.
+    pub fn execution_of(&mut self, answer: Answer) -> Execution {
+        self.hear("the execution that an answer is of", |heard| {
+            heard.executions.iter().copied().find(|execution| execution.id == answer.execution)
+        })
+    }
+
     /// Lets a held body answer.
     pub fn release(&mut self, execution: Execution) {
         self.tell(execution.process, &Request::Release { execution: execution.id });

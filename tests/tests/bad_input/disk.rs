@@ -189,7 +189,7 @@ fn damaged_files_are_an_error_or_an_empty_cache_and_functions_compute() {
     Process::start("disk::a_folder_is_filled", "fill", &url(&cache)).finish();
     let files = || fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
     for damage in
-        [|file: &Path| fs::write(file, b""), |file: &Path| fs::write(file, [0x5a; 70_000])]
+        [|file: &Path| fs::write(file, b""), |file: &Path| fs::write(file, vec![0x5a; 70_000])]
     {
         for file in files().filter(|file| file.is_file()).collect::<Vec<_>>() {
             if file.is_file() {

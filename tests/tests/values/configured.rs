@@ -32,13 +32,13 @@ fn a_file_configures_the_default_and_named_caches() {
     }
     let folder = tempfile::tempdir().unwrap();
     let (file, disk) = (folder.path().join("caches.toml"), folder.path().join("cache"));
-    let text = format!(
+    let contents = format!(
         "[default]\nurl = \"memory:\"\ntimeout = \"2m\"\n\n\
          [sessions]\nurl = \"disk:{}\"\nprefix = \"sessions\"\n\n\
          [off]\nurl = \"memory:\"\nenabled = false\n",
         disk.display()
     );
-    fs::write(&file, text).unwrap();
+    fs::write(&file, contents).unwrap();
     let test = "configured::a_file_configures_the_default_and_named_caches";
     let file = file.display().to_string();
     Process::start_in(test, "child", &[("KEYEDCACHE_CONFIG", &file)]).finish();

@@ -139,8 +139,12 @@ fn increments_of_four_processes_all_take_place() {
     let test = "counting::increments_of_four_processes_all_take_place";
     let mut processes: Vec<_> =
         (0..PROCESSES).map(|_| Process::start(test, "counter", &url)).collect();
-    processes.iter().for_each(|process| process.expect("ready"));
-    processes.iter_mut().for_each(|process| process.tell("start"));
+    for process in &processes {
+        process.expect("ready");
+    }
+    for process in &mut processes {
+        process.tell("start");
+    }
     processes.into_iter().for_each(Process::finish);
     for name in ["started", "set"] {
         assert_eq!(

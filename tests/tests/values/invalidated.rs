@@ -5,7 +5,8 @@ use keyedcache::{Cache, CacheTtl, ErrorKind, Key, NotCachedReason, cache_key};
 use crate::ground::{Ground, MINUTE, on_each_store, why_not};
 
 /// How what is under `key` is invalidated while its record stays.
-const WAYS: [(&str, fn(&Cache)); 2] = [
+type Way = (&'static str, fn(&Cache));
+const WAYS: [Way; 2] = [
     ("the cache", |cache| _ = cache.clear().wait().unwrap()),
     ("a prefix", |cache| _ = cache.delete(cache_key!("a")).children().wait().unwrap()),
 ];

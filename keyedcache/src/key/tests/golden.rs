@@ -331,3 +331,13 @@ fn maps_by_key_are_asked_by_text() {
     let map = HashMap::from([(cache_key!("a", 1), 'x')]);
     assert_eq!(map.get("a::1"), Some(&'x'));
 }
+
+#[test]
+fn text_behind_a_head_is_that_of_the_key() {
+    let long = "é%".repeat(Key::MAX_TEXT);
+    for parts in ["", "a b", long.as_str()] {
+        let parts = (&parts, (&7, ()));
+        let key = Key::of_parts("app::f", &parts);
+        assert_eq!(Key::text_of_parts("kc:1:", "app::f", &parts), format!("kc:1:{}", key.text()));
+    }
+}

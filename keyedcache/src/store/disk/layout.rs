@@ -33,15 +33,18 @@ pub(super) const ENDS: u8 = b'x';
 /// The longest text of a stored key: LMDB's longest key, less the area.
 pub(super) const MAX_TEXT: usize = 510;
 
-/// The key of one entry, built on the stack.
-pub(super) struct EntryKey {
-    bytes: [u8; 1 + MAX_TEXT],
+/// The key of one entry, built on the stack; by default with room for the longest.
+pub(super) struct EntryKey<const ROOM: usize = { 1 + MAX_TEXT }> {
+    bytes: [u8; ROOM],
     length: usize,
 }
 
-impl EntryKey {
+/// The key of an entry that is named by two numbers or a digest.
+type FixedKey = EntryKey<17>;
+
+impl<const ROOM: usize> EntryKey<ROOM> {
     fn new(area: u8, parts: [&[u8]; 2]) -> Option<Self> {
-        let mut key = Self { bytes: [0; 1 + MAX_TEXT], length: 1 };
+        let mut key = Self { bytes: [0; ROOM], length: 1 };
         key.bytes[0] = area;
         for part in parts {
             let end = key.length + part.len();
@@ -51,8 +54,14 @@ impl EntryKey {
         Some(key)
     }
 
-    fn fixed(area: u8, parts: [&[u8]; 2]) -> Self {
-        Self::new(area, parts).expect("fixed parts are far shorter than a key may be")
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+impl EntryKey {
+    fn fixed(area: u8, parts: [&[u8]; 2]) -> FixedKey {
+        FixedKey::new(area, parts).expect("fixed parts have at most 16 bytes")
     }
 
     /// Of the record or the lease of this text; `None` if it is too long to be stored.
@@ -61,28 +70,24 @@ impl EntryKey {
     }
 
     /// Of what a transaction changed.
-    pub(super) fn changes(transaction: u64) -> Self {
+    pub(super) fn changes(transaction: u64) -> FixedKey {
         Self::fixed(CHANGES, [&transaction.to_be_bytes(), &[]])
     }
 
     /// Of a scope's generation.
-    pub(super) fn generation(scope: [u8; 16]) -> Self {
+    pub(super) fn generation(scope: [u8; 16]) -> FixedKey {
         Self::fixed(GENERATIONS, [&scope, &[]])
     }
 
     /// Of a place in the order of storing.
-    pub(super) fn stored(sequence: u64) -> Self {
+    pub(super) fn stored(sequence: u64) -> FixedKey {
         Self::fixed(STORED, [&sequence.to_be_bytes(), &[]])
     }
 
     /// Of a place in the order of ending.
-    pub(super) fn ends(moment: Moment, sequence: u64) -> Self {
+    pub(super) fn ends(moment: Moment, sequence: u64) -> FixedKey {
         let moment = moment.as_micros().to_be_bytes();
         Self::fixed(ENDS, [&moment, &sequence.to_be_bytes()])
-    }
-
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
     }
 }
 
