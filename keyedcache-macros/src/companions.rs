@@ -30,8 +30,9 @@ pub(crate) enum Answer {
     Request {
         /// What awaiting it gives.
         output: TokenStream,
-        /// What is known of its future besides.
-        bounds: TokenStream,
+        /// What is known of its future besides; nothing where it is boxed, which costs the
+        /// compiler less.
+        bounds: Option<TokenStream>,
     },
 }
 
@@ -46,7 +47,10 @@ impl Companion {
             Answer::Request { output, .. } if fallback => {
                 (TokenStream::new(), quote!(#private::Unmade<#output>))
             }
-            Answer::Request { output, bounds } => (
+            Answer::Request { output, bounds: None } => {
+                (TokenStream::new(), quote!(#private::Request<#private::Boxed<'static, #output>>))
+            }
+            Answer::Request { output, bounds: Some(bounds) } => (
                 TokenStream::new(),
                 quote!(#private::Request<impl ::core::future::Future<Output = #output> #bounds>),
             ),
@@ -134,7 +138,6 @@ impl<'a> Expansion<'a> {
         };
         let done = quote!(::core::result::Result<(), #private::Error>);
         let captured = &one.captured;
-        let sendable = quote!(+ ::core::marker::Send + #captured);
         let value = self.value_name();
         let none = TokenStream::new();
         vec![
@@ -151,7 +154,7 @@ impl<'a> Expansion<'a> {
                 &none,
                 Answer::Request {
                     output: quote!(::core::result::Result<#answer, #private::NotCachedError>),
-                    bounds: sendable.clone(),
+                    bounds: None,
                 },
                 quote!(#call.peek()),
             ),
@@ -160,7 +163,7 @@ impl<'a> Expansion<'a> {
                 self,
                 ("invalidate", "Forgets the answer to these arguments, everywhere."),
                 &none,
-                Answer::Request { output: done.clone(), bounds: sendable },
+                Answer::Request { output: done.clone(), bounds: None },
                 quote!(#call.invalidate()),
             ),
             self.invalidate_all(&done),
@@ -168,7 +171,7 @@ impl<'a> Expansion<'a> {
                 self,
                 ("put", "Caches an answer to these arguments that was not computed here."),
                 &quote!(#value: #answer),
-                Answer::Request { output: done, bounds: quote!(+ #captured) },
+                Answer::Request { output: done, bounds: Some(quote!(+ #captured)) },
                 quote!(#call.put(#value)),
             ),
         ]
@@ -179,16 +182,11 @@ impl<'a> Expansion<'a> {
         let Self { private, home, .. } = self;
         let whole = if self.function.is_generic() { "__kc_whole" } else { "__kc_site" };
         let whole = home.path(whole);
-        let types = home.instance();
-        let captured = quote!(use<#(#types),*>);
         let name = home.name("invalidate_all", Span::call_site());
         Companion {
             docs: "Forgets the answers to all arguments, everywhere.",
             head: quote!(#name()),
-            answer: Answer::Request {
-                output: done.clone(),
-                bounds: quote!(+ ::core::marker::Send + #captured),
-            },
+            answer: Answer::Request { output: done.clone(), bounds: None },
             conditions: TokenStream::new(),
             body: quote!(#private::invalidate_all(#whole())),
         }
@@ -208,7 +206,7 @@ impl<'a> Expansion<'a> {
         Companion {
             docs: "Computes now and replaces what is cached for these arguments.",
             head: quote!(#name #generics (#parameters)),
-            answer: Answer::Request { output: function.answer(), bounds: TokenStream::new() },
+            answer: Answer::Request { output: function.answer(), bounds: Some(TokenStream::new()) },
             conditions: quote!(#conditions),
             body: quote! {
                 let __kc_call =

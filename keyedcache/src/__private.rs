@@ -6,6 +6,7 @@ use std::borrow::Borrow;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use crate::cache::Boxed;
 pub use crate::codec::Codec;
 pub use crate::function::{
     Begun, Call, Lead, Leading, Refresh, Site, Sites, Spec, begin, begin_wait, invalidate_all,
