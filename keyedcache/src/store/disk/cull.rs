@@ -2,8 +2,8 @@
 //!
 //! - What has ended goes first, then what was stored least recently. Both are found by walking the
 //!   log: everything that writes walks on a little and removes what has ended and what is spent, so
-//!   the log stays within about twice the records; what is short of room walks on for as long as it
-//!   finds records that have ended, and then takes the oldest ones.
+//!   the log stays within about three times the records; what is short of room walks on while it
+//!   finds records that have ended, or has not looked far, and then takes the oldest ones.
 //! - Each transaction removes a bounded number, so no single save pays for all.
 //! - The map is larger than the limit, and the difference is kept for what removes: deletions and
 //!   invalidations copy pages too. A reader that stays in its transaction keeps freed pages from
@@ -27,12 +27,16 @@ pub(super) const CULLED_HERE: usize = 16;
 pub(super) const CULLED_AT_ONCE: usize = 256;
 const CULLED_FOR_ROOM: usize = 4096;
 
-/// After how many entries of the log the next of its places are looked at, and how many for each.
-/// Rarely and several at a time, since they lie side by side.
-const SWEEP_EVERY: usize = 16;
-const LOOKS_PER_ENTRY: usize = 2;
-/// How many entries are looked at on the way for records that are to have ended.
-const LOOKS_FOR_ENDED: usize = 64;
+/// After how many new entries of the log some of its places are looked at, and how many for two new
+/// ones. Rarely and several at a time, since they lie side by side; with three for two, the log comes
+/// to three times the records at most.
+const SWEEP_EVERY: usize = 32;
+const LOOKS_FOR_TWO: usize = 3;
+/// How many entries what is short of room looks at for records that have ended: so many at a time, so
+/// many in all while it finds none, and so many more for each transaction since.
+const LOOKS_AT_ONCE: usize = 64;
+const LOOKS_WHEN_SHORT: usize = 2048;
+const LOOKS_REGAINED: usize = 16;
 /// How many of the oldest entries are looked at in one go.
 const OLDEST_AT_ONCE: usize = 8;
 
@@ -61,6 +65,8 @@ pub(super) struct Room {
     sweep_cursor: Option<u64>,
     /// How many entries have been written since the last sweep.
     unswept: usize,
+    /// How many entries may be looked at for records that have ended, should room be short.
+    looks: usize,
     /// No record is left whose entry comes up to here.
     culled: u64,
 }
@@ -78,6 +84,7 @@ impl Room {
             lease_cursor: Vec::new(),
             sweep_cursor: None,
             unswept: SWEEP_EVERY,
+            looks: LOOKS_WHEN_SHORT,
             culled: 0,
         }
     }
@@ -132,7 +139,7 @@ impl Room {
     pub(super) fn tidy(&mut self, writing: &mut Writing<'_>) -> heed::Result<()> {
         self.unswept += writing.appended().max(1); // what writes a lease counts too
         if self.unswept >= SWEEP_EVERY && self.retry.is_none() {
-            let looks = self.unswept * LOOKS_PER_ENTRY;
+            let looks = self.unswept * LOOKS_FOR_TWO / 2;
             self.unswept = 0;
             self.sweep_leases(writing, looks)?;
             self.sweep(writing, looks, false)?;
@@ -142,6 +149,7 @@ impl Room {
 
     /// Gets the store below its limit, or nearer to it by `most` records.
     pub(super) fn cull(&mut self, writing: &mut Writing<'_>, most: usize) -> heed::Result<()> {
+        self.looks = (self.looks + LOOKS_REGAINED).min(LOOKS_WHEN_SHORT);
         self.is_over = !self.shrink(writing, self.limit_pages, most)?;
         Ok(())
     }
@@ -163,10 +171,11 @@ impl Room {
         most: usize,
     ) -> heed::Result<bool> {
         let mut removed = 0;
-        while pages(&writing.txn, writing.tree)? > wanted && removed < most {
-            match self.sweep(writing, LOOKS_FOR_ENDED, true)? {
-                0 => break,
-                ended => removed += ended,
+        while pages(&writing.txn, writing.tree)? > wanted && removed < most && self.looks > 0 {
+            let ended = self.sweep(writing, LOOKS_AT_ONCE, true)?;
+            removed += ended;
+            if ended == 0 {
+                self.looks = self.looks.saturating_sub(LOOKS_AT_ONCE);
             }
         }
         while pages(&writing.txn, writing.tree)? > wanted {

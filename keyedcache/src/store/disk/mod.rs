@@ -27,6 +27,8 @@
 //!   emptied.
 
 mod builder;
+#[cfg(test)]
+mod costs;
 mod cull;
 mod environment;
 mod fault;

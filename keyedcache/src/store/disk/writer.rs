@@ -109,9 +109,13 @@ impl Writer<'_> {
     fn serve(mut self, mut jobs: Vec<Box<dyn Job>>) {
         if self.turn.admits(self.opening) && self.attempt(&mut jobs).is_ok() {
             drop(self.turn);
-            jobs.into_iter().for_each(|job| job.finish(Ok(())));
+            for job in jobs {
+                job.finish(Ok(()));
+            }
         } else {
-            jobs.into_iter().for_each(|job| self.alone(job));
+            for job in jobs {
+                self.alone(job);
+            }
         }
     }
 
