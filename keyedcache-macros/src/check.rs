@@ -1,12 +1,13 @@
 //! What is wrong with an attribute that could be read: functions that cannot be cached, and options
 //! that contradict the function or each other.
 
-use syn::{Error, GenericParam, ReturnType, Safety, Type, visit};
+use syn::{Error, Receiver, ReceiverKind, Safety, Type, visit};
 
 use crate::duration::Period;
 use crate::function::{Borrow, Function, borrows, mentions};
+use crate::home::Block;
 use crate::mistakes::Mistakes;
-use crate::options::{Given, Options, SingleFlight, Timeout};
+use crate::options::{Codec, Given, Options, SingleFlight, Timeout};
 use crate::refresh;
 use crate::suggest::{list, nearest};
 
@@ -17,34 +18,44 @@ const PRIMITIVES: [&str; 19] = [
 ];
 
 /// Finds everything that is wrong.
-pub(crate) fn check(options: &Options, function: &Function, mistakes: &mut Mistakes) {
-    check_kind(function, mistakes);
-    check_generics(function, mistakes);
+pub(crate) fn check(
+    options: &Options,
+    function: &Function,
+    block: Option<&Block>,
+    mistakes: &mut Mistakes,
+) {
+    check_kind(function, block, mistakes);
     check_arguments(options, function, mistakes);
     check_answer(options, function, mistakes);
-    check_companion(options, function, mistakes);
+    if block.is_none() {
+        check_companion(options, function, mistakes);
+    }
     check_times(options, mistakes);
     check_numbers(options, mistakes);
     check_pairs(options, mistakes);
+    crate::scope::check(options, function, mistakes);
     if options.refreshes_in_background() {
         refresh::check(function, mistakes);
     }
 }
 
-fn check_kind(function: &Function, mistakes: &mut Mistakes) {
+fn check_kind(function: &Function, block: Option<&Block>, mistakes: &mut Mistakes) {
     let signature = &function.signature;
-    if let Some(receiver) = signature.receiver() {
-        mistakes.at(
+    match (signature.receiver(), block) {
+        (Some(receiver), None) => mistakes.at(
             receiver,
-            "put `#[cached]` on the impl block too: only there are the type and its generics known \
-             (impl blocks are not there yet)",
-        );
-    } else if mentions(quote::quote!(#signature), "Self") {
-        mistakes.at(
+            "put `#[cached]` on the impl block too: only there are the type and its generics known",
+        ),
+        (Some(receiver), Some(_)) if is_mutable(receiver) => mistakes.at(
+            receiver,
+            "a method that changes `self` cannot be cached: what it changes would not be changed \
+             when its answer comes from the cache; take `&self`, and cache that",
+        ),
+        (None, None) if mentions(quote::quote!(#signature), "Self") => mistakes.at(
             &signature.ident,
-            "`Self` is known only in an impl block: put `#[cached]` on the impl block too (impl \
-             blocks are not there yet)",
-        );
+            "`Self` is known only in an impl block: put `#[cached]` on the impl block too",
+        ),
+        _ => {}
     }
     if let Some(constness) = &signature.constness {
         mistakes.at(constness, "a const fn cannot be cached: a cache is not known at compile time");
@@ -64,14 +75,11 @@ fn check_kind(function: &Function, mistakes: &mut Mistakes) {
     }
 }
 
-fn check_generics(function: &Function, mistakes: &mut Mistakes) {
-    for parameter in &function.signature.generics.params {
-        if !matches!(parameter, GenericParam::Lifetime(_)) {
-            mistakes.at(
-                parameter,
-                "`#[cached]` is not yet supported on generic functions; cache one for each type",
-            );
-        }
+fn is_mutable(receiver: &Receiver) -> bool {
+    match &receiver.kind {
+        ReceiverKind::Reference(_, _, mutability) => mutability.is_some(),
+        ReceiverKind::Typed(_, ty) => mentions(quote::quote!(#ty), "mut"),
+        _ => false,
     }
 }
 
@@ -80,9 +88,6 @@ fn check_arguments(options: &Options, function: &Function, mistakes: &mut Mistak
         let ty = argument.ty();
         if let Some(cfg) = argument.written.attrs.iter().find(|attr| attr.path().is_ident("cfg")) {
             mistakes.at(cfg, "an argument under `#[cfg]` cannot be cached by; write two functions");
-        }
-        if is_impl_trait(ty) {
-            mistakes.at(ty, "`impl Trait` is not yet supported in cached functions; name a type");
         }
         let in_key = options.key.is_none()
             && !argument.name.as_ref().is_some_and(|name| options.skips(name));
@@ -105,12 +110,9 @@ fn check_arguments(options: &Options, function: &Function, mistakes: &mut Mistak
 
 fn check_skipped(options: &Options, function: &Function, mistakes: &mut Mistakes) {
     let Some(skip) = &options.skip else { return };
-    let names: Vec<String> = function
-        .arguments
-        .iter()
-        .filter_map(|argument| argument.name.as_ref())
-        .map(ToString::to_string)
-        .collect();
+    let this = function.receiver().map(|_| "self".to_owned());
+    let others = function.arguments.iter().filter_map(|argument| argument.name.as_ref());
+    let names: Vec<String> = this.into_iter().chain(others.map(ToString::to_string)).collect();
     for (place, skipped) in skip.value.iter().enumerate() {
         if skip.value[..place].contains(skipped) {
             mistakes.at(skipped, format!("`{skipped}` is skipped twice"));
@@ -130,10 +132,8 @@ fn check_skipped(options: &Options, function: &Function, mistakes: &mut Mistakes
 }
 
 fn check_answer(options: &Options, function: &Function, mistakes: &mut Mistakes) {
-    let ReturnType::Type(_, answer) = &function.signature.output else {
-        return;
-    };
-    if let Type::Never(_) = **answer {
+    let Some(answer) = function.written_answer() else { return };
+    if let Type::Never(_) = answer {
         mistakes.at(answer, "a function that never returns has no answer to cache");
         return;
     }
@@ -160,9 +160,15 @@ fn check_answer(options: &Options, function: &Function, mistakes: &mut Mistakes)
     }
 }
 
+/// Whether the companions would stand under the name of a primitive type.
+pub(crate) fn has_primitive_name(options: &Options, function: &Function) -> bool {
+    let name = options.companion.as_ref().map_or(function.name(), |given| &given.value);
+    PRIMITIVES.iter().any(|primitive| name == primitive)
+}
+
 fn check_companion(options: &Options, function: &Function, mistakes: &mut Mistakes) {
     let name = options.companion.as_ref().map_or(function.name(), |given| &given.value);
-    if PRIMITIVES.iter().any(|primitive| name == primitive) {
+    if has_primitive_name(options, function) {
         mistakes.at(
             name,
             format!(
@@ -196,8 +202,10 @@ fn check_times(options: &Options, mistakes: &mut Mistakes) {
     if let Some(name) = zero(&options.wait) {
         mistakes.at(&name, "to wait for nobody, write `single_flight = \"off\"`");
     }
-    if let Some(name) = zero(&options.lease) {
-        mistakes.at(&name, "a lease of zero is over before it is granted");
+    for option in [&options.lease, &options.lease_max] {
+        if let Some(name) = zero(option) {
+            mistakes.at(&name, "a lease of zero is over before it is granted");
+        }
     }
 }
 
@@ -245,7 +253,18 @@ fn check_pairs(options: &Options, mistakes: &mut Mistakes) {
         local && options.near.as_ref().is_some_and(|near| near.value == 0),
         "`local` keeps answers in the near cache only, so it must have entries",
     );
-    for option in [name(options.version.as_ref()), name(options.lease.as_ref())] {
+    refuse(
+        name(options.codec.as_ref()),
+        options.codec.as_ref().is_some_and(|codec| codec.value == Codec::Bincode)
+            && options.version.is_none(),
+        "bincode cannot notice that a struct has changed: give a `version`, and change it then",
+    );
+    for option in [
+        name(options.version.as_ref()),
+        name(options.lease.as_ref()),
+        name(options.lease_max.as_ref()),
+        name(options.codec.as_ref()),
+    ] {
         refuse(option, local, "this is for stores, and with `local` nothing reaches one");
     }
     refuse(
@@ -266,15 +285,8 @@ fn name<T>(option: Option<&Given<T>>) -> Option<&syn::Ident> {
 
 /// Whether the answer has no type that could be written elsewhere: `impl Trait`, `!`, or one that
 /// borrows from the arguments.
-pub(crate) fn is_unnamed(output: &ReturnType) -> bool {
-    match output {
-        ReturnType::Default => false,
-        ReturnType::Type(_, answer) => {
-            is_impl_trait(answer)
-                || matches!(**answer, Type::Never(_))
-                || borrows(answer) == Borrow::Lifetime
-        }
-    }
+pub(crate) fn is_unnamed(answer: &Type) -> bool {
+    is_impl_trait(answer) || matches!(answer, Type::Never(_)) || borrows(answer) == Borrow::Lifetime
 }
 
 fn is_impl_trait(ty: &Type) -> bool {

@@ -4,16 +4,20 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
-use crate::expand::Expansion;
+use crate::expand::{Expansion, plain_signature};
+use crate::function::Argument;
+use crate::generics::{Declared, names_of};
 
 /// A companion's own tokens, for the expansion and for the fallback.
 pub(crate) struct Companion {
     /// Its docs.
     docs: &'static str,
-    /// Its name, lifetimes, and arguments, in parentheses.
+    /// Its name, generics, and arguments, in parentheses.
     head: TokenStream,
     /// The type of what it answers.
     pub(crate) answer: Answer,
+    /// `where …`, or nothing.
+    conditions: TokenStream,
     /// What it does.
     body: TokenStream,
 }
@@ -26,23 +30,27 @@ pub(crate) enum Answer {
     Request {
         /// What awaiting it gives.
         output: TokenStream,
-        /// What is known of its future besides.
-        bounds: TokenStream,
+        /// What is known of its future besides; nothing where it is boxed, which costs the
+        /// compiler less.
+        bounds: Option<TokenStream>,
     },
 }
 
 impl Companion {
-    /// The companion under this visibility.
+    /// The companion under its function's visibility.
     pub(crate) fn write(&self, expansion: &Expansion<'_>, fallback: bool) -> TokenStream {
-        let Self { docs, head, body, .. } = self;
+        let Self { docs, head, conditions, body, .. } = self;
         let private = &expansion.private;
-        let visibility = &expansion.function.visibility;
+        let visibility = expansion.visibility();
         let (must_use, answer) = match &self.answer {
             Answer::Plain(answer) => (quote!(#[must_use]), answer.clone()),
             Answer::Request { output, .. } if fallback => {
                 (TokenStream::new(), quote!(#private::Unmade<#output>))
             }
-            Answer::Request { output, bounds } => (
+            Answer::Request { output, bounds: None } => {
+                (TokenStream::new(), quote!(#private::Request<#private::Boxed<'static, #output>>))
+            }
+            Answer::Request { output, bounds: Some(bounds) } => (
                 TokenStream::new(),
                 quote!(#private::Request<impl ::core::future::Future<Output = #output> #bounds>),
             ),
@@ -51,12 +59,65 @@ impl Companion {
         quote! {
             #[doc = #docs]
             #must_use
-            #visibility fn #head -> #answer { #body }
+            #visibility fn #head -> #answer #conditions { #body }
         }
     }
 }
 
-impl Expansion<'_> {
+/// What the companions that are about one call have in common.
+struct OneCall {
+    /// Their generics.
+    declared: Declared,
+    /// Their parameters.
+    parameters: TokenStream,
+    /// `use<…>`: the types their futures capture, and no lifetimes.
+    captured: TokenStream,
+}
+
+impl OneCall {
+    fn of(expansion: &Expansion<'_>) -> Self {
+        let function = expansion.function;
+        let parameters = expansion.key_arguments().map(Argument::plain_named);
+        let parameters = quote!(#(#parameters,)*);
+        let declared = function.declared(expansion.key_arguments(), &parameters);
+        let this = expansion.borrowed_this();
+        Self {
+            declared,
+            captured: expansion.captured(expansion.key_arguments()),
+            parameters: quote!(#this #parameters),
+        }
+    }
+
+    /// A companion with these parameters, and more.
+    fn companion(
+        &self,
+        expansion: &Expansion<'_>,
+        (name, docs): (&str, &'static str),
+        more: &TokenStream,
+        answer: Answer,
+        body: TokenStream,
+    ) -> Companion {
+        let name = expansion.home.name(name, Span::call_site());
+        let Declared { parameters: generics, conditions } = &self.declared;
+        let parameters = &self.parameters;
+        Companion {
+            docs,
+            head: quote!(#name #generics (#parameters #more)),
+            answer,
+            conditions: conditions.clone(),
+            body,
+        }
+    }
+}
+
+impl<'a> Expansion<'a> {
+    /// `use<…>`: of all that a companion with these arguments declares, the types.
+    pub(crate) fn captured(&self, arguments: impl Iterator<Item = &'a Argument>) -> TokenStream {
+        let types = self.home.instance().into_iter().chain(self.function.instance());
+        let types = types.chain(names_of(arguments).cloned());
+        quote!(use<#(#types),*>)
+    }
+
     /// The companions' methods.
     pub(crate) fn companions(&self) -> TokenStream {
         let written = self.requests().into_iter().map(|companion| companion.write(self, false));
@@ -66,83 +127,93 @@ impl Expansion<'_> {
 
     /// All companions but `uncached`.
     pub(crate) fn requests(&self) -> Vec<Companion> {
-        let Self { private, companion, .. } = self;
-        let (head, names) = self.head();
+        let Self { private, home, .. } = self;
+        let one = OneCall::of(self);
         let answer = self.function.answer();
-        let arguments = quote!(&#companion::__kc_arguments(#(&#names),*));
+        let arguments = self.key_of_companion();
+        let (site, shape) = (home.path("__kc_site"), home.path("__kc_shape"));
+        let turbofish = self.function.turbofish();
         let call = quote! {
-            #private::Call::new(#companion::__kc_site(), #companion::__kc_shape(), #arguments)
+            #private::Call::new(#site #turbofish (), #shape #turbofish (), &#arguments)
         };
         let done = quote!(::core::result::Result<(), #private::Error>);
-        let sendable = quote!(+ ::core::marker::Send + use<>);
+        let captured = &one.captured;
         let value = self.value_name();
+        let none = TokenStream::new();
         vec![
-            Companion {
-                docs: "The key under which the answer to these arguments is cached.",
-                head: head("key", TokenStream::new()),
-                answer: Answer::Plain(quote!(#private::Key)),
-                body: quote!(#private::key(#companion::__kc_site(), #arguments)),
-            },
-            Companion {
-                docs: "What is cached for these arguments, without computing.",
-                head: head("peek", TokenStream::new()),
-                answer: Answer::Request {
+            one.companion(
+                self,
+                ("key", "The key under which the answer to these arguments is cached."),
+                &none,
+                Answer::Plain(quote!(#private::Key)),
+                quote!(#private::key(#site #turbofish (), &#arguments)),
+            ),
+            one.companion(
+                self,
+                ("peek", "What is cached for these arguments, without computing."),
+                &none,
+                Answer::Request {
                     output: quote!(::core::result::Result<#answer, #private::NotCachedError>),
-                    bounds: sendable.clone(),
+                    bounds: None,
                 },
-                body: quote!(#call.peek()),
-            },
-            self.refresh(&call),
-            Companion {
-                docs: "Forgets the answer to these arguments, everywhere.",
-                head: head("invalidate", TokenStream::new()),
-                answer: Answer::Request { output: done.clone(), bounds: sendable.clone() },
-                body: quote!(#call.invalidate()),
-            },
-            Companion {
-                docs: "Forgets the answers to all arguments, everywhere.",
-                head: quote!(invalidate_all()),
-                answer: Answer::Request { output: done.clone(), bounds: sendable },
-                body: quote!(#private::invalidate_all(#companion::__kc_site())),
-            },
-            Companion {
-                docs: "Caches an answer to these arguments that was not computed here.",
-                head: head("put", quote!(#value: #answer)),
-                answer: Answer::Request { output: done, bounds: quote!(+ use<>) },
-                body: quote!(#call.put(#value)),
-            },
+                quote!(#call.peek()),
+            ),
+            self.refresh(),
+            one.companion(
+                self,
+                ("invalidate", "Forgets the answer to these arguments, everywhere."),
+                &none,
+                Answer::Request { output: done.clone(), bounds: None },
+                quote!(#call.invalidate()),
+            ),
+            self.invalidate_all(&done),
+            one.companion(
+                self,
+                ("put", "Caches an answer to these arguments that was not computed here."),
+                &quote!(#value: #answer),
+                Answer::Request { output: done, bounds: Some(quote!(+ #captured)) },
+                quote!(#call.put(#value)),
+            ),
         ]
     }
 
-    fn refresh(&self, call: &TokenStream) -> Companion {
-        let function = self.function;
-        let companion = &self.companion;
-        let generics = &function.signature.generics;
-        let parameters = function.arguments.iter().map(crate::function::Argument::plain);
-        let names = function.arguments.iter().map(|argument| &argument.binding);
-        let awaited = function.is_async().then(|| quote!(.await));
+    /// Of all instances, where there are several.
+    fn invalidate_all(&self, done: &TokenStream) -> Companion {
+        let Self { private, home, .. } = self;
+        let whole = if self.function.is_generic() { "__kc_whole" } else { "__kc_site" };
+        let whole = home.path(whole);
+        let name = home.name("invalidate_all", Span::call_site());
         Companion {
-            docs: "Computes now and replaces what is cached for these arguments.",
-            head: quote!(refresh #generics (#(#parameters),*)),
-            answer: Answer::Request { output: function.answer(), bounds: TokenStream::new() },
-            body: quote! {
-                let __kc_call = #call;
-                __kc_call.refresh(async move { #companion::uncached(#(#names),*) #awaited })
-            },
+            docs: "Forgets the answers to all arguments, everywhere.",
+            head: quote!(#name()),
+            answer: Answer::Request { output: done.clone(), bounds: None },
+            conditions: TokenStream::new(),
+            body: quote!(#private::invalidate_all(#whole())),
         }
     }
 
-    /// What writes the heads of the companions that take the key's arguments, and their names.
-    fn head(&self) -> (impl Fn(&str, TokenStream) -> TokenStream, Vec<&Ident>) {
-        let names = self.key_arguments().map(|argument| &argument.binding).collect();
-        let parameters = self.key_arguments().map(crate::function::Argument::plain);
-        let parameters = quote!(#(#parameters,)*);
-        let lifetimes = self.function.lifetimes_in(&parameters);
-        let head = move |name: &str, more: TokenStream| {
-            let name = Ident::new(name, Span::call_site());
-            quote!(#name #lifetimes (#parameters #more))
-        };
-        (head, names)
+    fn refresh(&self) -> Companion {
+        let Self { private, home, function, .. } = self;
+        let (site, shape) = (home.path("__kc_site"), home.path("__kc_shape"));
+        let (arguments, turbofish) = (self.key_of_call(), function.turbofish());
+        let generics = &function.signature.generics;
+        let (lifetimes, conditions) = (&generics.params, &generics.where_clause);
+        let generics = (!lifetimes.is_empty()).then(|| quote!(<#lifetimes>));
+        let parameters = plain_signature(function).inputs;
+        let computing = self.compute();
+        let awaited = function.is_async().then(|| quote!(.await));
+        let name = home.name("refresh", Span::call_site());
+        Companion {
+            docs: "Computes now and replaces what is cached for these arguments.",
+            head: quote!(#name #generics (#parameters)),
+            answer: Answer::Request { output: function.answer(), bounds: Some(TokenStream::new()) },
+            conditions: quote!(#conditions),
+            body: quote! {
+                let __kc_call =
+                    #private::Call::new(#site #turbofish (), #shape #turbofish (), &#arguments);
+                __kc_call.refresh(async move { #computing #awaited })
+            },
+        }
     }
 
     /// What `put` calls the answer: `value`, if no argument is called so.

@@ -4,7 +4,12 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
+use syn::{AngleBracketedGenericArguments, PathArguments};
 use syn::{Error, Expr, ExprPath, Token, parenthesized};
+
+use crate::function::mentions;
+use crate::krate;
+use crate::options::Options;
 
 /// What stands in the macro's parentheses.
 struct Deleted {
@@ -38,31 +43,82 @@ impl Parse for Deleted {
 
 /// The request that forgets it.
 pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
-    let Deleted { path, arguments } = Deleted::parse.parse2(input)?;
-    check_arguments(arguments.as_ref())?;
+    let Deleted { mut path, arguments } = Deleted::parse.parse2(input)?;
+    let types = take_types(&mut path);
+    if let (Some(types), None) = (&types, &arguments) {
+        return Err(Error::new_spanned(
+            types,
+            "all instances of a generic function are forgotten together: leave the types out",
+        ));
+    }
+    if arguments.iter().flatten().any(|argument| matches!(argument, Expr::Infer(_))) {
+        return by_scope(path, &arguments.unwrap_or_default());
+    }
     let companion = if arguments.is_some() { "invalidate" } else { "invalidate_all" };
     let arguments = arguments.unwrap_or_default();
     if is_method(&path) {
         let path = method_companion(path, companion);
-        return Ok(quote!(#path(#arguments)));
+        return Ok(quote!(#path #types (#arguments)));
     }
     let span = path.path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
     let companion = Ident::new(companion, span);
-    Ok(quote!(#path::#companion(#arguments)))
+    Ok(quote!(#path::#companion #types (#arguments)))
 }
 
-fn check_arguments(arguments: Option<&Punctuated<Expr, Token![,]>>) -> syn::Result<()> {
-    let mut mistakes = crate::mistakes::Mistakes::new();
-    for argument in arguments.into_iter().flatten() {
-        if let Expr::Infer(any) = argument {
-            mistakes.at(
-                any,
-                "`_` for any value needs a scope that the function declares, and `scope(…)` is not \
-                 there yet; forget every call: `cache_delete_function!(path)`",
-            );
+/// Takes the types off the function's name: they are its companion's.
+fn take_types(path: &mut ExprPath) -> Option<AngleBracketedGenericArguments> {
+    let last = path.path.segments.last_mut()?;
+    match std::mem::take(&mut last.arguments) {
+        PathArguments::AngleBracketed(mut types) => {
+            types.colon2_token = Some(Token![::](Span::call_site()));
+            Some(types)
+        }
+        _ => None,
+    }
+}
+
+/// The request that forgets all calls with some arguments.
+fn by_scope(path: ExprPath, arguments: &Punctuated<Expr, Token![,]>) -> syn::Result<TokenStream> {
+    let private = krate::path(&Options::default());
+    let private = quote!(#private::__private);
+    let (mut bits, mut given) = (0_u64, Vec::new());
+    for (place, argument) in arguments.iter().enumerate() {
+        if !matches!(argument, Expr::Infer(_)) {
+            bits |= crate::scope::bit(place);
+            given.push(argument);
         }
     }
-    mistakes.into_result()
+    if given.is_empty() {
+        return Err(Error::new_spanned(
+            arguments,
+            "these are all calls: leave the arguments out, `cache_delete_function!(path)`",
+        ));
+    }
+    let count = arguments.len();
+    let parts = given.iter().rev().fold(quote!(()), |rest, given| quote!((&#given, #rest)));
+    let scoped = if is_method(&path) {
+        let path = renamed(path, |method| format_ident!("__kc_{}_scoped", method));
+        quote!(#path)
+    } else {
+        quote!(#path::__kc_scoped)
+    };
+    // An item is evaluated when the program is only checked, too, but knows no types from around.
+    let needs_types = mentions(quote!(#scoped), "Self") || mentions_generics(&scoped);
+    let scoped = quote!(#scoped(#bits, #count));
+    let site = if needs_types {
+        quote!(const { #scoped })
+    } else {
+        quote!({
+            const __KC_SCOPED: fn() -> &'static #private::Site = #scoped;
+            __KC_SCOPED
+        })
+    };
+    Ok(quote!(#private::invalidate_scope((#site)(), #bits, &#parts)))
+}
+
+/// Whether there are angle brackets.
+fn mentions_generics(path: &TokenStream) -> bool {
+    path.clone().into_iter().any(|token| token.to_string() == "<")
 }
 
 /// A method's path is qualified, or has a type before its name.
@@ -76,9 +132,13 @@ fn is_method(path: &ExprPath) -> bool {
 
 /// `Repo::find` becomes `Repo::find_invalidate`, `<Repo as Find>::find` `<Repo>::find_invalidate`:
 /// the companions are inherent.
-fn method_companion(mut path: ExprPath, companion: &str) -> ExprPath {
+fn method_companion(path: ExprPath, companion: &str) -> ExprPath {
+    renamed(path, |method| format_ident!("{}_{}", method, companion, span = method.span()))
+}
+
+fn renamed(mut path: ExprPath, name: impl FnOnce(&Ident) -> Ident) -> ExprPath {
     if let Some(last) = path.path.segments.last_mut() {
-        last.ident = format_ident!("{}_{}", last.ident, companion, span = last.ident.span());
+        last.ident = name(&last.ident);
     }
     if let Some(qself) = &mut path.qself
         && qself.position > 0
@@ -114,6 +174,7 @@ mod tests {
     #[test]
     fn arguments_mean_one_call() {
         assert_eq!(expanded("find(2, 6)"), "find::invalidate(2,6)");
+        assert_eq!(expanded("find::<u8>(2)"), "find::invalidate::<u8>(2)");
         assert_eq!(expanded("a::find()"), "a::find::invalidate()");
         assert_eq!(expanded("find(x.y(), &[1, 2][..],)"), "find::invalidate(x.y(),&[1,2][..],)");
     }
@@ -125,12 +186,14 @@ mod tests {
         assert_eq!(expanded("<Repo as Find>::find(1)"), "<Repo>::find_invalidate(1)");
         assert_eq!(expanded("<Repo>::find"), "<Repo>::find_invalidate_all()");
         assert_eq!(expanded("Self::find"), "Self::find_invalidate_all()");
+        assert_eq!(expanded("Repo::find::<u8>(1)"), "Repo::find_invalidate::<u8>(1)");
     }
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
         assert!(refused("").contains("name the function"));
-        assert!(refused("find(2, _)").contains("forget every call"));
+        assert!(refused("find(_, _)").contains("leave the arguments out"));
+        assert!(refused("find::<u8>").contains("leave the types out"));
         assert!(refused("find(2) and more").contains("expected nothing behind"));
     }
 }

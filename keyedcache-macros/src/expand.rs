@@ -9,13 +9,15 @@
 //! they are `Send` must be found out, not promised.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::quote;
 use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, Meta, ReturnType, Signature};
 
 use crate::function::{Argument, Function, ours};
-use crate::options::Options;
+use crate::home::{Block, Home};
+use crate::options::{Given, Options, Timeout};
 use crate::refresh::{Owned, owned};
+use crate::returns::Returns;
 use crate::{krate, spec};
 
 /// What an expansion is written from.
@@ -24,56 +26,49 @@ pub(crate) struct Expansion<'a> {
     pub(crate) function: &'a Function,
     /// The path to what expansions may name.
     pub(crate) private: TokenStream,
-    /// The companions' struct.
-    pub(crate) companion: Ident,
+    /// Where the companions stand.
+    pub(crate) home: Home<'a>,
 }
 
-/// The expansion of a function with which nothing is wrong.
+/// The expansion of a free function with which nothing is wrong.
 pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
-    let expansion = Expansion::new(options, function);
+    let expansion = Expansion::new(options, function, None);
     let asking = expansion.asking();
-    let companion = expansion.companion();
-    let hidden = expansion.hidden();
-    let companions = expansion.companions();
-    let lints = expansion.lints();
-    let name = &expansion.companion;
-    quote! {
-        #asking
-        #companion
-        #lints
-        impl #name {
-            #hidden
-            #companions
-        }
-    }
+    let companions = expansion.in_struct(&expansion.beside());
+    quote!(#asking #companions)
 }
 
 impl<'a> Expansion<'a> {
-    pub(crate) fn new(options: &'a Options, function: &'a Function) -> Self {
+    pub(crate) fn new(
+        options: &'a Options,
+        function: &'a Function,
+        block: Option<&'a Block>,
+    ) -> Self {
         let krate = krate::path(options);
-        let mut companion = match &options.companion {
-            Some(given) => given.value.clone(),
-            None => function.name().clone(),
-        };
-        companion.set_span(ours(companion.span()));
-        Self { private: quote!(#krate::__private), options, function, companion }
+        let home = Home::of(options, function, block);
+        Self { private: quote!(#krate::__private), options, function, home }
     }
 
     /// The function under its own name.
-    fn asking(&self) -> TokenStream {
+    pub(crate) fn asking(&self) -> TokenStream {
         let function = self.function;
         let visibility = &function.visibility;
         let attributes = function.attributes.iter().map(without_expectations);
         let docs = self.docs();
         let mut signature = plain_signature(function);
         let mut block = self.ask();
-        if function.is_async() && self.options.refreshes_in_background() {
-            let answer = function.answer();
-            signature.asyncness = None;
-            signature.output = syn::parse_quote! {
-                -> impl ::core::future::Future<Output = #answer> + ::core::marker::Send
-            };
-            block = quote!(async move { #block });
+        match &function.returns {
+            Returns::Async if self.options.refreshes_in_background() => {
+                let answer = function.answer();
+                signature.asyncness = None;
+                signature.output = syn::parse_quote! {
+                    -> impl ::core::future::Future<Output = #answer> + ::core::marker::Send
+                };
+                block = quote!(async move { #block });
+            }
+            Returns::Future(_) => block = quote!(async move { #block }),
+            Returns::Boxed(_) => block = quote!(::std::boxed::Box::pin(async move { #block })),
+            Returns::Async | Returns::Answer => {}
         }
         quote! {
             #(#attributes)*
@@ -84,14 +79,12 @@ impl<'a> Expansion<'a> {
 
     /// Asks the cache, and computes if it says so.
     fn ask(&self) -> TokenStream {
-        let Self { private, companion, .. } = self;
-        let key_arguments = self.key_arguments().map(|argument| &argument.binding);
-        let arguments: Vec<_> = self.function.arguments.iter().map(|arg| &arg.binding).collect();
-        let asked = quote! {
-            #companion::__kc_site(),
-            #companion::__kc_shape(),
-            &#companion::__kc_arguments(#(&#key_arguments),*)
-        };
+        let Self { private, home, .. } = self;
+        let turbofish = self.function.turbofish();
+        let (site, shape) = (home.path("__kc_site"), home.path("__kc_shape"));
+        let arguments = self.key_of_call();
+        let asked = quote!(#site #turbofish (), #shape #turbofish (), &#arguments);
+        let uncached = self.compute();
         let stale = self.stale();
         if self.function.is_async() {
             quote! {
@@ -100,14 +93,11 @@ impl<'a> Expansion<'a> {
                     #private::Begun::Answer(__kc_answer) => __kc_answer,
                     #stale
                     #private::Begun::Alone(__kc_alone) => {
-                        let __kc_answer =
-                            ::std::boxed::Box::pin(#companion::uncached(#(#arguments),*)).await;
+                        let __kc_answer = ::std::boxed::Box::pin(#uncached).await;
                         __kc_alone.finish(__kc_answer)
                     }
                     #private::Begun::Lead(__kc_lead) => {
-                        __kc_lead
-                            .lead(::std::boxed::Box::pin(#companion::uncached(#(#arguments),*)))
-                            .await
+                        __kc_lead.lead(::std::boxed::Box::pin(#uncached)).await
                     }
                 }
             }
@@ -118,12 +108,12 @@ impl<'a> Expansion<'a> {
                     #private::Begun::Answer(__kc_answer) => __kc_answer,
                     #stale
                     #private::Begun::Alone(__kc_alone) => {
-                        let __kc_answer = #companion::uncached(#(#arguments),*);
+                        let __kc_answer = #uncached;
                         __kc_alone.finish(__kc_answer)
                     }
                     #private::Begun::Lead(__kc_lead) => {
                         let __kc_leading = __kc_lead.enter();
-                        let __kc_answer = #companion::uncached(#(#arguments),*);
+                        let __kc_answer = #uncached;
                         __kc_leading.finish(__kc_answer)
                     }
                 }
@@ -131,14 +121,33 @@ impl<'a> Expansion<'a> {
         }
     }
 
+    /// The call of the plain function with the arguments as they came.
+    pub(crate) fn compute(&self) -> TokenStream {
+        let this = self.function.receiver().map(|receiver| {
+            let this = &receiver.self_token;
+            quote!(#this)
+        });
+        let arguments = self.function.arguments.iter().map(|argument| {
+            let binding = &argument.binding;
+            quote!(#binding)
+        });
+        self.compute_with(this.into_iter().chain(arguments))
+    }
+
+    /// The call of the plain function with these arguments.
+    fn compute_with(&self, arguments: impl Iterator<Item = TokenStream>) -> TokenStream {
+        let (uncached, turbofish) = (self.home.path("uncached"), self.function.turbofish());
+        quote!(#uncached #turbofish (#(#arguments),*))
+    }
+
     /// What is done with a stale answer: it is returned, and refreshed if options say so.
     fn stale(&self) -> TokenStream {
-        let Self { private, companion, .. } = self;
+        let private = &self.private;
         if !self.options.refreshes_in_background() {
             return quote!(#private::Begun::Stale(__kc_answer, _) => __kc_answer,);
         }
         let Owned { copies, arguments } = owned(self.function, private);
-        let computing = quote!(#companion::uncached(#(#arguments),*));
+        let computing = self.compute_with(arguments.into_iter());
         let start = if self.function.is_async() {
             quote!(__kc_refresh.spawn(async move { #computing.await });)
         } else {
@@ -153,37 +162,42 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// The struct that the companions stand under.
-    pub(crate) fn companion(&self) -> TokenStream {
-        let (visibility, name) = (&self.function.visibility, &self.companion);
+    /// The struct that the companions of a free function stand under, with these in it.
+    pub(crate) fn in_struct(&self, companions: &TokenStream) -> TokenStream {
+        let Home::Struct(name) = &self.home else { return TokenStream::new() };
+        let visibility = &self.function.visibility;
         let docs = format!("The companions of [`{0}`](fn@{0}).", self.function.name());
+        let lints = self.lints();
         quote! {
             #[doc = #docs]
             #[doc(hidden)]
             #visibility struct #name {}
+
+            #lints
+            impl #name {
+                #companions
+            }
         }
+    }
+
+    /// Everything that stands beside the function.
+    pub(crate) fn beside(&self) -> TokenStream {
+        let (hidden, companions) = (self.hidden(), self.companions());
+        quote!(#hidden #companions)
     }
 
     /// What the function and its companions share.
     fn hidden(&self) -> TokenStream {
-        let Self { private, companion, .. } = self;
-        let spec = spec::spec(self.options, self.function, companion, private);
+        let sites = spec::sites(self);
         let shape = self.shape();
         let arguments = self.arguments();
-        quote! {
-            #[doc(hidden)]
-            fn __kc_site() -> &'static #private::Site {
-                static SITE: #private::Site = #private::Site::new(|| #spec);
-                &SITE
-            }
-            #shape
-            #arguments
-        }
+        let scoped = self.scoped();
+        quote!(#sites #shape #arguments #scoped)
     }
 
     /// Finds out what of the answer is stored; the one place that demands something of its type.
     fn shape(&self) -> TokenStream {
-        let Self { private, options, function, .. } = self;
+        let Self { private, options, function, home, .. } = self;
         let answer = function.answer();
         let place = ours(function.answer_span());
         let mut form = quote!((&&&&&#private::Probe::<#answer>::new()).form());
@@ -198,13 +212,22 @@ impl<'a> Expansion<'a> {
         let fit = if options.local.is_some() { "local" } else { "shared" };
         let fit = Ident::new(fit, place);
         let mut shape = quote!((&&#private::Fit(#form)).#fit());
+        if let Some(Given { value: Timeout::Of(closure), .. }) = &options.timeout {
+            shape = quote!(#private::timeout_by(#shape, #closure));
+        }
         if let Some(given) = &options.cache_if {
             let condition = &given.value;
             shape = quote!(#private::cache_if(#shape, #condition));
         }
+        let name = home.name("__kc_shape", proc_macro2::Span::call_site());
+        let declared = function.declared(std::iter::empty(), &answer);
+        let (parameters, conditions) = (declared.parameters, declared.conditions);
+        let captured = self.captured(std::iter::empty());
         quote! {
             #[doc(hidden)]
-            fn __kc_shape() -> impl #private::Shape<Answer = #answer> {
+            fn #name #parameters () -> impl #private::Shape<Answer = #answer> + #captured
+            #conditions
+            {
                 use #private::{
                     Anything as _, FitToFail as _, FitToKeep as _, FitToShare as _,
                     OptionAndSharedErrors as _, OptionInResult as _, SharedErrors as _,
@@ -219,14 +242,15 @@ impl<'a> Expansion<'a> {
 /// The signature with arguments that are all plain names.
 pub(crate) fn plain_signature(function: &Function) -> Signature {
     let mut signature = function.signature.clone();
-    signature.inputs = function
-        .arguments
-        .iter()
-        .map(|argument| -> FnArg {
-            let plain = argument.plain();
-            syn::parse_quote!(#plain)
-        })
-        .collect();
+    let receiver = signature.receiver().cloned().map(|mut receiver| {
+        receiver.mutability = None;
+        FnArg::Receiver(receiver)
+    });
+    let arguments = function.arguments.iter().map(|argument| -> FnArg {
+        let plain = argument.plain();
+        syn::parse_quote!(#plain)
+    });
+    signature.inputs = receiver.into_iter().chain(arguments).collect();
     signature
 }
 
@@ -235,11 +259,11 @@ impl Expansion<'_> {
     pub(crate) fn uncached(&self) -> TokenStream {
         let function = self.function;
         let mut signature = function.signature.clone();
-        signature.ident = format_ident!("uncached", span = ours(signature.ident.span()));
+        signature.ident = self.home.name("uncached", ours(signature.ident.span()));
         if let ReturnType::Type(arrow, _) = &mut signature.output {
             arrow.spans = arrow.spans.map(ours);
         }
-        let visibility = &function.visibility;
+        let visibility = self.visibility();
         let kept = function.attributes.iter().filter(|attribute| {
             attribute.path().is_ident("doc") || attribute.path().is_ident("must_use")
         });
@@ -250,6 +274,14 @@ impl Expansion<'_> {
             #(#kept)*
             #visibility #signature #body
         }
+    }
+
+    /// Who sees the companions: whoever sees the function. What a trait's method is seen by is not
+    /// known here; its companions are seen in the crate.
+    pub(crate) fn visibility(&self) -> TokenStream {
+        let visibility = &self.function.visibility;
+        let of_trait = self.home.block().is_some_and(|block| block.of_trait.is_some());
+        if of_trait { quote!(pub(crate)) } else { quote!(#visibility) }
     }
 
     /// The lint levels of the companions: the function's. `put` has one argument more, which may be
@@ -264,25 +296,31 @@ impl Expansion<'_> {
 
     /// What is added to the function's docs.
     fn docs(&self) -> TokenStream {
-        let name = &self.companion;
-        let list = |arguments: &mut dyn Iterator<Item = &Argument>| {
-            let names: Vec<_> = arguments.map(Argument::shown).collect();
+        let list = |this: bool, arguments: &mut dyn Iterator<Item = &Argument>| {
+            let this = this.then(|| "self".to_owned());
+            let names: Vec<_> = this.into_iter().chain(arguments.map(Argument::shown)).collect();
             names.join(", ")
         };
-        let key = list(&mut self.key_arguments());
-        let all = list(&mut self.function.arguments.iter());
+        let key = list(self.key_has_self(), &mut self.key_arguments());
+        let all = list(self.function.receiver().is_some(), &mut self.function.arguments.iter());
         let put = if key.is_empty() { "value".to_owned() } else { format!("{key}, value") };
+        let line = |name: &str, arguments: &str, what: &str| {
+            format!("- `{}({arguments})`: {what}\n", self.home.shown(name))
+        };
+        let companions = [
+            line("key", &key, "the key of a call"),
+            line("uncached", &all, "the plain function"),
+            line("peek", &key, "what is cached, without computing"),
+            line("refresh", &all, "computes now and replaces what is cached"),
+            line("invalidate", &key, "forgets a call, everywhere"),
+            line("invalidate_all", "", "forgets every call, everywhere"),
+            line("put", &put, "caches an answer that was not computed here"),
+        ];
         let docs = format!(
             "\n# Companions\n\n\
-             This function is cached. `{name}::…` of it are requests, but for the first two: \
-             `.await` them in async code, `.wait()` in sync code.\n\n\
-             - `{name}::key({key})`: the key of a call\n\
-             - `{name}::uncached({all})`: the plain function\n\
-             - `{name}::peek({key})`: what is cached, without computing\n\
-             - `{name}::refresh({all})`: computes now and replaces what is cached\n\
-             - `{name}::invalidate({key})`: forgets a call, everywhere\n\
-             - `{name}::invalidate_all()`: forgets every call, everywhere\n\
-             - `{name}::put({put})`: caches an answer that was not computed here\n"
+             This function is cached. All but the first two of these are requests: `.await` them \
+             in async code, `.wait()` in sync code.\n\n{}",
+            companions.concat()
         );
         quote!(#[doc = #docs])
     }

@@ -3,12 +3,12 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::GenericParam;
 
 use crate::expand::{Expansion, without_expectations};
 use crate::function::{Function, mentions};
 use crate::mistakes::Mistakes;
 use crate::options::Options;
+use crate::returns::Returns;
 
 /// For an item that is no function we could read.
 pub(crate) fn unread(item: &TokenStream, mistakes: Mistakes) -> TokenStream {
@@ -34,48 +34,39 @@ pub(crate) fn fallback(options: &Options, function: &Function, mistakes: Mistake
 /// themselves.
 fn companions(options: &Options, function: &Function) -> Option<TokenStream> {
     let signature = &function.signature;
-    let generic = |parameter: &GenericParam| !matches!(parameter, GenericParam::Lifetime(_));
     let method = signature.receiver().is_some() || mentions(quote!(#signature), "Self");
-    let inputs = &signature.inputs;
-    let unwritable = method
-        || signature.generics.params.iter().any(generic)
-        || mentions(quote!(#inputs), "impl");
-    if unwritable {
+    if method || crate::check::has_primitive_name(options, function) {
         return None;
     }
-    let expansion = Expansion::new(options, function);
-    let requests = expansion.requests();
-    let answer_is_no_type = crate::check::is_unnamed(&signature.output);
-    let companion = expansion.companion();
-    if answer_is_no_type {
-        return Some(companion);
-    }
-    let written = requests.iter().map(|request| request.write(&expansion, true));
-    let uncached = expansion.unmade();
-    let lints = expansion.lints();
-    let name = &expansion.companion;
-    Some(quote! {
-        #companion
-        #lints
-        impl #name {
-            #(#written)*
-            #uncached
-        }
-    })
+    let expansion = Expansion::new(options, function, None);
+    Some(expansion.in_struct(&expansion.unmade()))
 }
 
 impl Expansion<'_> {
+    /// The companions without what they do; none where the answer is no type.
+    pub(crate) fn unmade(&self) -> TokenStream {
+        if self.function.written_answer().is_some_and(crate::check::is_unnamed) {
+            return TokenStream::new();
+        }
+        let written = self.requests().into_iter().map(|request| request.write(self, true));
+        let uncached = self.unmade_uncached();
+        quote!(#(#written)* #uncached)
+    }
+
     /// `uncached`, without the body, whose own mistakes are said of the function.
-    fn unmade(&self) -> TokenStream {
+    fn unmade_uncached(&self) -> TokenStream {
         let mut signature = crate::expand::plain_signature(self.function);
-        signature.ident = syn::Ident::new("uncached", proc_macro2::Span::call_site());
+        signature.ident = self.home.name("uncached", proc_macro2::Span::call_site());
         signature.constness = None;
         signature.abi = None;
         signature.safety = syn::Safety::Default;
-        let visibility = &self.function.visibility;
+        let visibility = self.visibility();
+        let never = quote!(::core::unreachable!());
+        let is_future = matches!(self.function.returns, Returns::Future(_));
+        let body = if is_future { quote!(async move { #never }) } else { never };
         quote! {
             /// The plain function.
-            #visibility #signature { ::core::unreachable!() }
+            #visibility #signature { #body }
         }
     }
 }

@@ -5,8 +5,11 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, FnArg, GenericParam, Pat, PatType, ReturnType, Signature, Type};
-use syn::{Visibility, visit};
+use syn::{Attribute, Error, FnArg, Pat, PatType, Receiver, ReceiverKind, ReturnType};
+use syn::{Signature, Type, Visibility, visit};
+
+use crate::generics::{self, Unnamed};
+use crate::returns::Returns;
 
 /// A function as it was written.
 pub(crate) struct Function {
@@ -15,6 +18,19 @@ pub(crate) struct Function {
     pub(crate) signature: Signature,
     pub(crate) body: TokenTree,
     pub(crate) arguments: Vec<Argument>,
+    /// How it hands its answer over.
+    pub(crate) returns: Returns,
+}
+
+/// How a method has its `self`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum This {
+    /// `&self`.
+    Borrowed,
+    /// `self`.
+    Owned,
+    /// `self: Arc<Self>`, or behind another pointer.
+    Pointed,
 }
 
 /// One argument, but for `self`.
@@ -25,6 +41,10 @@ pub(crate) struct Argument {
     pub(crate) name: Option<Ident>,
     /// As it was written, attributes and all.
     pub(crate) written: PatType,
+    /// Its type, with a name for each `impl Trait` in it.
+    named: Type,
+    /// What those names stand for.
+    pub(crate) unnamed: Vec<Unnamed>,
 }
 
 impl Function {
@@ -51,7 +71,8 @@ impl Function {
         }
         let body = input.parse()?;
         let arguments = arguments(&signature);
-        Ok(Self { attributes, visibility, signature, body, arguments })
+        let returns = Returns::of(&signature);
+        Ok(Self { attributes, visibility, signature, body, arguments, returns })
     }
 
     /// Its name.
@@ -59,43 +80,51 @@ impl Function {
         &self.signature.ident
     }
 
-    pub(crate) fn is_async(&self) -> bool {
-        self.signature.asyncness.is_some()
+    /// Passes its signature and body through `change`.
+    pub(crate) fn rewrite(&mut self, change: &dyn Fn(TokenStream) -> TokenStream) {
+        let Self { attributes, visibility, signature, body, .. } = self;
+        let written = quote!(#(#attributes)* #visibility #signature #body);
+        if let Ok(changed) = Self::parse(change(written)) {
+            *self = changed;
+        }
     }
 
-    /// The type of its answer.
+    /// Its `self`, if it has one.
+    pub(crate) fn receiver(&self) -> Option<&Receiver> {
+        self.signature.receiver()
+    }
+
+    /// How it has its `self`, if it does.
+    pub(crate) fn this(&self) -> Option<This> {
+        self.receiver().map(|receiver| match &receiver.kind {
+            ReceiverKind::Value => This::Owned,
+            ReceiverKind::Reference(..) => This::Borrowed,
+            _ => This::Pointed,
+        })
+    }
+
+    /// Whether its answer is awaited.
+    pub(crate) fn is_async(&self) -> bool {
+        !matches!(self.returns, Returns::Answer)
+    }
+
+    /// The type of its answer: of an async function what awaiting it gives.
     pub(crate) fn answer(&self) -> TokenStream {
-        match &self.signature.output {
-            ReturnType::Default => quote!(()),
-            ReturnType::Type(_, answer) => answer.to_token_stream(),
+        self.written_answer().map_or_else(|| quote!(()), ToTokens::to_token_stream)
+    }
+
+    /// The type of its answer, if it was written.
+    pub(crate) fn written_answer(&self) -> Option<&Type> {
+        match (&self.returns, &self.signature.output) {
+            (_, ReturnType::Default) => None,
+            (Returns::Future(answer) | Returns::Boxed(answer), _)
+            | (_, ReturnType::Type(_, answer)) => Some(answer),
         }
     }
 
     /// Where errors about the answer belong.
     pub(crate) fn answer_span(&self) -> Span {
-        match &self.signature.output {
-            ReturnType::Default => self.name().span(),
-            ReturnType::Type(_, answer) => answer.span(),
-        }
-    }
-
-    /// `<'a, 'b>`: of its lifetimes those that these types name, at our own place.
-    pub(crate) fn lifetimes_in(&self, types: &TokenStream) -> TokenStream {
-        let named = |parameter: &&GenericParam| match parameter {
-            GenericParam::Lifetime(lifetime) => {
-                mentions(types.clone(), &lifetime.lifetime.ident.to_string())
-            }
-            _ => false,
-        };
-        let mut lifetimes: Vec<_> =
-            self.signature.generics.params.iter().filter(named).cloned().collect();
-        for lifetime in &mut lifetimes {
-            if let GenericParam::Lifetime(parameter) = lifetime {
-                parameter.lifetime.set_span(ours(parameter.lifetime.span()));
-                parameter.bounds.clear();
-            }
-        }
-        if lifetimes.is_empty() { TokenStream::new() } else { quote!(<#(#lifetimes),*>) }
+        self.written_answer().map_or_else(|| self.name().span(), Spanned::span)
     }
 }
 
@@ -108,6 +137,12 @@ impl Argument {
     /// `name: Type`, with the name of [`binding`](Self::binding).
     pub(crate) fn plain(&self) -> TokenStream {
         let (binding, ty) = (&self.binding, self.ty());
+        quote!(#binding: #ty)
+    }
+
+    /// The same with a type in which every `impl Trait` has a name.
+    pub(crate) fn plain_named(&self) -> TokenStream {
+        let (binding, ty) = (&self.binding, &self.named);
         quote!(#binding: #ty)
     }
 }
@@ -181,16 +216,12 @@ fn argument(place: usize, written: PatType) -> Argument {
     };
     let mut binding = name.clone().unwrap_or_else(|| format_ident!("__kc_arg{place}"));
     binding.set_span(ours(written.pat.span()));
-    Argument { binding, name, written }
+    let (named, unnamed) = generics::name_impl_traits(&written.ty, place);
+    Argument { binding, name, written, named, unnamed }
 }
 
 /// What to say if the next item is clearly no function.
 fn other_item(input: ParseStream<'_>) -> Option<&'static str> {
-    if input.peek(syn::Token![impl])
-        || input.peek(syn::Token![unsafe]) && input.peek2(syn::Token![impl])
-    {
-        return Some("`#[cached]` on an impl block is not there yet; it goes on free functions");
-    }
     let item = input.peek(syn::Token![struct])
         || input.peek(syn::Token![enum])
         || input.peek(syn::Token![trait])
@@ -201,7 +232,7 @@ fn other_item(input: ParseStream<'_>) -> Option<&'static str> {
         || input.peek(syn::Token![const]) && !input.peek2(syn::Token![fn]) && {
             !input.peek2(syn::Token![async]) && !input.peek2(syn::Token![unsafe])
         };
-    item.then_some("`#[cached]` goes on functions")
+    item.then_some("`#[cached]` goes on functions, and on impl blocks with methods to cache")
 }
 
 impl Parse for Function {

@@ -5,20 +5,21 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
-use syn::Expr;
 use syn::spanned::Spanned;
+use syn::{Expr, Type};
 
 use crate::expand::Expansion;
-use crate::function::{Argument, mentions, ours};
+use crate::function::{Argument, This, mentions, ours};
 
 impl<'a> Expansion<'a> {
     /// Makes the parts of the key from references to the arguments.
     pub(crate) fn arguments(&self) -> TokenStream {
+        let name = self.home.name("__kc_arguments", Span::call_site());
         let all = self.parts();
         if all.is_empty() {
             return quote! {
                 #[doc(hidden)]
-                fn __kc_arguments() {}
+                fn #name() {}
             };
         }
         let private = &self.private;
@@ -30,17 +31,65 @@ impl<'a> Expansion<'a> {
         }
         let parameters = self.key_arguments().map(|argument| {
             let (name, ty) = (self.key_name(argument), argument.ty());
-            quote!(#name: &#ty)
+            // `&impl A + B` would be ambiguous.
+            let is_impl = matches!(ty, Type::ImplTrait(_));
+            if is_impl { quote!(#name: &(#ty)) } else { quote!(#name: &#ty) }
         });
-        let parameters = quote!(#(#parameters),*);
-        let lifetimes = self.function.lifetimes_in(&parameters);
+        if let Some(scopes) = self.scopes() {
+            parts = quote!(#private::Scoped::new(#parts, #scopes));
+            types = quote!(#private::Scoped<#types, impl #private::Scopes>);
+        }
+        let this = self.borrowed_this();
+        let parameters = quote!(#this #(#parameters),*);
+        let declared = self.function.declared(std::iter::empty(), &parameters);
+        let (generics, conditions) = (declared.parameters, declared.conditions);
         quote! {
             #[doc(hidden)]
-            fn __kc_arguments #lifetimes (#parameters) -> #types {
+            fn #name #generics (#parameters) -> #types #conditions {
                 use #private::{FitPart as _, UnfitPart as _};
                 #parts
             }
         }
+    }
+
+    /// The parts of the key of a call of the function, whose arguments are still its own.
+    pub(crate) fn key_of_call(&self) -> TokenStream {
+        let this = self.this();
+        self.key_with(match self.function.this() {
+            Some(This::Owned) => quote!(&#this),
+            Some(This::Pointed) => quote!(&*#this),
+            Some(This::Borrowed) | None => quote!(#this),
+        })
+    }
+
+    /// The parts of the key in a companion, which has `&self`.
+    pub(crate) fn key_of_companion(&self) -> TokenStream {
+        self.key_with(self.this())
+    }
+
+    /// `self`, as the user's code knows it; nothing of a function that has none.
+    fn this(&self) -> TokenStream {
+        let this = self.function.receiver().map(|receiver| &receiver.self_token);
+        quote!(#this)
+    }
+
+    fn key_with(&self, this: TokenStream) -> TokenStream {
+        let arguments = self.home.path("__kc_arguments");
+        if self.key_arguments().next().is_none() && !self.key_has_self() && self.has_no_parts() {
+            return quote!(#arguments());
+        }
+        let turbofish = self.function.turbofish();
+        let names = self.key_arguments().map(|argument| {
+            let binding = &argument.binding;
+            quote!(&#binding)
+        });
+        let this = self.key_has_self().then_some(this);
+        let names = this.into_iter().chain(names);
+        quote!(#arguments #turbofish (#(#names),*))
+    }
+
+    fn has_no_parts(&self) -> bool {
+        self.options.key.is_none()
     }
 
     /// What this refers to, if it can be a part: else there is one error, at this place.
@@ -57,7 +106,12 @@ impl<'a> Expansion<'a> {
                 let name = self.key_name(argument);
                 self.checked(&quote!(#name), argument.ty().span())
             };
-            return self.key_arguments().map(part).collect();
+            let this = self.function.receiver().filter(|_| self.key_has_self());
+            let this = this.map(|this| {
+                let token = &this.self_token;
+                self.checked(&quote!(#token), this.span())
+            });
+            return this.into_iter().chain(self.key_arguments().map(part)).collect();
         };
         match &given.value {
             Expr::Tuple(tuple) => tuple.elems.iter().map(|part| self.part(part)).collect(),
@@ -71,7 +125,7 @@ impl<'a> Expansion<'a> {
         let private = &self.private;
         let names = || self.function.arguments.iter().filter_map(|argument| argument.name.as_ref());
         if let Expr::Path(path) = part
-            && names().any(|name| path.path.is_ident(name))
+            && (path.path.is_ident("self") || names().any(|name| path.path.is_ident(name)))
         {
             return self.checked(&quote!(#part), part.span());
         }
@@ -94,6 +148,25 @@ impl<'a> Expansion<'a> {
             (Some(_), Some(name)) => name,
             _ => &argument.binding,
         }
+    }
+
+    /// `&self,`, if the key is made of it too.
+    pub(crate) fn borrowed_this(&self) -> Option<TokenStream> {
+        let this = self.this();
+        self.key_has_self().then(|| quote!(&#this,))
+    }
+
+    /// Whether the key is made of `self` too.
+    pub(crate) fn key_has_self(&self) -> bool {
+        let options = self.options;
+        self.function.receiver().is_some()
+            && match &options.key {
+                Some(key) => {
+                    let key = &key.value;
+                    mentions(quote!(#key), "self")
+                }
+                None => !options.skips(&Ident::new("self", Span::call_site())),
+            }
     }
 
     /// The arguments that the key is made of.

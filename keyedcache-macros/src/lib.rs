@@ -8,15 +8,21 @@
 mod check;
 mod companions;
 mod delete;
+mod derive;
 mod duration;
 mod expand;
 mod fallback;
 mod function;
+mod generics;
+mod home;
+mod implblock;
 mod key;
 mod krate;
 mod mistakes;
 mod options;
 mod refresh;
+mod returns;
+mod scope;
 mod spec;
 mod suggest;
 
@@ -33,6 +39,21 @@ use crate::options::Options;
 /// `f::invalidate(…)`, `f::invalidate_all()` and `f::put(…, value)`. Those that name one call take
 /// the arguments that its key is made of.
 ///
+/// On methods and associated functions the attribute goes on each, and on the impl block too; the
+/// companions stand beside them, as `Repo::find_key(…)`, `Repo::find_invalidate(…)`. `self` is part
+/// of the key, through `KeyPart`, unless it is left out: `skip(self)`.
+///
+/// ```ignore
+/// #[cached]
+/// impl Repo {
+///     #[cached(timeout = 60, skip(self))]
+///     async fn find(&self, id: u64) -> Option<User> { … }
+/// }
+/// ```
+///
+/// The types that a generic function is called with are part of its namespace. A function may
+/// return its answer in an `impl Future<Output = T>` or a `Pin<Box<dyn Future<Output = T>>>`.
+///
 /// # Options
 ///
 /// Durations are seconds (`60`), text (`"5m"`, `"1h 30m"`), or any expression of type `Duration`.
@@ -40,6 +61,7 @@ use crate::options::Options;
 /// | option | meaning | default |
 /// |---|---|---|
 /// | `timeout = 60` | how long an answer is fresh; `Never` is for ever | the cache's |
+/// | `timeout = \|stored\| …` | the same, for each answer: a closure over what is stored of it (of a `Result` the `Ok` value); zero is not stored | |
 /// | `stale = "5m"` | how much longer it is served while one caller refreshes it | not at all |
 /// | `stale_if_error = "1h"` | how much longer it is served when computing fails | not at all |
 /// | `refresh = "foreground"` | the one that refreshes waits for it; needs no owned arguments | `"background"` |
@@ -52,19 +74,25 @@ use crate::options::Options;
 /// | `skip(a, b)` | arguments that are no part of the key | |
 /// | `name = "…"` | the namespace; survives moving and renaming the function | its path |
 /// | `version = 2` | separates the records of incompatible versions | 0 |
+/// | `scope(x, (x, y))` | the arguments by which calls can be forgotten together: `cache_delete_function!(f(2, _))` | none |
 /// | `cache = "sessions"` | which registered cache | `"default"` |
+/// | `codec = "json"` | what answers are encoded by: `"msgpack"`, `"json"` or, with a `version`, `"bincode"` | the cache's |
 /// | `local` | never leaves this process; the answer needs no serde | |
 /// | `near = 10_000` | entries of the near cache; 0 for none | the cache's |
 /// | `single_flight = "process"` | who waits for one that computes: `"cluster"`, `"process"`, or nobody: `"off"` | `"cluster"` |
 /// | `wait = "10s"` | how long a call waits for another's answer before it computes alone | the cache's |
 /// | `lease = "30s"` | how long a holder that has died keeps others from taking over | the cache's |
-/// | `companion = Name` | what the companions stand under | the function's name |
+/// | `lease_max = "10m"` | how long a lease is renewed while the body runs | the cache's |
+/// | `companion = Name` | what the companions stand under; of a method what they begin with | its name |
 /// | `crate = path` | where `keyedcache` is | found in `Cargo.toml` |
 #[proc_macro_attribute]
 pub fn cached(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let item = proc_macro2::TokenStream::from(item);
     let mut mistakes = Mistakes::new();
     let options = Options::parse(attribute.into(), &mut mistakes);
+    if implblock::is_one(item.clone()) {
+        return implblock::expand(&options, &item, mistakes).into();
+    }
     let function = match Function::parse(item.clone()) {
         Ok(function) => function,
         Err(mistake) => {
@@ -72,7 +100,7 @@ pub fn cached(attribute: TokenStream, item: TokenStream) -> TokenStream {
             return fallback::unread(&item, mistakes).into();
         }
     };
-    check::check(&options, &function, &mut mistakes);
+    check::check(&options, &function, None, &mut mistakes);
     if mistakes.is_empty() {
         expand::expand(&options, &function).into()
     } else {
@@ -83,9 +111,35 @@ pub fn cached(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// Forgets calls of a cached function, everywhere.
 ///
 /// `cache_delete_function!(path)` forgets all of them, `cache_delete_function!(path(arguments))`
-/// one. What comes out is a request: `.await` it in async code, `.wait()` it in sync code. In a path
-/// whose second-last segment begins with a capital, or is qualified, the last one is a method.
+/// one, `cache_delete_function!(path(2, _))` all with these arguments, where the function declares a
+/// `scope` for them. What comes out is a request: `.await` it in async code, `.wait()` it in sync
+/// code. In a path whose second-last segment begins with a capital, or is qualified, the last one is a method.
 #[proc_macro]
 pub fn cache_delete_function(input: TokenStream) -> TokenStream {
     delete::expand(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Makes a struct or an enum something that can be part of a key.
+///
+/// Its text is its name and its fields: `Point(x=1,y=2)`, `Circle(3)`. All fields must be `KeyPart`s
+/// themselves, but for those under `#[key_part(skip)]`, which are no part of it.
+#[proc_macro_derive(KeyPart, attributes(key_part))]
+pub fn key_part(input: TokenStream) -> TokenStream {
+    match syn::parse(input) {
+        Ok(input) => derive::key_part::expand(&input).into(),
+        Err(mistake) => mistake.into_compile_error().into(),
+    }
+}
+
+/// Makes a struct an object that is stored and read back by its id.
+///
+/// The id is the fields under `#[cached_object(key)]`. On the struct
+/// `#[cached_object(timeout = 60, cache = "sessions", name = "product", version = 2)]` says how its
+/// objects are kept; each of these may be left out, and then is the cache's, or the struct's path.
+#[proc_macro_derive(CachedObject, attributes(cached_object))]
+pub fn cached_object(input: TokenStream) -> TokenStream {
+    match syn::parse(input) {
+        Ok(input) => derive::object::expand(&input).into(),
+        Err(mistake) => mistake.into_compile_error().into(),
+    }
 }

@@ -25,6 +25,13 @@ impl Mistakes {
         self.push(Error::new_spanned(place, message));
     }
 
+    /// Adds those of another attribute.
+    pub(crate) fn append(&mut self, others: Self) {
+        if let Some(others) = others.0 {
+            self.push(others);
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
@@ -32,11 +39,6 @@ impl Mistakes {
     /// What makes the compiler say them.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.0.map(Error::into_compile_error).unwrap_or_default()
-    }
-
-    /// `Ok` if there are none.
-    pub(crate) fn into_result(self) -> syn::Result<()> {
-        self.0.map_or(Ok(()), Err)
     }
 
     #[cfg(test)]

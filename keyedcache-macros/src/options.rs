@@ -14,7 +14,7 @@ use crate::mistakes::Mistakes;
 use crate::suggest::{list, nearest};
 
 /// The options, in the order in which messages list them.
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 24] = [
     "timeout",
     "stale",
     "stale_if_error",
@@ -28,12 +28,15 @@ const NAMES: [&str; 21] = [
     "skip",
     "name",
     "version",
+    "scope",
     "cache",
+    "codec",
     "local",
     "near",
     "single_flight",
     "wait",
     "lease",
+    "lease_max",
     "companion",
     "crate",
 ];
@@ -57,6 +60,7 @@ const ELSEWHERE: [(&str, &str); 14] = [
 ];
 
 /// An option that was given: its name where it stands, and its value.
+#[derive(Clone)]
 pub(crate) struct Given<T> {
     pub(crate) name: Ident,
     pub(crate) value: T,
@@ -66,6 +70,16 @@ pub(crate) struct Given<T> {
 pub(crate) enum Timeout {
     Never,
     After(Period),
+    /// A closure over what is stored.
+    Of(Expr),
+}
+
+/// What answers are encoded by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Codec {
+    MessagePack,
+    Json,
+    Bincode,
 }
 
 /// Who waits for one that computes.
@@ -99,14 +113,20 @@ pub(crate) struct Options {
     pub(crate) skip: Option<Given<Vec<Ident>>>,
     pub(crate) name: Option<Given<LitStr>>,
     pub(crate) version: Option<Given<u32>>,
+    /// Groups of arguments.
+    pub(crate) scope: Option<Given<Vec<Vec<Ident>>>>,
     pub(crate) cache: Option<Given<LitStr>>,
+    pub(crate) codec: Option<Given<Codec>>,
     pub(crate) local: Option<Given<()>>,
     pub(crate) near: Option<Given<usize>>,
     pub(crate) single_flight: Option<Given<SingleFlight>>,
     pub(crate) wait: Option<Given<Period>>,
     pub(crate) lease: Option<Given<Period>>,
+    pub(crate) lease_max: Option<Given<Period>>,
     pub(crate) companion: Option<Given<Ident>>,
     pub(crate) krate: Option<Given<Path>>,
+    /// The names that were given, one after another.
+    order: Vec<Ident>,
 }
 
 impl Options {
@@ -131,6 +151,11 @@ impl Options {
         options
     }
 
+    /// An option that was given besides `crate`, if there is one.
+    pub(crate) fn first_but_crate(&self) -> Option<&Ident> {
+        self.order.iter().find(|name| *name != "crate")
+    }
+
     /// Whether an old answer may be served while a new one is computed in the background.
     pub(crate) fn refreshes_in_background(&self) -> bool {
         let foreground = self.refresh.as_ref().is_some_and(|r| r.value == Refresh::Foreground);
@@ -147,6 +172,7 @@ impl Options {
             return Err(input.error(format!("expected an option: {}", all())));
         }
         let name = Ident::parse_any(input)?;
+        self.order.push(name.clone());
         match name.to_string().as_str() {
             "timeout" => set(&mut self.timeout, name, input, "60", value(timeout)),
             "stale" => set(&mut self.stale, name, input, "\"5m\"", value(Period::parse)),
@@ -167,6 +193,8 @@ impl Options {
             "skip" => set(&mut self.skip, name, input, "", arguments),
             "name" => set(&mut self.name, name, input, "\"find-product\"", value(text)),
             "version" => set(&mut self.version, name, input, "2", value(whole)),
+            "scope" => set(&mut self.scope, name, input, "", scopes),
+            "codec" => set(&mut self.codec, name, input, "\"json\"", value(codec)),
             "cache" => set(&mut self.cache, name, input, "\"sessions\"", value(text)),
             "local" => set(&mut self.local, name, input, "", flag),
             "near" => set(&mut self.near, name, input, "10_000", value(whole)),
@@ -175,6 +203,7 @@ impl Options {
             }
             "wait" => set(&mut self.wait, name, input, "\"10s\"", value(Period::parse)),
             "lease" => set(&mut self.lease, name, input, "\"30s\"", value(Period::parse)),
+            "lease_max" => set(&mut self.lease_max, name, input, "\"10m\"", value(Period::parse)),
             "companion" => set(&mut self.companion, name, input, "Name", value(Ident::parse)),
             "crate" => {
                 set(&mut self.krate, name, input, "::keyedcache", value(Path::parse_mod_style))
@@ -238,7 +267,7 @@ fn arguments(name: &Ident, input: ParseStream<'_>, _: &str) -> syn::Result<Vec<I
     }
     let content;
     parenthesized!(content in input);
-    let names = Punctuated::<Ident, Token![,]>::parse_terminated(&content)?;
+    let names = Punctuated::<Ident, Token![,]>::parse_terminated_with(&content, name_or_self)?;
     if names.is_empty() {
         let message = format!("`{name}` names no argument: `{name}(connection)`");
         return Err(Error::new_spanned(name, message));
@@ -246,15 +275,45 @@ fn arguments(name: &Ident, input: ParseStream<'_>, _: &str) -> syn::Result<Vec<I
     Ok(names.into_iter().collect())
 }
 
+fn scopes(name: &Ident, input: ParseStream<'_>, _: &str) -> syn::Result<Vec<Vec<Ident>>> {
+    let example = format!("`{name}` takes arguments' names: `{name}(x)`, `{name}(x, (x, y))`");
+    if !input.peek(syn::token::Paren) {
+        return Err(Error::new_spanned(name, example));
+    }
+    let content;
+    parenthesized!(content in input);
+    let one = |input: ParseStream<'_>| {
+        if !input.peek(syn::token::Paren) {
+            return Ok(vec![name_or_self(input)?]);
+        }
+        let group;
+        parenthesized!(group in input);
+        let names = Punctuated::<Ident, Token![,]>::parse_terminated_with(&group, name_or_self)?;
+        Ok(names.into_iter().collect())
+    };
+    let scopes = Punctuated::<Vec<Ident>, Token![,]>::parse_terminated_with(&content, one)?;
+    if scopes.is_empty() || scopes.iter().any(Vec::is_empty) {
+        return Err(Error::new_spanned(name, example));
+    }
+    Ok(scopes.into_iter().collect())
+}
+
+fn codec(input: ParseStream<'_>) -> syn::Result<Codec> {
+    choice(
+        input,
+        [("msgpack", Codec::MessagePack), ("json", Codec::Json), ("bincode", Codec::Bincode)],
+    )
+}
+
+fn name_or_self(input: ParseStream<'_>) -> syn::Result<Ident> {
+    if input.peek(Token![self]) { input.call(Ident::parse_any) } else { input.parse() }
+}
+
 fn timeout(input: ParseStream<'_>) -> syn::Result<Timeout> {
     let expr: Expr = input.parse()?;
     match &expr {
         Expr::Path(path) if path.path.is_ident("Never") => Ok(Timeout::Never),
-        Expr::Closure(_) => Err(Error::new_spanned(
-            expr,
-            "a timeout that depends on the answer is not there yet; write seconds, \"5m\", \
-             a `Duration`, or `Never`",
-        )),
+        Expr::Closure(_) => Ok(Timeout::Of(expr)),
         _ => Period::from_expr(expr).map(Timeout::After),
     }
 }

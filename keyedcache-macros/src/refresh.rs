@@ -5,10 +5,10 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::Type;
 use syn::spanned::Spanned;
+use syn::{Receiver, ReceiverKind, Type};
 
-use crate::function::{Argument, Borrow, Function, borrows, ours};
+use crate::function::{Argument, Borrow, Function, This, borrows, ours};
 use crate::mistakes::Mistakes;
 
 /// Finds arguments of which no refresh could have a copy.
@@ -42,6 +42,18 @@ pub(crate) struct Owned {
 /// The arguments that a refresh can take along.
 pub(crate) fn owned(function: &Function, private: &TokenStream) -> Owned {
     let mut owned = Owned::default();
+    if let Some(receiver) = function.receiver() {
+        let this = &receiver.self_token;
+        if function.this() == Some(This::Borrowed) && !is_static(receiver) {
+            let keep = quote_spanned! { ours(receiver.span()) =>
+                #private::KeepForRefresh::keep
+            };
+            owned.copies.extend(quote!(let __kc_kept = #keep(#this);));
+            owned.arguments.push(quote!(::core::borrow::Borrow::<Self>::borrow(&__kc_kept)));
+        } else {
+            owned.arguments.push(quote!(#this));
+        }
+    }
     for argument in &function.arguments {
         let binding = &argument.binding;
         let Some(target) = borrowed(argument) else {
@@ -56,6 +68,14 @@ pub(crate) fn owned(function: &Function, private: &TokenStream) -> Owned {
         owned.arguments.push(quote!(::core::borrow::Borrow::<#target>::borrow(&#kept)));
     }
     owned
+}
+
+/// Whether this is `&'static self`.
+fn is_static(receiver: &Receiver) -> bool {
+    match &receiver.kind {
+        ReceiverKind::Reference(_, Some(lifetime), _) => lifetime.ident == "static",
+        _ => false,
+    }
 }
 
 /// What the argument borrows, if it is a reference that may end.

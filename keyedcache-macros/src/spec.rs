@@ -1,35 +1,101 @@
 //! Writes the options that are known by name only at run time: the `Spec` of a function.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::Expr;
+use syn::ext::IdentExt;
 
 use crate::duration::Period;
+use crate::expand::Expansion;
 use crate::function::Function;
-use crate::options::{Given, Options, SingleFlight, Timeout};
+use crate::generics::{Declared, instance_names};
+use crate::home::Home;
+use crate::options::{Codec, Given, Options, SingleFlight, Timeout};
+
+/// The functions that give the site: of one instance, and of them all.
+pub(crate) fn sites(expansion: &Expansion<'_>) -> TokenStream {
+    let function = expansion.function;
+    let one = site(expansion, "__kc_site", &spec(expansion));
+    if !function.is_generic() {
+        return one;
+    }
+    let whole = site(expansion, "__kc_whole", &scope(expansion));
+    quote!(#one #whole)
+}
+
+/// A function that gives a site. A static knows neither `Self` nor parameters of types.
+fn site(expansion: &Expansion<'_>, name: &str, spec: &TokenStream) -> TokenStream {
+    let private = &expansion.private;
+    let whole = name == "__kc_whole";
+    let name = expansion.home.name(name, Span::call_site());
+    let declared = expansion.function.declared(std::iter::empty(), &TokenStream::new());
+    let generic = expansion.function.is_generic() && !whole;
+    let Declared { parameters, conditions } = declared;
+    let head = if generic { quote!(#name #parameters ()) } else { quote!(#name()) };
+    let conditions = generic.then_some(conditions);
+    let body = if generic || expansion.home.block().is_some_and(|block| block.needs(spec)) {
+        quote! {
+            static SITES: #private::Sites = #private::Sites::new();
+            SITES.of(|| #spec)
+        }
+    } else {
+        quote! {
+            static SITE: #private::Site = #private::Site::new(|| #spec);
+            &SITE
+        }
+    };
+    quote! {
+        #[doc(hidden)]
+        fn #head -> &'static #private::Site #conditions { #body }
+    }
+}
+
+/// What invalidating all of it needs to know.
+fn scope(expansion: &Expansion<'_>) -> TokenStream {
+    let Expansion { private, options, home, .. } = expansion;
+    let named = match home {
+        Home::Struct(name) => quote!(#private::Spec::of::<#name>()),
+        Home::Block { block, prefix } => {
+            let self_type = &block.self_type;
+            let method = prefix.unraw().to_string();
+            quote!(#private::Spec::of_method::<#self_type>(#method))
+        }
+    };
+    let name = option(options.name.as_ref(), |name| quote!(.name(#name)));
+    let cache = option(options.cache.as_ref(), |cache| quote!(.cache(#cache)));
+    quote!(#named #name #cache)
+}
 
 /// The expression that makes the function's `Spec`.
-pub(crate) fn spec(
-    options: &Options,
-    function: &Function,
-    companion: &Ident,
-    private: &TokenStream,
-) -> TokenStream {
-    let mut calls = TokenStream::new();
+fn spec(expansion: &Expansion<'_>) -> TokenStream {
+    let Expansion { private, options, function, .. } = expansion;
+    let mut calls = scope(expansion);
+    if function.is_generic() {
+        let names = instance_names(&function.signature.generics, private);
+        calls.extend(quote!(.instance(#names)));
+    }
     if let Some(Given { value, .. }) = &options.timeout {
         calls.extend(match value {
             Timeout::Never => quote!(.timeout(#private::Timeout::Never)),
             Timeout::After(period) => quote!(.timeout(#period)),
+            Timeout::Of(_) => TokenStream::new(),
         });
     }
     calls.extend(periods(options));
-    calls.extend(option(options.name.as_ref(), |name| quote!(.name(#name))));
     calls.extend(option(options.version.as_ref(), |version| quote!(.version(#version))));
-    calls.extend(option(options.cache.as_ref(), |cache| quote!(.cache(#cache))));
     calls.extend(option(options.early.as_ref(), |beta| quote!(.early(#beta))));
     calls.extend(option(options.jitter.as_ref(), |fraction| quote!(.jitter(#fraction))));
     calls.extend(option(options.near.as_ref(), |entries| quote!(.near(#entries))));
     calls.extend(option(options.local.as_ref(), |()| quote!(.local())));
+    calls.extend(option(options.scope.as_ref(), |_| quote!(.scoped())));
+    calls.extend(option(options.codec.as_ref(), |codec| {
+        let codec = match codec {
+            Codec::MessagePack => quote!(MessagePack),
+            Codec::Json => quote!(Json),
+            Codec::Bincode => quote!(Bincode),
+        };
+        quote!(.codec(#private::Codec::#codec))
+    }));
     calls.extend(option(options.single_flight.as_ref(), |who| {
         let who = match who {
             SingleFlight::Cluster => quote!(Cluster),
@@ -42,7 +108,7 @@ pub(crate) fn spec(
         calls.extend(quote!(.refresh_in_foreground()));
     }
     let fingerprint = fingerprint(options, function);
-    quote!(#private::Spec::of::<#companion>() #calls .fingerprint(#fingerprint))
+    quote!(#calls .fingerprint(#fingerprint))
 }
 
 fn periods(options: &Options) -> TokenStream {
@@ -54,6 +120,7 @@ fn periods(options: &Options) -> TokenStream {
         (quote!(.timeout_none), period(options.timeout_none.as_ref())),
         (quote!(.wait), period(options.wait.as_ref())),
         (quote!(.lease), period(options.lease.as_ref())),
+        (quote!(.lease_max), period(options.lease_max.as_ref())),
     ];
     named.into_iter().filter_map(|(name, value)| value.map(|value| quote!(#name #value))).collect()
 }

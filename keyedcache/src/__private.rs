@@ -6,19 +6,22 @@ use std::borrow::Borrow;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use crate::cache::Boxed;
+pub use crate::codec::Codec;
 pub use crate::function::{
-    Begun, Call, IntoTimeout, Lead, Leading, Refresh, Site, Spec, begin, begin_wait,
-    invalidate_all, key,
+    Begun, Call, Lead, Leading, Refresh, Site, Sites, Spec, begin, begin_wait, invalidate_all,
+    invalidate_scope, key, type_text,
 };
-pub use crate::key::{KeyPart, KeyParts};
-pub use crate::policy::{SingleFlight, Timeout};
+pub use crate::key::{KeyEncoder, KeyPart, KeyParts, Scoped, Scopes, TextIdentity};
+pub use crate::object::{CachedObject, ObjectSpec, ObjectValue, is_object_value};
+pub use crate::policy::{IntoTimeout, SingleFlight, Timeout};
 pub use crate::shape::fit::{
     Fit, FitToFail, FitToKeep, FitToShare, UnfitToFail, UnfitToKeep, UnfitToShare,
 };
 pub use crate::shape::probe::{
     Anything, OptionAndSharedErrors, OptionInResult, Probe, SharedErrors, Variant,
 };
-pub use crate::shape::{Shape, cache_if};
+pub use crate::shape::{Shape, cache_if, timeout_by};
 
 pub use crate::{Error, Key, NotCachedError, Request};
 
@@ -108,3 +111,6 @@ impl<T: ToOwned<Owned: Send + 'static> + ?Sized> KeepForRefresh for T {
 
 /// The companions' answers where the attribute is wrong: only their types matter then.
 pub type Unmade<T> = Request<Pin<Box<dyn Future<Output = T> + Send>>>;
+
+/// What an id that is a `String` may be given as.
+pub type Text = str;

@@ -40,6 +40,7 @@ mod function;
 mod generation;
 pub mod key;
 mod near;
+mod object;
 mod observe;
 mod policy;
 pub mod record;
@@ -59,6 +60,7 @@ pub use error::{Error, ErrorKind, NotCachedError, NotCachedReason};
 pub use function::{cache_async_function, cache_delete_function, cache_function};
 pub use key::{Key, KeyPart};
 #[cfg(feature = "macros")]
-pub use keyedcache_macros::{cache_delete_function, cached};
+pub use keyedcache_macros::{CachedObject, KeyPart, cache_delete_function, cached};
+pub use object::CachedObject;
 pub use observe::CacheStats;
 pub use policy::{SingleFlight, Timeout};

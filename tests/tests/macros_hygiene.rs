@@ -52,6 +52,44 @@ fn kept(x: &str) -> ::std::string::String {
     ::std::string::ToString::to_string(x)
 }
 
+#[derive(::keyedcache::KeyPart)]
+struct Part {
+    fields: u8,
+    state: ::std::string::String,
+}
+
+#[derive(::keyedcache::KeyPart)]
+enum Parts {
+    Some(u8),
+    None,
+}
+
+#[::keyedcache::cached]
+impl Part {
+    #[::keyedcache::cached(timeout = 60, scope(key))]
+    fn find<T>(&self, key: &T, core: u8) -> u8
+    where
+        T: ::keyedcache::KeyPart,
+    {
+        let _ = key;
+        core + self.fields
+    }
+
+    #[::keyedcache::cached(stale = 5, timeout = |result| *result as u64, skip(self))]
+    async fn find_later(&'static self, result: u8) -> u8 {
+        result
+    }
+}
+
+#[test]
+fn methods_and_parts_need_no_names_of_users() {
+    let part = Part { fields: 1, state: ::std::string::ToString::to_string("x") };
+    ::std::assert_eq!(part.find(&Parts::Some(3), 2), 3);
+    ::std::assert_eq!(part.find(&Parts::None, 2), 3);
+    let request = ::keyedcache::cache_delete_function!(Part::find(_, &3, _));
+    ::std::assert!(request.wait().is_ok());
+}
+
 #[test]
 fn names_of_users_are_not_in_the_way() {
     ::std::assert_eq!(plain(3), 3);

@@ -25,7 +25,9 @@
     clippy::manual_async_fn
 )]
 
-use keyedcache::{cache_delete_function, cached};
+use std::future::ready;
+
+use keyedcache::{KeyPart, cache_delete_function, cached};
 
 pub mod functions {
     //! Reachable from outside, as far as lints know.
@@ -87,8 +89,100 @@ fn private((a, b): (u8, u8), _: u8, mut c: u8) -> u8 {
     c + b
 }
 
+/// A part of keys.
+#[derive(KeyPart, Clone, Debug)]
+pub struct Product {
+    /// Its number.
+    pub id: u64,
+    /// Its colours.
+    pub colours: Vec<Colour>,
+}
+
+/// A part of keys.
+#[derive(KeyPart, Clone, Copy, Debug)]
+pub enum Colour {
+    /// Red.
+    Red,
+    /// Any.
+    Other(u8, u8, u8),
+}
+
+/// A function with scopes.
+#[cached(timeout = |x| u64::from(*x), scope(x), codec = "json")]
+#[must_use]
+pub fn scoped(x: u8, colour: Colour) -> u8 {
+    match colour {
+        Colour::Red => x,
+        Colour::Other(..) => 0,
+    }
+}
+
+/// A type with methods.
+#[derive(Clone, Copy, Debug)]
+pub struct Repo;
+
+/// A trait with a method.
+pub trait Find {
+    /// Finds.
+    fn find(&self, x: u8) -> impl Future<Output = u8> + Send;
+}
+
+#[cached]
+impl Repo {
+    /// A method.
+    #[cached(timeout = 60, skip(self))]
+    #[must_use]
+    pub fn plain(self, x: u8, name: &str) -> String {
+        format!("{x}{name}")
+    }
+
+    /// A generic method.
+    #[cached(timeout = 60, skip(self), stale = 3)]
+    pub async fn generic<T: KeyPart + Send + Sync + 'static>(&self, x: T) -> usize {
+        ready(size_of_val(&x)).await
+    }
+
+    /// A private function.
+    #[cached(timeout = 60)]
+    fn private() -> u8 {
+        3
+    }
+}
+
+#[cached]
+impl Find for Repo {
+    #[cached(timeout = 60, skip(self))]
+    async fn find(&self, x: u8) -> u8 {
+        ready(x).await
+    }
+}
+
+/// A generic function.
+#[cached(timeout = 60)]
+#[must_use]
+pub fn generic<'a, T, const N: usize>(list: &'a [T; N], more: &'a impl KeyPart) -> usize
+where
+    T: KeyPart,
+{
+    size_of_val(list) + size_of_val(more)
+}
+
+/// A function that returns a future.
+#[cached(timeout = 60)]
+pub fn future(x: u8) -> impl Future<Output = u8> + Send {
+    ready(x)
+}
+
 #[test]
 fn expansions_raise_no_lint() {
+    assert_eq!(Repo.plain(1, "a"), "1a");
+    assert_eq!(Repo::private(), 3);
+    assert_eq!(scoped(1, Colour::Red), 1);
+    assert!(cache_delete_function!(scoped(1, _)).wait().is_ok());
+    let product = Product { id: 3, colours: vec![Colour::Other(1, 2, 3)] };
+    assert_eq!(generic(&[1_u8], &product), 33);
+    assert_eq!(generic(&[1_u8, 2], &3_u8), 3);
+    drop((Repo.generic(3), Repo.find(3), future(3)));
     assert_eq!(functions::plain(1, "a"), "1a");
     assert_eq!(functions::fallible(1, "a", true).as_deref(), Ok("1a"));
     assert_eq!(many(1, 2, 3, 4, 5, 6, 7), 28);

@@ -151,7 +151,17 @@ impl Core {
         header: &Header,
         value: &T,
     ) -> Result<Record, Error> {
-        let record = codec::seal(header, value, self.codec, self.compression)?;
+        self.seal_by(self.codec, header, value)
+    }
+
+    /// The same, encoded by this codec.
+    pub(crate) fn seal_by<T: Serialize + ?Sized>(
+        &self,
+        codec: Codec,
+        header: &Header,
+        value: &T,
+    ) -> Result<Record, Error> {
+        let record = codec::seal(header, value, codec, self.compression)?;
         match self.capabilities.max_record {
             Some(most) if record.bytes().len() > most => Err(Error::new(
                 ErrorKind::TooLarge,
@@ -257,27 +267,40 @@ impl fmt::Debug for Core {
 
 /// Whose near entries are void when a scope changes.
 #[derive(Default)]
-pub(crate) struct Epochs(Mutex<HashMap<ScopeId, Vec<&'static Epoch>>>);
+pub(crate) struct Epochs {
+    by_scope: Mutex<HashMap<ScopeId, Vec<&'static Epoch>>>,
+    /// Of functions whose calls belong to scopes of their arguments too, of which there are too many
+    /// to watch each.
+    of_any_scope: Mutex<Vec<&'static Epoch>>,
+}
 
 impl Epochs {
     /// From now on `epoch` is bumped when `scope`, or everything, changes.
     pub(crate) fn watch(&self, scope: ScopeId, epoch: &'static Epoch) {
-        let mut watched = self.0.lock();
-        let watchers = watched.entry(scope).or_default();
-        if !watchers.iter().any(|known| std::ptr::eq(*known, epoch)) {
-            watchers.push(epoch);
-        }
+        add(epoch, self.by_scope.lock().entry(scope).or_default());
+    }
+
+    /// From now on `epoch` is bumped when a scope changes that nobody watches.
+    pub(crate) fn watch_others(&self, epoch: &'static Epoch) {
+        add(epoch, &mut self.of_any_scope.lock());
     }
 
     fn bump(&self, scope: ScopeId) {
-        for epoch in self.0.lock().get(&scope).into_iter().flatten() {
-            epoch.bump();
+        match self.by_scope.lock().get(&scope) {
+            Some(watchers) => watchers.iter().for_each(|epoch| epoch.bump()),
+            None => self.of_any_scope.lock().iter().for_each(|epoch| epoch.bump()),
         }
     }
 
     pub(crate) fn bump_all(&self) {
-        for epoch in self.0.lock().values().flatten() {
+        for epoch in self.by_scope.lock().values().flatten() {
             epoch.bump();
         }
+    }
+}
+
+fn add(epoch: &'static Epoch, watchers: &mut Vec<&'static Epoch>) {
+    if !watchers.iter().any(|known| std::ptr::eq(*known, epoch)) {
+        watchers.push(epoch);
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::codec::Codec;
 use crate::flight::Shared;
 use crate::policy::{Policy, Timeout, spread};
 use crate::record::{Fingerprint, Header, Scope, Stamp};
@@ -20,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) scopes: Arc<[Scope]>,
     /// Records of another signature are missing.
     pub(crate) fingerprint: Fingerprint,
+    /// What answers are encoded by.
+    pub(crate) codec: Codec,
 }
 
 impl Plan {
@@ -30,6 +33,18 @@ impl Plan {
             policy: core.policy.clone(),
             scopes,
             fingerprint: Fingerprint::default(),
+            codec: core.codec,
+        }
+    }
+
+    /// The plan for what belongs to these scopes too.
+    pub(crate) fn with_scopes(&self, more: impl Iterator<Item = Scope>) -> Self {
+        Self {
+            core: Arc::clone(&self.core),
+            policy: self.policy.clone(),
+            scopes: self.scopes.iter().cloned().chain(more).collect(),
+            fingerprint: self.fingerprint,
+            codec: self.codec,
         }
     }
 

@@ -87,7 +87,7 @@ pub struct Set<'a, T: ?Sized> {
 }
 
 impl<'a, T: Serialize + Sync + ?Sized> Set<'a, T> {
-    pub(super) fn new(at: Value, value: &'a T) -> Self {
+    pub(crate) fn new(at: Value, value: &'a T) -> Self {
         Self { timeout: at.plan.policy.timeout, at, value }
     }
 
@@ -136,7 +136,7 @@ pub struct Delete {
 }
 
 impl Delete {
-    pub(super) fn new(at: Value) -> Self {
+    pub(crate) fn new(at: Value) -> Self {
         Self { at, children: false }
     }
 

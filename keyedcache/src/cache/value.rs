@@ -118,6 +118,11 @@ impl Value {
         }
     }
 
+    /// Whether it is there and fresh.
+    pub(crate) async fn is_there(&self) -> bool {
+        self.find().await.is_ok()
+    }
+
     /// What is there and fresh. A stale record counts as expired: nobody is about to refresh it.
     pub(super) async fn find(&self) -> Result<Live, Gone> {
         let core = &self.plan.core;

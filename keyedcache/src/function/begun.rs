@@ -62,11 +62,7 @@ fn begin_boxed<'a, S: Shape, A: KeyParts + Sync>(
 
 /// Looks for the answer of a sync function.
 #[inline]
-pub fn begin_wait<S: Shape, A: KeyParts + Sync>(
-    site: &'static Site,
-    shape: S,
-    arguments: &A,
-) -> Begun<S> {
+pub fn begin_wait<S: Shape, A: KeyParts>(site: &'static Site, shape: S, arguments: &A) -> Begun<S> {
     if let Some(answer) = near_answer(site, shape, arguments) {
         return Begun::Answer(answer);
     }
@@ -74,11 +70,7 @@ pub fn begin_wait<S: Shape, A: KeyParts + Sync>(
 }
 
 #[inline(never)]
-fn begin_and_wait<S: Shape, A: KeyParts + Sync>(
-    site: &'static Site,
-    shape: S,
-    arguments: &A,
-) -> Begun<S> {
+fn begin_and_wait<S: Shape, A: KeyParts>(site: &'static Site, shape: S, arguments: &A) -> Begun<S> {
     runtime::wait(begin_slowly(site, shape, arguments))
 }
 
@@ -95,7 +87,7 @@ fn near_answer<S: Shape, A: KeyParts>(
     Some(shape.answer(stored))
 }
 
-async fn begin_slowly<S: Shape, A: KeyParts + Sync>(
+async fn begin_slowly<S: Shape, A: KeyParts>(
     site: &'static Site,
     shape: S,
     arguments: &A,

@@ -3,9 +3,9 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::cache::{Request, Value, take};
+use crate::cache::{Boxed, Request, Value, take};
 use crate::error::{Error, NotCachedError, NotCachedReason};
-use crate::key::{Key, KeyParts, Owned};
+use crate::key::{Key, KeyParts, Owned, text_of};
 use crate::shape::Shape;
 use crate::store::Severity;
 
@@ -19,14 +19,36 @@ pub fn key<A: KeyParts>(site: &'static Site, arguments: &A) -> Key {
 }
 
 /// Forgets every call of a function.
-pub fn invalidate_all(
-    site: &'static Site,
-) -> Request<impl Future<Output = Result<(), Error>> + Send> {
+pub fn invalidate_all(site: &'static Site) -> Request<Boxed<'static, Result<(), Error>>> {
     let function = site.function();
-    Request::new(async move {
+    Request::new(Box::pin(async move {
         let scope = std::slice::from_ref(&function.scope);
         function.core().invalidate(scope, Severity::Hard).await
+    }))
+}
+
+/// Forgets every call of a function in which the arguments at these bits are these.
+pub fn invalidate_scope<A: KeyParts>(
+    site: &'static Site,
+    bits: u64,
+    arguments: &A,
+) -> Request<impl Future<Output = Result<(), Error>> + Send + 'static + use<A>> {
+    let function = site.function();
+    let scope = function.argument_scope(bits, &text_of(arguments));
+    Request::new(async move {
+        function.core().invalidate(std::slice::from_ref(&scope), Severity::Hard).await
     })
+}
+
+/// Not generic, so that it is compiled once.
+fn forget(value: Value, is_local: bool) -> Request<Boxed<'static, Result<(), Error>>> {
+    Request::new(Box::pin(async move {
+        if is_local {
+            value.changed_here();
+            return Ok(());
+        }
+        value.delete().await.map(drop)
+    }))
 }
 
 /// One call of one function: what its companions work on. Borrows nothing.
@@ -44,8 +66,8 @@ impl<S: Shape> Call<S> {
         let function = site.function();
         let key = function.key(arguments);
         let stored = function.stored_key(arguments);
-        let value = Value { plan: Arc::clone(&function.plan), key, stored };
-        let finish = Finish::new(site, function, shape, epoch, &value.stored, arguments);
+        let finish = Finish::new(site, function, shape, epoch, &stored, arguments);
+        let value = Value { plan: Arc::clone(finish.plan()), key, stored };
         let near_key = Owned::of(arguments);
         let near = Box::new(move || {
             let near = site.near()?;
@@ -58,11 +80,9 @@ impl<S: Shape> Call<S> {
 impl<S: Shape> Call<S> {
     /// What is cached, without computing.
     #[allow(clippy::missing_panics_doc)] // it does not
-    pub fn peek(
-        self,
-    ) -> Request<impl Future<Output = Result<S::Answer, NotCachedError>> + Send + use<S>> {
+    pub fn peek(self) -> Request<Boxed<'static, Result<S::Answer, NotCachedError>>> {
         let Self { finish, value, near } = self;
-        Request::new(async move {
+        Request::new(Box::pin(async move {
             if S::LOCAL {
                 return near()
                     .map(|stored| finish.shape().answer(stored))
@@ -71,7 +91,7 @@ impl<S: Shape> Call<S> {
             let stored = value.get_as(decode::<S>).await?;
             let stored = take(stored).expect("what decodes as `S` is what `S` stores");
             Ok(finish.shape().answer(stored))
-        })
+        }))
     }
 
     /// Computes now and replaces what is cached; takes the lease of whoever computes it.
@@ -94,15 +114,8 @@ impl<S: Shape> Call<S> {
     }
 
     /// Forgets what is cached.
-    pub fn invalidate(self) -> Request<impl Future<Output = Result<(), Error>> + Send + use<S>> {
-        let value = self.value;
-        Request::new(async move {
-            if S::LOCAL {
-                value.changed_here();
-                return Ok(());
-            }
-            value.delete().await.map(drop)
-        })
+    pub fn invalidate(self) -> Request<Boxed<'static, Result<(), Error>>> {
+        forget(self.value, S::LOCAL)
     }
 
     /// Caches an answer that was not computed here. One that would not have been stored is not.

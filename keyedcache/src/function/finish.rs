@@ -7,7 +7,8 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use crate::Moment;
-use crate::cache::{Call, Core, Decode, Leader, Refresher, Value, take};
+use crate::cache::{Call, Core, Decode, Leader, Plan, Refresher, Value, take};
+use crate::codec::Codec;
 use crate::error::Error;
 use crate::flight::{LeadingBody, Led, Shared, lead_in_sync};
 use crate::key::{KeyParts, Owned};
@@ -25,6 +26,7 @@ use super::site::{Function, Site};
 pub(super) struct Finish<S: Shape> {
     site: &'static Site,
     function: Arc<Function>,
+    plan: Arc<Plan>,
     shape: S,
     noted: Noted,
     put: Option<Put<S::Stored>>,
@@ -46,11 +48,16 @@ impl<S: Shape> Finish<S> {
     ) -> Self {
         let noted = Noted::now(epoch, key.digest());
         let put = (function.near > 0).then(|| put_under(Owned::of(arguments)));
-        Self { site, function, shape, noted, put }
+        let plan = function.plan_of(arguments);
+        Self { site, function, plan, shape, noted, put }
     }
 
     pub(super) fn call(&self, key: StoredKey, decode: Decode) -> Call {
-        Call { plan: Arc::clone(&self.function.plan), key, decode }
+        Call { plan: Arc::clone(&self.plan), key, decode }
+    }
+
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        &self.plan
     }
 
     pub(super) fn shape(&self) -> S {
@@ -71,13 +78,17 @@ impl<S: Shape> Finish<S> {
 
     /// How long this answer is fresh; `None` if it is not to be stored.
     fn timeout(&self, answer: &S::Answer) -> Option<Timeout> {
-        let policy = &self.function.plan.policy;
+        let policy = &self.plan.policy;
+        let usual = || {
+            let told = self.shape.stored(answer).and_then(|stored| self.shape.timeout(stored));
+            told.unwrap_or(policy.timeout)
+        };
         let timeout = if self.shape.is_err(answer) {
             policy.timeout_err?
         } else if self.shape.is_none(answer) {
-            policy.timeout_none.unwrap_or(policy.timeout)
+            policy.timeout_none.unwrap_or_else(usual)
         } else {
-            policy.timeout
+            usual()
         };
         (!timeout.is_zero()).then_some(timeout)
     }
@@ -126,7 +137,9 @@ impl<S: Shape> Finish<S> {
     }
 
     fn seal(&self, header: &Header, stored: &S::Stored) -> Result<Record, Error> {
-        let sealed = self.shape.encode(stored, Seal { core: self.function.core(), header });
+        let sealed = self
+            .shape
+            .encode(stored, Seal { core: self.function.core(), codec: self.plan.codec, header });
         sealed.expect("what only local shapes cannot do is not asked of them")
     }
 
@@ -148,6 +161,7 @@ impl<S: Shape> Finish<S> {
 /// Seals what a shape hands it.
 struct Seal<'a> {
     core: &'a Core,
+    codec: Codec,
     header: &'a Header,
 }
 
@@ -155,7 +169,7 @@ impl Encode for Seal<'_> {
     type Output = Result<Record, Error>;
 
     fn encode<T: serde::Serialize>(self, value: &T) -> Self::Output {
-        self.core.seal(self.header, value)
+        self.core.seal_by(self.codec, self.header, value)
     }
 }
 
@@ -166,9 +180,8 @@ where
     Owned<K>: std::hash::Hash + Eq,
 {
     Box::new(move |site, function, stored, deadline, noted| {
-        if let Some(near) = site.near_or_new(function.near) {
-            near.put(key, stored, deadline, (noted, &site.epoch), function.near_asks);
-        }
+        let near = site.near_or_new(function.near);
+        near.put(key, stored, deadline, (noted, &site.epoch), function.near_asks);
     })
 }
 

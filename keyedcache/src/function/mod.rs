@@ -16,13 +16,15 @@
 mod begun;
 mod companions;
 mod finish;
+mod instances;
 mod item;
 mod site;
 mod spec;
 
 pub use begun::{Begun, begin, begin_wait};
-pub use companions::{Call, invalidate_all, key};
+pub use companions::{Call, invalidate_all, invalidate_scope, key};
 pub use finish::{Lead, Leading, Refresh};
+pub use instances::Sites;
 pub use item::{cache_async_function, cache_delete_function, cache_function};
 pub use site::Site;
-pub use spec::{IntoTimeout, Spec};
+pub use spec::{Spec, type_text};

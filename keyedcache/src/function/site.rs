@@ -24,7 +24,7 @@ pub struct Site {
     resolved: ArcSwapOption<Function>,
     watched: Once,
     replaced: AtomicU64,
-    near: OnceLock<Box<dyn Any + Send + Sync>>,
+    near: OnceLock<NearCaches>,
     pub(super) epoch: Epoch,
     pub(super) near_hits: Counter,
 }
@@ -68,6 +68,12 @@ impl Site {
         }
     }
 
+    /// Whether these are its options.
+    #[inline]
+    pub(super) fn has_options(&self, spec: fn() -> Spec) -> bool {
+        matches!(self.options, Options::Evaluated(own) if std::ptr::fn_addr_eq(own, spec))
+    }
+
     /// The function with its cache as they are now.
     pub(super) fn function(&'static self) -> Arc<Function> {
         if let Some(function) = self.resolved.load_full()
@@ -80,9 +86,12 @@ impl Site {
         let replaced = self.replaced.load(Ordering::Acquire);
         let spec = self.options.spec();
         let cache = named_or_broken(spec.alias);
-        let function = Arc::new(Function::new(spec, &cache));
+        let function = Arc::new(Function::new(&spec, &cache));
         let core = &function.plan.core;
         core.epochs.watch(function.scope.id(), &self.epoch);
+        if spec.scoped {
+            core.epochs.watch_others(&self.epoch);
+        }
         core.watch_near_hits(&self.near_hits);
         self.resolved.store(Some(Arc::clone(&function)));
         if self.replaced.load(Ordering::Acquire) != replaced {
@@ -97,17 +106,25 @@ impl Site {
     where
         Near<K, V>: Any,
     {
-        self.near.get()?.downcast_ref()
+        let caches = self.near.get()?;
+        caches.first.downcast_ref().or_else(|| caches.further())
     }
 
     /// The near cache, made now if need be.
-    pub(super) fn near_or_new<K, V>(&self, capacity: usize) -> Option<&Near<K, V>>
+    pub(super) fn near_or_new<K, V>(&self, capacity: usize) -> &Near<K, V>
     where
         K: Send + Sync + 'static,
         V: Clone + Send + Sync + 'static,
         Owned<K>: Hash + Eq,
     {
-        self.near.get_or_init(|| Box::new(Near::<K, V>::new(capacity))).downcast_ref()
+        let mut caches = &self.near;
+        loop {
+            let these = caches.get_or_init(|| NearCaches::of(Near::<K, V>::new(capacity)));
+            if let Some(near) = these.first.downcast_ref() {
+                return near;
+            }
+            caches = &these.more;
+        }
     }
 
     /// Whether near entries that ask may be trusted until `deadline`.
@@ -130,6 +147,32 @@ impl fmt::Debug for Site {
     }
 }
 
+/// The near caches of one site: one, but for functions whose arguments are `impl Trait`, where each
+/// type that is passed may have another identity.
+struct NearCaches {
+    first: Box<dyn Any + Send + Sync>,
+    more: Box<OnceLock<NearCaches>>,
+}
+
+impl NearCaches {
+    fn of(near: impl Any + Send + Sync) -> Self {
+        Self { first: Box::new(near), more: Box::default() }
+    }
+
+    /// That of this type, if it is not the first.
+    #[cold]
+    fn further<N: Any>(&self) -> Option<&N> {
+        let mut caches = self.more.get();
+        while let Some(these) = caches {
+            if let Some(near) = these.first.downcast_ref() {
+                return Some(near);
+            }
+            caches = these.more.get();
+        }
+        None
+    }
+}
+
 /// A function and the cache that keeps its answers.
 pub(crate) struct Function {
     pub(crate) plan: Arc<Plan>,
@@ -140,15 +183,18 @@ pub(crate) struct Function {
     /// Whether a near hit must ask more than the system's clock.
     pub(super) near_asks: bool,
     namespace: Box<str>,
+    /// The namespace of all instances.
+    whole: Box<str>,
     /// What stands before a key in its stored form.
     stored_head: Box<str>,
 }
 
 impl Function {
-    fn new(spec: Spec, cache: &Cache) -> Self {
+    fn new(spec: &Spec, cache: &Cache) -> Self {
         let core = cache.core();
         let policy = spec.policy(&core.policy);
         let scope = scope_of(core, &spec.namespace);
+        let namespace = spec.instance_namespace();
         let has_near = spec.local || core.has_near();
         Self {
             near: if has_near { policy.near } else { 0 },
@@ -158,15 +204,33 @@ impl Function {
                 policy,
                 scopes: [core.everything.clone(), scope.clone()].into(),
                 fingerprint: spec.fingerprint,
+                codec: spec.codec.unwrap_or(core.codec),
             }),
             scope,
-            namespace: spec.namespace.into_owned().into(),
+            namespace,
+            whole: spec.namespace.as_ref().into(),
             stored_head: core.stored_head(spec.version).into(),
         }
     }
 
     pub(super) fn key<A: KeyParts>(&self, arguments: &A) -> Key {
         Key::of_parts(&self.namespace, arguments)
+    }
+
+    /// The plan for a call with these arguments.
+    pub(super) fn plan_of<A: KeyParts>(&self, arguments: &A) -> Arc<Plan> {
+        let scopes = arguments.scopes();
+        if scopes.is_empty() {
+            return Arc::clone(&self.plan);
+        }
+        let scopes = scopes.iter().map(|(bits, text)| self.argument_scope(*bits, text));
+        Arc::new(self.plan.with_scopes(scopes))
+    }
+
+    /// What the calls have in common in which the arguments at these bits have this text.
+    pub(super) fn argument_scope(&self, bits: u64, text: &str) -> Scope {
+        // `:` stands in no namespace, and after the first one no key begins with a number.
+        Scope::new(format!("{}::scope:{}:{bits}:{text}", self.core().prefix, self.whole))
     }
 
     /// The stored form of [`key`](Self::key).

@@ -1,33 +1,19 @@
 //! The options of one annotated function, as its attribute gives them.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
-use crate::policy::{Policy, SingleFlight, Timeout};
+use crate::codec::Codec;
+use crate::policy::{IntoTimeout, Policy, SingleFlight, Timeout};
 use crate::record::Fingerprint;
-
-/// What can be given as a timeout: whole seconds, a [`Duration`], a [`Timeout`].
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a timeout",
-    label = "write seconds, \"5m\", a `Duration`, or `Never`"
-)]
-pub trait IntoTimeout {
-    /// The timeout meant.
-    fn into_timeout(self) -> Timeout;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: Into<Timeout>> IntoTimeout for T {
-    fn into_timeout(self) -> Timeout {
-        self.into()
-    }
-}
 
 /// The options of one annotated function; what is not given is its cache's.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Spec {
     pub(super) namespace: Cow<'static, str>,
+    instance: String,
     pub(super) alias: &'static str,
     pub(super) version: Option<u32>,
     pub(super) fingerprint: Fingerprint,
@@ -43,6 +29,9 @@ pub struct Spec {
     single_flight: Option<SingleFlight>,
     wait: Option<Duration>,
     lease: Option<Duration>,
+    lease_max: Option<Duration>,
+    pub(super) codec: Option<Codec>,
+    pub(super) scoped: bool,
     near: Option<usize>,
 }
 
@@ -52,13 +41,19 @@ impl Spec {
     ///
     /// `module_path!()` would be the same for two functions nested in two others.
     pub fn of<C: ?Sized>() -> Self {
-        Self::named(std::any::type_name::<C>().replace("::", "."))
+        Self::named(type_text::<C>())
+    }
+
+    /// No options yet; the namespace is the path of this type, and the name of its method behind it.
+    pub fn of_method<C: ?Sized>(method: &str) -> Self {
+        Self::named(format!("{}.{method}", type_text::<C>()))
     }
 
     /// No options yet, under this namespace.
     pub fn named(namespace: impl Into<Cow<'static, str>>) -> Self {
         Self {
             namespace: namespace.into(),
+            instance: String::new(),
             alias: crate::cache::DEFAULT_ALIAS,
             version: None,
             fingerprint: Fingerprint::default(),
@@ -74,6 +69,9 @@ impl Spec {
             single_flight: None,
             wait: None,
             lease: None,
+            lease_max: None,
+            codec: None,
+            scoped: false,
             near: None,
         }
     }
@@ -86,6 +84,19 @@ impl Spec {
     pub fn name(mut self, name: &'static str) -> Self {
         self.namespace = name.into();
         self
+    }
+
+    /// The types and constants of which a generic function is an instance. Its answers are kept
+    /// apart from those of other instances; forgetting the function forgets them all.
+    pub fn instance(mut self, generics: &[&dyn fmt::Display]) -> Self {
+        let generics: Vec<_> = generics.iter().map(ToString::to_string).collect();
+        self.instance = format!("/{}|", generics.join("+"));
+        self
+    }
+
+    /// The namespace of this instance's keys.
+    pub(super) fn instance_namespace(&self) -> Box<str> {
+        format!("{}{}", self.namespace, self.instance).into()
     }
 
     /// The alias of the cache that keeps the answers.
@@ -130,6 +141,12 @@ impl Spec {
         self
     }
 
+    /// Calls can be forgotten by some of their arguments.
+    pub fn scoped(mut self) -> Self {
+        self.scoped = true;
+        self
+    }
+
     /// One caller refreshes while it waits, and all others are served the stale answer.
     pub fn refresh_in_foreground(mut self) -> Self {
         self.refresh_in_foreground = true;
@@ -151,10 +168,20 @@ impl Spec {
             single_flight: given.single_flight.unwrap_or(defaults.single_flight),
             wait: given.wait.unwrap_or(defaults.wait),
             lease: given.lease.unwrap_or(defaults.lease),
-            lease_max: defaults.lease_max,
+            lease_max: given.lease_max.unwrap_or(defaults.lease_max),
             near: given.near.unwrap_or(defaults.near),
         }
     }
+}
+
+/// The name of a type as it stands in keys, where `<`, `>`, `,` and `::` would be escaped:
+/// `shop.Repo/u8+u16|`.
+#[must_use]
+pub fn type_text<T: ?Sized>() -> String {
+    let name = std::any::type_name::<T>();
+    // Lifetimes are all the same here, and not every compiler prints them.
+    let name = name.replace("'_, ", "").replace("<'_>", "").replace("'_ ", "");
+    name.replace("::", ".").replace(", ", "+").replace('<', "/").replace('>', "|")
 }
 
 macro_rules! options {
@@ -184,6 +211,10 @@ options! {
     wait: Duration;
     /// How long a lease stands without being renewed.
     lease: Duration;
+    /// How long a lease is renewed.
+    lease_max: Duration;
+    /// What answers are encoded by.
+    codec: Codec;
     /// How many answers the near cache holds; zero is none.
     near: usize;
 }

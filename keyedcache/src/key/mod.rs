@@ -36,6 +36,7 @@ mod escape;
 pub mod macros;
 mod part;
 mod parts;
+mod scoped;
 #[cfg(test)]
 mod tests;
 
@@ -52,6 +53,9 @@ pub use builder::{HasParts, KeyBuilder, NoParts};
 pub use encode::{Fields, KeyEncoder};
 pub use part::{F32Identity, F64Identity, KeyPart, TextIdentity, part_text};
 pub use parts::{KeyParts, Lookup, Owned};
+pub(crate) use scoped::text_of;
+#[doc(hidden)]
+pub use scoped::{Scoped, Scopes};
 
 /// What stands between two segments. Segments never contain `:`.
 const SEPARATOR: &str = "::";

@@ -28,6 +28,12 @@ pub trait KeyParts: sealed::Sealed {
     #[doc(hidden)]
     fn encode_each(&self, text: &mut String);
 
+    /// By which of them calls can be forgotten together: bits that tell which, and their text.
+    #[doc(hidden)]
+    fn scopes(&self) -> Vec<(u64, String)> {
+        Vec::new()
+    }
+
     /// The owned identities.
     fn identities(&self) -> Self::Identities;
 
@@ -42,6 +48,7 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for () {}
     impl<P: super::KeyPart, Rest: super::KeyParts> Sealed for (P, Rest) {}
+    impl<A: super::KeyParts, S: crate::key::Scopes> Sealed for crate::key::Scoped<A, S> {}
 }
 
 impl KeyParts for () {

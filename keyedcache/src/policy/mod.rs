@@ -6,5 +6,5 @@ mod spread;
 
 pub(crate) use freshness::{Freshness, MissingBecause, Standing, Times, head_start, judge};
 pub(crate) use options::Policy;
-pub use options::{SingleFlight, Timeout};
+pub use options::{IntoTimeout, SingleFlight, Timeout};
 pub(crate) use spread::spread;

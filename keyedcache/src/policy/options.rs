@@ -48,6 +48,23 @@ impl From<u64> for Timeout {
     }
 }
 
+/// What can be given as a timeout: whole seconds, a [`Duration`], a [`Timeout`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a timeout",
+    label = "write seconds, \"5m\", a `Duration`, or `Never`"
+)]
+pub trait IntoTimeout {
+    /// The timeout meant.
+    fn into_timeout(self) -> Timeout;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Into<Timeout>> IntoTimeout for T {
+    fn into_timeout(self) -> Timeout {
+        self.into()
+    }
+}
+
 /// Among whom a missing value is computed once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -19,6 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Error;
+use crate::policy::{IntoTimeout, Timeout};
 
 pub use form::{Failing, Fallible, Form, HasErrors, HasNones, Optional, Plain};
 pub(crate) use told::Told;
@@ -70,6 +71,11 @@ pub trait Shape: Copy + Send + Sync + 'static {
     /// The answer that [`share_error`](Self::share_error) took the error from.
     fn answer_of_error(&self, error: &SharedError) -> Option<Self::Answer>;
 
+    /// How long what is stored is fresh, if that depends on it.
+    fn timeout(&self, _stored: &Self::Stored) -> Option<Timeout> {
+        None
+    }
+
     /// Encodes what is stored; `None` of a local shape.
     fn encode<E: Encode>(&self, stored: &Self::Stored, encoder: E) -> Option<E::Output>;
 
@@ -109,6 +115,16 @@ where
     CacheIf { shape, condition }
 }
 
+/// The shape that stores what `shape` stores, each for as long as `timeout` says of it.
+pub fn timeout_by<S, C, T>(shape: S, timeout: C) -> TimeoutBy<S, C>
+where
+    S: Shape,
+    C: Fn(&S::Stored) -> T + Copy + Send + Sync + 'static,
+    T: IntoTimeout,
+{
+    TimeoutBy { shape, timeout }
+}
+
 /// The shape of a form whose answers other processes read.
 #[derive(Clone, Copy, Debug)]
 pub struct Shared<F>(F);
@@ -122,6 +138,19 @@ pub struct Local<F>(F);
 pub struct CacheIf<S, C> {
     shape: S,
     condition: C,
+}
+
+/// What [`timeout_by`] makes.
+#[derive(Clone, Copy)]
+pub struct TimeoutBy<S, C> {
+    shape: S,
+    timeout: C,
+}
+
+impl<S: std::fmt::Debug, C> std::fmt::Debug for TimeoutBy<S, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TimeoutBy").field("shape", &self.shape).finish_non_exhaustive()
+    }
 }
 
 impl<S: std::fmt::Debug, C> std::fmt::Debug for CacheIf<S, C> {
@@ -213,6 +242,43 @@ where
         is_none(answer: &Self::Answer) -> bool;
         share_error(answer: &Self::Answer) -> Option<SharedError>;
         answer_of_error(error: &SharedError) -> Option<Self::Answer>;
+        timeout(stored: &Self::Stored) -> Option<Timeout>;
+    }
+
+    fn encode<E: Encode>(&self, stored: &Self::Stored, encoder: E) -> Option<E::Output> {
+        self.shape.encode(stored, encoder)
+    }
+
+    fn decode<D: Decode>(decoder: D) -> Option<Result<Self::Stored, Error>> {
+        S::decode(decoder)
+    }
+}
+
+impl<S, C, T> Shape for TimeoutBy<S, C>
+where
+    S: Shape,
+    C: Fn(&S::Stored) -> T + Copy + Send + Sync + 'static,
+    T: IntoTimeout,
+{
+    type Answer = S::Answer;
+    type Stored = S::Stored;
+
+    const LOCAL: bool = S::LOCAL;
+
+    fn timeout(&self, stored: &Self::Stored) -> Option<Timeout> {
+        Some((self.timeout)(stored).into_timeout())
+    }
+
+    pass_on! { shape:
+        answer(stored: Self::Stored) -> Self::Answer;
+        is_err(answer: &Self::Answer) -> bool;
+        is_none(answer: &Self::Answer) -> bool;
+        share_error(answer: &Self::Answer) -> Option<SharedError>;
+        answer_of_error(error: &SharedError) -> Option<Self::Answer>;
+    }
+
+    fn stored<'a>(&self, answer: &'a Self::Answer) -> Option<&'a Self::Stored> {
+        self.shape.stored(answer)
     }
 
     fn encode<E: Encode>(&self, stored: &Self::Stored, encoder: E) -> Option<E::Output> {

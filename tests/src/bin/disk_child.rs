@@ -1,5 +1,6 @@
 //! The other process of the disk store's tests: `disk_child <what> <folder> …`.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -130,8 +131,11 @@ fn check(folder: &str) {
     say(&format!("{whole} whole, {broken} broken"));
 }
 
-/// Stays inside a write transaction, until the input ends.
+/// Stays inside a write transaction as a store would, until the input ends.
 fn write_lock(folder: &Path) {
+    let mut options = fs::File::options();
+    let turn = options.write(true).open(folder.join("writer.lock")).expect("it is there");
+    rustix::fs::fcntl_lock(&turn, rustix::fs::FlockOperation::LockExclusive).expect("it locks");
     let mut options = heed::EnvOpenOptions::new();
     #[allow(unsafe_code)]
     // SAFETY: the folder is a store's, on a local disk, and this process has it open once.

@@ -61,7 +61,7 @@ pub use numbers::{F32Identity, F64Identity};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a key",
     label = "not a `KeyPart`",
-    note = "implement `keyedcache::KeyPart` for it, or leave it out of the key"
+    note = "`#[derive(keyedcache::KeyPart)]` on it, or leave it out of the key with `skip(…)`"
 )]
 pub trait KeyPart {
     /// An owned, compact form, that is its own identity.

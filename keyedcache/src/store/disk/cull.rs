@@ -1,7 +1,10 @@
 //! Room: what is removed when the store is over its limit, and what is refused when that fails.
 //!
-//! - What has ended goes first, then what was stored least recently; each transaction that stores
-//!   removes a bounded number, so no single save pays for all.
+//! - What has ended goes first, then what was stored least recently. Both are found by walking the
+//!   log: everything that writes walks on a little and removes what has ended and what is spent, so
+//!   the log stays within about three times the records; what is short of room walks on while it
+//!   finds records that have ended, or has not looked far, and then takes the oldest ones.
+//! - Each transaction removes a bounded number, so no single save pays for all.
 //! - The map is larger than the limit, and the difference is kept for what removes: deletions and
 //!   invalidations copy pages too. A reader that stays in its transaction keeps freed pages from
 //!   being used again, so the file grows although the store does not; once it has grown into what is
@@ -12,27 +15,37 @@ use std::time::{Duration, Instant};
 use heed::RoTxn;
 
 use super::environment::Tree;
-use super::layout::{ENDS, EntryKey, LEASES, LeaseEntry, STORED, moment_of_end, sequence_of};
+use super::layout::{EntryKey, LEASES, LeaseEntry};
+use super::log;
 use super::opening::Opening;
-use super::reader;
 use super::writing::Writing;
-use crate::store::StoredKey;
+use crate::record::random_bytes;
 
-/// How many records one transaction removes to get below the limit.
-const CULLED_AT_ONCE: usize = 256;
-/// How many that have ended it removes besides.
-const SWEPT_AT_ONCE: usize = 8;
-/// How many leases it looks at for some that are over.
-const LEASES_AT_ONCE: usize = 8;
-/// How many records are removed at most when a transaction has found no room.
+/// How many records are removed at most: by a transaction on its caller's thread, by one of the
+/// writer's, and by one that does nothing else, after another has found no room.
+pub(super) const CULLED_HERE: usize = 16;
+pub(super) const CULLED_AT_ONCE: usize = 256;
 const CULLED_FOR_ROOM: usize = 4096;
+
+/// After how many new entries of the log some of its places are looked at, and how many for two new
+/// ones. Rarely and several at a time, since they lie side by side; with three for two, the log comes
+/// to three times the records at most.
+const SWEEP_EVERY: usize = 32;
+const LOOKS_FOR_TWO: usize = 3;
+/// How many entries what is short of room looks at for records that have ended: so many at a time, so
+/// many in all while it finds none, and so many more for each transaction since.
+const LOOKS_AT_ONCE: usize = 64;
+const LOOKS_WHEN_SHORT: usize = 2048;
+const LOOKS_REGAINED: usize = 16;
+/// How many of the oldest entries are looked at in one go.
+const OLDEST_AT_ONCE: usize = 8;
 
 /// How often room is looked for while there is none: ever less often, since looking uses some up.
 const RETRY_FIRST: Duration = Duration::from_millis(10);
 const RETRY_LATE: Duration = Duration::from_secs(5);
 const RETRY_LAST: Duration = Duration::from_mins(1);
 
-/// What the writer knows of the room that is left.
+/// What this process knows of the room that is left. Only who has the turn to write has it.
 #[derive(Debug)]
 pub(super) struct Room {
     limit_pages: u64,
@@ -43,8 +56,19 @@ pub(super) struct Room {
     /// Set while the file grows into what is kept back: when to look for room again, and how long
     /// after that.
     retry: Option<(Instant, Duration)>,
+    /// Whether the last transaction that stored has left the store over its limit.
+    is_over: bool,
     /// Where the sweep of the leases goes on.
     lease_cursor: Vec<u8>,
+    /// Where the sweep of the log goes on. It begins anywhere: processes that write little and end
+    /// would all look at the same beginning otherwise.
+    sweep_cursor: Option<u64>,
+    /// How many entries have been written since the last sweep.
+    unswept: usize,
+    /// How many entries may be looked at for records that have ended, should room be short.
+    looks: usize,
+    /// No record is left whose entry comes up to here.
+    culled: u64,
 }
 
 impl Room {
@@ -56,8 +80,18 @@ impl Room {
             kept: map_pages.saturating_sub(limit_pages),
             page,
             retry: None,
+            is_over: false,
             lease_cursor: Vec::new(),
+            sweep_cursor: None,
+            unswept: SWEEP_EVERY,
+            looks: LOOKS_WHEN_SHORT,
+            culled: 0,
         }
+    }
+
+    /// Whether more is to be removed than a caller should do on its thread.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
     }
 
     fn is_low(&self, last_page: u64) -> bool {
@@ -77,8 +111,7 @@ impl Room {
     /// Dirties the fewest pages a transaction can, so that [`learn`](Self::learn) sees whether the
     /// file grows.
     pub(super) fn probe(writing: &mut Writing<'_>) -> heed::Result<()> {
-        let key = EntryKey::changes(writing.transaction());
-        writing.tree.put(&mut writing.txn, key.as_bytes(), &[])
+        writing.tree.put(&mut writing.txn, EntryKey::probe().as_bytes(), &[])
     }
 
     /// Learns from a transaction that has been committed.
@@ -97,36 +130,125 @@ impl Room {
         self.retry = Some((Instant::now() + pause, pause));
     }
 
-    /// Removes what a storing transaction removes on its way.
-    pub(super) fn cull(&mut self, writing: &mut Writing<'_>) -> heed::Result<()> {
-        self.sweep_leases(writing)?;
-        for _ in 0..SWEPT_AT_ONCE {
-            if !remove_ended(writing)? {
-                break;
-            }
+    /// Forgets what a transaction that was aborted seemed to have done.
+    pub(super) fn aborted(&mut self) {
+        self.culled = 0;
+    }
+
+    /// Removes what a transaction removes on its way: a little of what is over and spent.
+    pub(super) fn tidy(&mut self, writing: &mut Writing<'_>) -> heed::Result<()> {
+        self.unswept += writing.appended().max(1); // what writes a lease counts too
+        if self.unswept >= SWEEP_EVERY && self.retry.is_none() {
+            let looks = self.unswept * LOOKS_FOR_TWO / 2;
+            self.unswept = 0;
+            self.sweep_leases(writing, looks)?;
+            self.sweep(writing, looks, false)?;
         }
-        for _ in 0..CULLED_AT_ONCE {
-            if pages(&writing.txn, writing.tree)? <= self.limit_pages || !remove_one(writing)? {
-                break;
-            }
-        }
+        Ok(())
+    }
+
+    /// Gets the store below its limit, or nearer to it by `most` records.
+    pub(super) fn cull(&mut self, writing: &mut Writing<'_>, most: usize) -> heed::Result<()> {
+        self.looks = (self.looks + LOOKS_REGAINED).min(LOOKS_WHEN_SHORT);
+        self.is_over = !self.shrink(writing, self.limit_pages, most)?;
         Ok(())
     }
 
     /// Removes enough for `bytes`, or as much as one transaction can.
-    pub(super) fn make(&self, writing: &mut Writing<'_>, bytes: u64) -> heed::Result<()> {
+    pub(super) fn make(&mut self, writing: &mut Writing<'_>, bytes: u64) -> heed::Result<()> {
         let pages_now = pages(&writing.txn, writing.tree)?;
         let wanted = pages_now.saturating_sub(2 * bytes / self.page + 16);
-        for _ in 0..CULLED_FOR_ROOM {
-            if pages(&writing.txn, writing.tree)? <= wanted || !remove_one(writing)? {
-                break;
-            }
-        }
+        self.shrink(writing, wanted, CULLED_FOR_ROOM)?;
         Ok(())
     }
 
+    /// Removes records until no more than `wanted` pages hold something, what has ended first; says
+    /// whether that, or nothing left to remove, was reached within about `most` records.
+    fn shrink(
+        &mut self,
+        writing: &mut Writing<'_>,
+        wanted: u64,
+        most: usize,
+    ) -> heed::Result<bool> {
+        let mut removed = 0;
+        while pages(&writing.txn, writing.tree)? > wanted && removed < most && self.looks > 0 {
+            let ended = self.sweep(writing, LOOKS_AT_ONCE, true)?;
+            removed += ended;
+            if ended == 0 {
+                self.looks = self.looks.saturating_sub(LOOKS_AT_ONCE);
+            }
+        }
+        while pages(&writing.txn, writing.tree)? > wanted {
+            if removed >= most {
+                return Ok(false);
+            }
+            let at_once = OLDEST_AT_ONCE.min(most - removed);
+            if !self.remove_oldest(writing, wanted, at_once)? {
+                return Ok(true);
+            }
+            removed += at_once;
+        }
+        Ok(true)
+    }
+
+    /// Walks on in the log and removes the records that have ended, and entries that are spent; says
+    /// how many records that were. `is_for_ended` passes by whatever does not look like having
+    /// ended, which spares looking at the records.
+    fn sweep(
+        &mut self,
+        writing: &mut Writing<'_>,
+        looks: usize,
+        is_for_ended: bool,
+    ) -> heed::Result<usize> {
+        let now = writing.now;
+        let start = match self.sweep_cursor {
+            Some(start) => start,
+            None => somewhere(log::last(&writing.txn, writing.tree)?),
+        };
+        let stretch = log::stretch(&writing.txn, writing.tree, start, looks, |entry| {
+            !is_for_ended || entry.stored.is_some_and(|stored| stored.ends <= now)
+        })?;
+        self.sweep_cursor = Some(stretch.next);
+        let mut ended = 0;
+        for place in stretch.places {
+            match place.record {
+                Some((_, ends)) if ends > now => continue,
+                Some((key, _)) => {
+                    writing.remove_record(&key)?;
+                    ended += 1;
+                }
+                None => {}
+            }
+            writing.forget(place.sequence)?;
+        }
+        Ok(ended)
+    }
+
+    /// Removes the records of the oldest entries, of which it looks at `count`; says whether there
+    /// were any entries.
+    fn remove_oldest(
+        &mut self,
+        writing: &mut Writing<'_>,
+        wanted: u64,
+        count: usize,
+    ) -> heed::Result<bool> {
+        let oldest = log::stretch(&writing.txn, writing.tree, self.culled, count, |_| true)?;
+        let is_any = !oldest.places.is_empty();
+        for place in oldest.places {
+            if pages(&writing.txn, writing.tree)? <= wanted {
+                break;
+            }
+            if let Some((key, _)) = place.record {
+                writing.remove_record(&key)?;
+            }
+            writing.forget(place.sequence)?;
+            self.culled = place.sequence;
+        }
+        Ok(is_any)
+    }
+
     /// Removes some of the leases that are over: of keys that nobody has asked for since.
-    fn sweep_leases(&mut self, writing: &mut Writing<'_>) -> heed::Result<()> {
+    fn sweep_leases(&mut self, writing: &mut Writing<'_>, looks: usize) -> heed::Result<()> {
         let now = writing.now;
         if self.lease_cursor.is_empty() {
             self.lease_cursor.push(LEASES);
@@ -136,7 +258,7 @@ impl Room {
         let bounds = (after, std::ops::Bound::Excluded(end.as_slice()));
         let mut over = Vec::new();
         let mut last = Vec::new();
-        for entry in writing.tree.range(&writing.txn, &bounds)?.take(LEASES_AT_ONCE) {
+        for entry in writing.tree.range(&writing.txn, &bounds)?.take(looks) {
             let (key, value) = entry?;
             let lease = LeaseEntry::decode(value);
             if !lease.is_some_and(|lease| lease.stands(now) || lease.is_declined(now)) {
@@ -163,41 +285,7 @@ fn pages(snapshot: &RoTxn<'_>, tree: Tree) -> heed::Result<u64> {
     Ok((stat.branch_pages + stat.leaf_pages + stat.overflow_pages) as u64)
 }
 
-/// Removes one record: one that has ended, or else the one stored least recently.
-fn remove_one(writing: &mut Writing<'_>) -> heed::Result<bool> {
-    Ok(remove_ended(writing)? || remove_first(writing, STORED)?)
-}
-
-/// Removes the record that ended first, if one has.
-fn remove_ended(writing: &mut Writing<'_>) -> heed::Result<bool> {
-    let first = first(writing, ENDS)?;
-    let has_ended =
-        first.and_then(|(key, _)| moment_of_end(&key)).is_some_and(|ends| ends <= writing.now);
-    if !has_ended {
-        return Ok(false);
-    }
-    remove_first(writing, ENDS)
-}
-
-type Place = (Vec<u8>, StoredKey);
-
-/// The first place in one of the orders.
-fn first(writing: &Writing<'_>, area: u8) -> heed::Result<Option<Place>> {
-    let found = writing.tree.get_greater_than_or_equal_to(&writing.txn, &[area])?;
-    Ok(found
-        .filter(|(key, _)| key.first() == Some(&area))
-        .map(|(key, text)| (key.to_vec(), StoredKey::new(String::from_utf8_lossy(text)))))
-}
-
-/// Removes the record at the first place of an order, and the place in any case.
-fn remove_first(writing: &mut Writing<'_>, area: u8) -> heed::Result<bool> {
-    let Some((place, key)) = first(writing, area)? else {
-        return Ok(false);
-    };
-    let entry = reader::entry(&writing.txn, writing.tree, &key)?;
-    if entry.is_some_and(|entry| Some(entry.sequence) == sequence_of(&place)) {
-        writing.remove_record(&key)?;
-    }
-    writing.tree.delete(&mut writing.txn, &place)?;
-    Ok(true)
+/// A place in a log that ends with this sequence.
+fn somewhere(last: u64) -> u64 {
+    u64::from_le_bytes(random_bytes()) % (last + 1)
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! keyedcache.meta   the marker (marker.rs); locked shared by every opening, exclusively to change it
 //! data.mdb lock.mdb LMDB's
+//! writer.lock       locked by who writes (turn.rs)
 //! owners/           a locked file for each opening (owner.rs)
 //! ```
 //!

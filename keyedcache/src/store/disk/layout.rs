@@ -2,12 +2,11 @@
 //!
 //! | area | key | value |
 //! |---|---|---|
-//! | `c` | transaction | what it changed ([`Change`]s) |
 //! | `g` | scope id | hard token, soft token |
 //! | `k` | text of the stored key | [`RecordEntry`] |
 //! | `l` | text of the stored key | [`LeaseEntry`] |
-//! | `s` | sequence | text: the records in the order in which they were stored |
-//! | `x` | moment, sequence | text: the records that end, in the order in which they do |
+//! | `p` | | what a look for room writes |
+//! | `z` | sequence | [`LogEntry`]: what was stored and changed, in that order |
 //!
 //! Numbers in keys are big-endian, so that they sort; numbers in values are little-endian. A value
 //! that does not read back counts as absent.
@@ -18,17 +17,14 @@ use crate::store::{HolderId, LeaseToken};
 
 use super::owner::OwnerId;
 
-/// The changes of each transaction.
-pub(super) const CHANGES: u8 = b'c';
 const GENERATIONS: u8 = b'g';
 /// Records by key.
 pub(super) const RECORDS: u8 = b'k';
 /// Leases by key.
 pub(super) const LEASES: u8 = b'l';
-/// Records by when they were stored.
-pub(super) const STORED: u8 = b's';
-/// Records by when they end.
-pub(super) const ENDS: u8 = b'x';
+const PROBE: u8 = b'p';
+/// What was stored and changed. The last area, so that its entries are appended to the tree.
+const LOG: u8 = b'z';
 
 /// The longest text of a stored key: LMDB's longest key, less the area.
 pub(super) const MAX_TEXT: usize = 510;
@@ -69,25 +65,19 @@ impl EntryKey {
         Self::new(area, [text.as_bytes(), &[]])
     }
 
-    /// Of what a transaction changed.
-    pub(super) fn changes(transaction: u64) -> FixedKey {
-        Self::fixed(CHANGES, [&transaction.to_be_bytes(), &[]])
-    }
-
     /// Of a scope's generation.
     pub(super) fn generation(scope: [u8; 16]) -> FixedKey {
         Self::fixed(GENERATIONS, [&scope, &[]])
     }
 
-    /// Of a place in the order of storing.
-    pub(super) fn stored(sequence: u64) -> FixedKey {
-        Self::fixed(STORED, [&sequence.to_be_bytes(), &[]])
+    /// Of what a look for room writes.
+    pub(super) fn probe() -> FixedKey {
+        Self::fixed(PROBE, [&[], &[]])
     }
 
-    /// Of a place in the order of ending.
-    pub(super) fn ends(moment: Moment, sequence: u64) -> FixedKey {
-        let moment = moment.as_micros().to_be_bytes();
-        Self::fixed(ENDS, [&moment, &sequence.to_be_bytes()])
+    /// Of an entry of the log.
+    pub(super) fn log(sequence: u64) -> FixedKey {
+        Self::fixed(LOG, [&sequence.to_be_bytes(), &[]])
     }
 }
 
@@ -100,15 +90,9 @@ fn half(bytes: &[u8], at: usize) -> Option<[u8; 16]> {
     bytes.get(at..at + 16)?.try_into().ok()
 }
 
-/// The moment in the key of an entry in the order of ending.
-pub(super) fn moment_of_end(key: &[u8]) -> Option<Moment> {
-    let bytes = key.get(1..9)?.try_into().ok()?;
-    Some(Moment::from_micros(u64::from_be_bytes(bytes)))
-}
-
-/// The sequence in the key of an entry in the order of storing or of ending.
+/// The sequence in the key of an entry of the log; `None` of other entries.
 pub(super) fn sequence_of(key: &[u8]) -> Option<u64> {
-    let bytes = key.get(key.len().checked_sub(8)?..)?.try_into().ok()?;
+    let bytes = key.strip_prefix(&[LOG])?.try_into().ok()?;
     Some(u64::from_be_bytes(bytes))
 }
 
@@ -120,7 +104,7 @@ const HEAD: usize = 16;
 pub(super) struct RecordEntry<'a> {
     /// When its time is over.
     pub(super) ends: Moment,
-    /// Its place in the order of storing: transaction and place in it, so never twice the same.
+    /// The entry of the log that stands for it.
     pub(super) sequence: u64,
     /// Its bytes.
     pub(super) record: &'a [u8],
@@ -220,42 +204,103 @@ pub(super) enum Change {
 impl Change {
     const LEN: usize = 17;
 
-    pub(super) fn encode_all(changes: &[Self]) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(changes.len() * Self::LEN);
-        for change in changes {
-            let (kind, first, second) = match *change {
-                Self::Key { digest, by: None } => (0, digest.to_le_bytes(), [0; 8]),
-                Self::Key { digest, by: Some(by) } => (1, digest.to_le_bytes(), by.0.to_le_bytes()),
-                Self::Scope(id) => {
-                    let mut halves = ([0; 8], [0; 8]);
-                    halves.0.copy_from_slice(&id[..8]);
-                    halves.1.copy_from_slice(&id[8..]);
-                    (2, halves.0, halves.1)
-                }
-                Self::Everything => (3, [0; 8], [0; 8]),
-            };
-            bytes.push(kind);
-            bytes.extend_from_slice(&first);
-            bytes.extend_from_slice(&second);
-        }
+    fn encode(self) -> [u8; Self::LEN] {
+        let (kind, first, second) = match self {
+            Self::Key { digest, by: None } => (0, digest.to_le_bytes(), [0; 8]),
+            Self::Key { digest, by: Some(by) } => (1, digest.to_le_bytes(), by.0.to_le_bytes()),
+            Self::Scope(id) => {
+                let mut halves = ([0; 8], [0; 8]);
+                halves.0.copy_from_slice(&id[..8]);
+                halves.1.copy_from_slice(&id[8..]);
+                (2, halves.0, halves.1)
+            }
+            Self::Everything => (3, [0; 8], [0; 8]),
+        };
+        let mut bytes = [kind; Self::LEN];
+        bytes[1..9].copy_from_slice(&first);
+        bytes[9..].copy_from_slice(&second);
         bytes
     }
 
-    /// The changes of one transaction; what cannot be read may have been anything.
-    pub(super) fn decode_all(bytes: &[u8]) -> impl Iterator<Item = Self> + '_ {
-        bytes.chunks(Self::LEN).map(|bytes| Self::decode(bytes).unwrap_or(Self::Everything))
+    /// What cannot be read may have been anything.
+    fn decode(bytes: &[u8]) -> Self {
+        let decoded = || {
+            let digest = word(bytes, 1)?;
+            match bytes[0] {
+                0 => Some(Self::Key { digest, by: None }),
+                1 => Some(Self::Key { digest, by: Some(HolderId(word(bytes, 9)?)) }),
+                2 => half(bytes, 1).map(Self::Scope),
+                _ => None,
+            }
+        };
+        decoded().unwrap_or(Self::Everything)
+    }
+}
+
+/// What was done: a change to tell of and, if a record was stored, which one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct LogEntry<'a> {
+    pub(super) change: Change,
+    pub(super) stored: Option<Stored<'a>>,
+}
+
+/// A record that was stored, as the log has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Stored<'a> {
+    /// When it was to end; a touch may have changed that since.
+    pub(super) ends: Moment,
+    /// The text of its key.
+    pub(super) text: &'a str,
+}
+
+impl<'a> LogEntry<'a> {
+    const HEAD: usize = Change::LEN + 8;
+
+    /// The longest that one is, with its key and what the tree needs for it.
+    pub(super) const LONGEST: u64 = (Self::HEAD + MAX_TEXT + 9 + 16) as u64;
+
+    /// Calls `write` with its bytes, made on the stack.
+    pub(super) fn encode<T>(&self, write: impl FnOnce(&[u8]) -> T) -> T {
+        let change = self.change.encode();
+        let Some(stored) = self.stored else {
+            return write(&change);
+        };
+        let mut bytes = [0; Self::HEAD + MAX_TEXT];
+        bytes[..Change::LEN].copy_from_slice(&change);
+        bytes[Change::LEN..Self::HEAD].copy_from_slice(&stored.ends.as_micros().to_le_bytes());
+        // A longer text has been refused, since no key of a record holds it either.
+        let length = stored.text.len().min(MAX_TEXT);
+        bytes[Self::HEAD..Self::HEAD + length].copy_from_slice(&stored.text.as_bytes()[..length]);
+        write(&bytes[..Self::HEAD + length])
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let digest = word(bytes, 1)?;
-        match bytes[0] {
-            0 => Some(Self::Key { digest, by: None }),
-            1 => {
-                let by = Some(HolderId(word(bytes, 9)?));
-                Some(Self::Key { digest, by })
-            }
-            2 => half(bytes, 1).map(Self::Scope),
-            _ => None,
+    pub(super) fn decode(bytes: &'a [u8]) -> Self {
+        let stored = || {
+            let ends = Moment::from_micros(word(bytes, Change::LEN)?);
+            let text = std::str::from_utf8(bytes.get(Self::HEAD..)?).ok()?;
+            Some(Stored { ends, text })
+        };
+        Self { change: Change::decode(bytes), stored: stored() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_of_the_log_reads_back_as_written() {
+        let by = Some(HolderId(7));
+        let text = "k".repeat(MAX_TEXT);
+        let stored = Stored { ends: Moment::from_micros(9), text: &text };
+        for entry in [
+            LogEntry { change: Change::Key { digest: 1, by }, stored: Some(stored) },
+            LogEntry { change: Change::Key { digest: 1, by: None }, stored: None },
+            LogEntry { change: Change::Scope([3; 16]), stored: None },
+            LogEntry { change: Change::Everything, stored: None },
+        ] {
+            entry.encode(|bytes| assert_eq!(LogEntry::decode(bytes), entry));
         }
+        assert_eq!(LogEntry::decode(&[1, 2]).change, Change::Everything);
     }
 }

@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt as _;
 pub(super) const FILE_NAME: &str = "keyedcache.meta";
 
 /// The version of all that `layout.rs` and this file say.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 const TITLE: &str = "keyedcache disk store";
 const LEN: usize = 512;

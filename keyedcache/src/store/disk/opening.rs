@@ -11,10 +11,12 @@ use super::cull::Room;
 use super::environment::Tree;
 use super::fault;
 use super::folder::{Folder, Opened};
+use super::log;
 use super::owner::Owners;
+use super::queue::Queue;
 use super::ring::Ring;
+use super::turn::Turns;
 use super::waiters::Waiters;
-use super::writer::Queue;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 
@@ -30,6 +32,7 @@ pub(super) struct Opening {
     pub(super) name: String,
     pub(super) clock: Clock,
     pub(super) store_timeout: Duration,
+    pub(super) turns: Turns,
     pub(super) queue: Queue,
     pub(super) ring: Ring,
     pub(super) waiters: Waiters,
@@ -46,6 +49,10 @@ impl Opening {
         store_timeout: Duration,
     ) -> Result<Self, Error> {
         let name = format!("disk:{}", opened.folder.path().display());
+        let turns = Turns::open(opened.folder.path(), room(&opened)).map_err(|error| {
+            let what = "writer.lock cannot be used";
+            fault::from_io("open", what, opened.folder.path(), error)
+        })?;
         let opening = Self {
             env: opened.env,
             tree: opened.tree,
@@ -54,6 +61,7 @@ impl Opening {
             name,
             clock,
             store_timeout,
+            turns,
             queue: Queue::default(),
             ring: Ring::default(),
             waiters: Waiters::default(),
@@ -69,9 +77,9 @@ impl Opening {
         self.folder.path()
     }
 
-    pub(super) fn room(&self) -> Room {
-        let page = u64::from(self.env.unnamed_database_stat().page_size);
-        Room::new(self.folder.size_limit(), self.folder.map_size(), page.max(1))
+    /// How many entries of the log are kept for those who have not heard of them.
+    pub(super) fn kept(&self) -> u64 {
+        log::kept(self.folder.size_limit())
     }
 
     /// Whether this is the process that opened the folder; one system call.
@@ -144,6 +152,11 @@ impl Opening {
         }
         fault::from_heed(operation, self.path(), error)
     }
+}
+
+fn room(opened: &Opened) -> Room {
+    let page = u64::from(opened.env.unnamed_database_stat().page_size);
+    Room::new(opened.folder.size_limit(), opened.folder.map_size(), page.max(1))
 }
 
 impl Drop for Opening {

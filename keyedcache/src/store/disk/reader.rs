@@ -13,13 +13,13 @@ use crate::store::{Page, Slot, StoredKey};
 /// is over are looked at and not returned.
 const LOOKED_AT: usize = 8;
 
-/// The record under a key, whether or not its time is over.
+/// The record under the key of this text, whether or not its time is over.
 pub(super) fn entry<'t>(
     snapshot: &'t RoTxn<'_>,
     tree: Tree,
-    key: &StoredKey,
+    text: &str,
 ) -> heed::Result<Option<RecordEntry<'t>>> {
-    let Some(key) = EntryKey::text(RECORDS, key.as_str()) else {
+    let Some(key) = EntryKey::text(RECORDS, text) else {
         return Ok(None);
     };
     Ok(tree.get(snapshot, key.as_bytes())?.and_then(RecordEntry::decode))
@@ -32,7 +32,7 @@ pub(super) fn record<'t>(
     key: &StoredKey,
     now: Moment,
 ) -> heed::Result<Option<RecordEntry<'t>>> {
-    Ok(entry(snapshot, tree, key)?.filter(|entry| entry.ends > now))
+    Ok(entry(snapshot, tree, key.as_str())?.filter(|entry| entry.ends > now))
 }
 
 /// The lease of a key, or what is remembered of one.

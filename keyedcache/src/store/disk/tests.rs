@@ -1,26 +1,28 @@
-use std::path::Path;
 use std::sync::Mutex as StdMutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::super::Slot;
+use super::builder::MIN_SIZE_LIMIT;
 use super::*;
-use crate::record::ScopeId;
-use crate::store::KeyDigest;
+use crate::clock::{Clock, Moment};
+use crate::record::{RecordId, Scope, ScopeId};
+use crate::store::{
+    Guard, HolderId, KeyDigest, LeaseToken, Leasing, Pending, Severity, Sink, Slot, Store, Ttl,
+};
 
-fn wait<T>(pending: Pending<'_, T>) -> Result<T, Error> {
+pub(super) fn wait<T>(pending: Pending<'_, T>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread();
     let mut runtime = runtime;
     runtime.build().unwrap().block_on(pending)
 }
 
-fn key(text: &str) -> StoredKey {
+pub(super) fn key(text: &str) -> StoredKey {
     StoredKey::new(text)
 }
 
 /// A record of `length` bytes under a new id.
-fn record(length: usize) -> Record {
+pub(super) fn record(length: usize) -> Record {
     let mut bytes = vec![7; length.max(20)];
     bytes[4..20].copy_from_slice(&RecordId::random().0);
     Record::from_bytes(Bytes::from(bytes))
@@ -211,19 +213,20 @@ fn own_changes_are_told_before_they_resolve_and_once() {
 fn whoever_is_too_far_behind_is_told_that_changes_are_lost() {
     let folder = tempfile::tempdir().unwrap();
     let store = small(folder.path());
+    let kept = store.opening.kept();
     let heard: Arc<Heard> = Arc::default();
     let sink: Arc<dyn Sink> = heard.clone();
     store.subscribe(HolderId::random(), Arc::downgrade(&sink));
     save(&store, "k", &record(100), None).unwrap();
     heard.take();
-    for _ in 0..ring::KEPT + 100 {
+    for _ in 0..kept + 100 {
         save(&store, "k", &record(100), None).unwrap();
     }
     heard.take();
-    store.opening.ring.rewind(1000);
+    store.opening.ring.rewind(kept);
     assert!(store.trusted());
-    assert_eq!(heard.take().len(), 1000);
-    store.opening.ring.rewind(ring::KEPT + 1);
+    assert_eq!(heard.take().len() as u64, kept);
+    store.opening.ring.rewind(kept + 1);
     assert!(store.trusted());
     assert_eq!(heard.take(), ["lost"]);
 }
@@ -250,86 +253,94 @@ fn a_waiter_is_woken_by_the_save_and_by_time() {
     assert!(start.elapsed() < Duration::from_secs(5));
 }
 
-/// Prints what loads and saves cost beside bare LMDB:
-/// `cargo test --release -p keyedcache --lib costs -- --ignored --nocapture`.
+/// How many entries the log has.
+fn logged(store: &DiskStore) -> usize {
+    store
+        .opening
+        .read("count", |snapshot, tree| Ok(log::after(snapshot, tree, 0)?.count()))
+        .unwrap()
+}
+
 #[test]
-#[ignore = "measures"]
-fn costs() {
-    const RECORDS: usize = 10_000;
+fn the_log_stays_small_however_often_a_record_is_written_over() {
     let folder = tempfile::tempdir().unwrap();
-    let store = DiskStore::open(folder.path()).unwrap();
-    let texts: Vec<_> = (0..RECORDS).map(|n| format!("app:1:product::{n}")).collect();
-    let keys: Vec<_> = texts.iter().map(|text| key(text)).collect();
-    for key in &keys {
-        wait(store.save(key, record(1000), Some(Duration::from_mins(5)), Guard::Always)).unwrap();
+    let store = small(folder.path());
+    let kept = usize::try_from(store.opening.kept()).unwrap();
+    for round in 0..20 * kept {
+        save(&store, &format!("k{}", round % 50), &record(100), None).unwrap();
     }
-    let scopes = [Scope::new("cache"), Scope::new("function")];
-    wait(store.generations(&scopes)).unwrap();
-    let bare = tempfile::tempdir().unwrap();
-    let (env, tree) = environment::open(bare.path(), 1 << 30).unwrap();
-    let value = vec![7_u8; 1000];
-    for text in &texts {
-        let mut txn = env.write_txn().unwrap();
-        tree.put(&mut txn, text.as_bytes(), &value).unwrap();
-        txn.commit().unwrap();
+    let logged = logged(&store);
+    assert!((kept..3 * (kept + 50)).contains(&logged), "{logged}");
+    assert!((0..50).all(|n| slot(&store, &format!("k{n}")).record.is_some()));
+}
+
+#[test]
+fn the_log_stays_small_when_only_deletions_and_invalidations_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = small(folder.path());
+    let kept = usize::try_from(store.opening.kept()).unwrap();
+    let scope = [Scope::new("scope")];
+    for _ in 0..5 * kept {
+        wait(store.delete(&[key("k")])).unwrap();
+        wait(store.invalidate(&scope, Severity::Hard)).unwrap();
     }
-    let sample = record(1000);
-    let noop = std::task::Waker::noop();
-    let mut context = std::task::Context::from_waker(noop);
-    let time = |name: &str, count: usize, body: &mut dyn FnMut(usize)| {
-        let mut rounds: Vec<_> = (0..9)
-            .map(|_| {
-                let start = Instant::now();
-                (0..count).for_each(|n| body(n * 7919 % RECORDS));
-                start.elapsed().as_nanos() as usize / count
-            })
-            .collect();
-        rounds.sort_unstable();
-        println!("{name:32} {:>7} ns", rounds[4]);
+    let logged = logged(&store);
+    assert!((kept..3 * kept).contains(&logged), "{logged}");
+}
+
+#[test]
+fn what_has_ended_is_removed_by_those_who_write_other_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(Moment::from_micros(1 << 50));
+    let store = DiskStore::builder(folder.path()).clock(clock.clone()).open().unwrap();
+    let minute = Duration::from_mins(1);
+    for number in 0..300 {
+        save(&store, &format!("ending{number}"), &record(100), Some(minute)).unwrap();
+    }
+    clock.advance(2 * minute);
+    for number in 0..1000 {
+        save(&store, &format!("new{number}"), &record(100), None).unwrap();
+    }
+    let is_there = |number| {
+        let text = format!("ending{number}");
+        let found = store
+            .opening
+            .read("look", |snapshot, tree| Ok(reader::entry(snapshot, tree, &text)?.is_some()));
+        found.unwrap()
     };
-    time("bare get", 100_000, &mut |n| {
-        let txn = env.read_txn().unwrap();
-        let got = tree.get(&txn, texts[n].as_bytes()).unwrap();
-        std::hint::black_box(Bytes::copy_from_slice(got.unwrap()));
-    });
-    time("load, 2 generations", 100_000, &mut |n| {
-        let keys = std::slice::from_ref(&keys[n]);
-        let mut pending = store.load(keys, &scopes);
-        assert!(pending.as_mut().poll(&mut context).is_ready());
-    });
-    time("trusted", 1_000_000, &mut |_| {
-        assert!(std::hint::black_box(&store).trusted());
-    });
-    time("bare put", 5_000, &mut |n| {
-        let mut txn = env.write_txn().unwrap();
-        tree.put(&mut txn, texts[n].as_bytes(), &value).unwrap();
-        txn.commit().unwrap();
-    });
-    time("save, on the writer's thread", 5_000, &mut |n| {
-        let mut writing = writing::Writing::begin(&store.opening).unwrap();
-        let ttl = Some(Duration::from_mins(5));
-        let key = &keys[n];
-        assert!(writing.save(key, &sample, ttl, Guard::Always).unwrap());
-        writing.commit().unwrap();
-    });
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    time("save", 5_000, &mut |n| {
-        let ttl = Some(Duration::from_mins(5));
-        let saved = store.save(&keys[n], sample.clone(), ttl, Guard::Always);
-        assert!(runtime.block_on(saved).unwrap());
-    });
-    time("64 saves at once", 100, &mut |n| {
-        let ttl = Some(Duration::from_mins(5));
-        let saves: Vec<_> = (0..64)
-            .map(|m| {
-                let key = &keys[(n + m * 97) % RECORDS];
-                let mut save = store.save(key, sample.clone(), ttl, Guard::Always);
-                let is_done = save.as_mut().poll(&mut context).is_ready();
-                (save, is_done)
-            })
-            .collect();
-        for (save, _) in saves.into_iter().filter(|(_, is_done)| !is_done) {
-            assert!(runtime.block_on(save).unwrap());
-        }
-    });
+    assert_eq!((0..300).filter(|number| is_there(*number)).count(), 0);
+}
+
+#[test]
+fn a_short_write_is_done_when_it_is_first_polled_unless_another_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = small(folder.path());
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let (first, second) = (key("first"), key("second"));
+    let mut saved = store.save(&first, record(100), None, Guard::Always);
+    assert!(saved.as_mut().poll(&mut context).is_ready());
+    let turn = store.opening.turns.take().unwrap();
+    let mut queued = store.save(&second, record(100), None, Guard::Always);
+    assert!(queued.as_mut().poll(&mut context).is_pending());
+    assert!(slot(&store, "second").record.is_none());
+    drop(turn);
+    assert!(wait(queued).unwrap());
+    assert!(slot(&store, "second").record.is_some());
+}
+
+#[test]
+fn nothing_is_written_before_what_is_queued() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = small(folder.path());
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let turn = store.opening.turns.take().unwrap();
+    let text = key("k");
+    let (first, second) = (record(100), record(100));
+    let mut earlier = store.save(&text, first, None, Guard::Always);
+    assert!(earlier.as_mut().poll(&mut context).is_pending());
+    let mut later = store.save(&text, second.clone(), None, Guard::Always);
+    assert!(later.as_mut().poll(&mut context).is_pending());
+    drop(turn);
+    assert!(wait(later).unwrap() && wait(earlier).unwrap());
+    assert_eq!(slot(&store, "k").record, Some(second));
 }

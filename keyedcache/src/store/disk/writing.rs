@@ -3,10 +3,15 @@
 //! An operation that returns an error of LMDB has the whole transaction aborted; one that refuses
 //! (the inner error) has changed nothing.
 
+use std::cmp::Ordering;
+
 use heed::RwTxn;
 
 use super::environment::Tree;
-use super::layout::{self, Change, EntryKey, LEASES, LeaseEntry, RECORDS, RecordEntry};
+use super::layout::{
+    self, Change, EntryKey, LEASES, LeaseEntry, LogEntry, RECORDS, RecordEntry, Stored,
+};
+use super::log;
 use super::opening::Opening;
 use super::reader;
 use crate::clock::Moment;
@@ -17,11 +22,9 @@ use crate::store::{
     DECLINED_FOR, Guard, Incremented, LeaseToken, Leasing, Release, Severity, StoredKey, Ttl,
 };
 
-/// More changes than this in one transaction are told as [`Change::Everything`].
+/// More changes than this in one transaction, besides stored records, are told as
+/// [`Change::Everything`].
 const LISTED: usize = 1024;
-
-/// Bits of a sequence that tell the records of one transaction apart.
-const SEQUENCE_BITS: u32 = 20;
 
 /// A write transaction on its way.
 pub(super) struct Writing<'e> {
@@ -29,9 +32,20 @@ pub(super) struct Writing<'e> {
     pub(super) txn: RwTxn<'e>,
     pub(super) tree: Tree,
     pub(super) now: Moment,
-    /// What the other processes are to be told.
+    /// What has changed, as the log has it.
     changes: Vec<Change>,
-    stored: u64,
+    /// How many of them are listed besides stored records.
+    listed: usize,
+    /// The sequence of the log's last entry, once it is known.
+    last: Option<u64>,
+}
+
+/// What a committed transaction leaves to tell.
+pub(super) struct Written {
+    pub(super) transaction: u64,
+    pub(super) changes: Vec<Change>,
+    /// The sequence of the last entry, if the log was looked at.
+    pub(super) last: Option<u64>,
 }
 
 /// An operation's answer or refusal, within what LMDB says.
@@ -46,35 +60,62 @@ impl<'e> Writing<'e> {
             // After the wait for other writers: a lease may have ended meanwhile.
             now: opening.clock.now(),
             changes: Vec::new(),
-            stored: 0,
+            listed: 0,
+            last: None,
         })
     }
 
-    pub(super) fn transaction(&self) -> u64 {
-        self.txn.id() as u64
+    /// How many entries have been appended to the log.
+    pub(super) fn appended(&self) -> usize {
+        self.changes.len()
     }
 
-    /// How many records have been stored.
-    pub(super) fn stored(&self) -> u64 {
-        self.stored
-    }
-
-    /// Writes down what has changed for the other processes, commits, and returns the changes.
-    pub(super) fn commit(mut self) -> heed::Result<Vec<Change>> {
-        if self.changes.len() > LISTED {
-            self.changes = vec![Change::Everything];
-        }
-        if !self.changes.is_empty() {
-            let key = EntryKey::changes(self.transaction());
-            let value = Change::encode_all(&self.changes);
-            self.tree.put(&mut self.txn, key.as_bytes(), &value)?;
-        }
+    pub(super) fn commit(self) -> heed::Result<Written> {
+        let transaction = self.txn.id() as u64;
         self.txn.commit()?;
-        Ok(self.changes)
+        Ok(Written { transaction, changes: self.changes, last: self.last })
     }
 
-    fn key_changed(&mut self, key: &StoredKey, by: Option<LeaseToken>) {
-        self.changes.push(Change::Key { digest: key.digest().0, by: by.map(|token| token.holder) });
+    /// The sequence of the log's last entry.
+    fn last(&mut self) -> heed::Result<u64> {
+        if let Some(last) = self.last {
+            return Ok(last);
+        }
+        let last = log::last(&self.txn, self.tree)?;
+        self.last = Some(last);
+        Ok(last)
+    }
+
+    fn append(&mut self, change: Change, stored: Option<Stored<'_>>) -> heed::Result<u64> {
+        let sequence = self.last()? + 1;
+        log::append(&mut self.txn, self.tree, sequence, LogEntry { change, stored })?;
+        self.last = Some(sequence);
+        self.changes.push(change);
+        Ok(sequence)
+    }
+
+    /// Writes down a change other than a stored record.
+    fn changed(&mut self, change: Change) -> heed::Result<()> {
+        self.listed += 1;
+        match self.listed.cmp(&LISTED) {
+            Ordering::Less => self.append(change, None)?,
+            Ordering::Equal => self.append(Change::Everything, None)?,
+            Ordering::Greater => return Ok(()),
+        };
+        Ok(())
+    }
+
+    fn key_changed(&mut self, key: &StoredKey) -> heed::Result<()> {
+        self.changed(Change::Key { digest: key.digest().0, by: None })
+    }
+
+    /// Removes a spent entry of the log, unless somebody may still have to be told of it.
+    pub(super) fn forget(&mut self, sequence: u64) -> heed::Result<()> {
+        if sequence + self.opening.kept() <= self.last()? {
+            let key = EntryKey::log(sequence);
+            self.tree.delete(&mut self.txn, key.as_bytes())?;
+        }
+        Ok(())
     }
 
     pub(super) fn save(
@@ -100,18 +141,15 @@ impl<'e> Writing<'e> {
                 Some(token)
             }
         };
-        // The record itself is written over, which spares the tree being put in order twice.
-        self.remove_places(key)?;
         let ends = ttl.map_or(Moment::NEVER, |ttl| self.now.plus(ttl));
-        let sequence = self.next_sequence();
+        let change = Change::Key { digest: key.digest().0, by: by.map(|token| token.holder) };
+        let stored = Stored { ends, text: key.as_str() };
+        let sequence = self.append(change, Some(stored))?;
+        // Written over what was there, whose entry of the log is spent by that.
         self.put_record(key, record, ends, sequence)?;
-        let order = EntryKey::stored(sequence);
-        let text = key.as_str().as_bytes();
-        self.tree.put(&mut self.txn, order.as_bytes(), text)?;
         if lease.is_some() {
             self.remove_lease(key)?;
         }
-        self.key_changed(key, by);
         Ok(true)
     }
 
@@ -121,13 +159,6 @@ impl<'e> Writing<'e> {
         Ok(entry.map(|entry| Record::id_of(entry.record)))
     }
 
-    fn next_sequence(&mut self) -> u64 {
-        let place = self.stored;
-        self.stored += 1;
-        self.transaction() << SEQUENCE_BITS | place
-    }
-
-    /// Writes a record and its place in the order of ending.
     fn put_record(
         &mut self,
         key: &StoredKey,
@@ -149,44 +180,19 @@ impl<'e> Writing<'e> {
                 space.write_all(entry.record)
             },
         )?;
-        if ends < Moment::NEVER {
-            let place = EntryKey::ends(ends, sequence);
-            let text = key.as_str().as_bytes();
-            self.tree.put(&mut self.txn, place.as_bytes(), text)?;
-        }
         Ok(())
     }
 
-    /// Removes a record and its places in both orders; says whether its time was not over.
+    /// Removes a record; says whether its time was not over.
     pub(super) fn remove_record(&mut self, key: &StoredKey) -> heed::Result<bool> {
-        let ends = self.remove_places(key)?;
+        let found = reader::entry(&self.txn, self.tree, key.as_str())?;
+        let ends = found.map(|entry| entry.ends);
         if ends.is_some()
             && let Some(entry_key) = EntryKey::text(RECORDS, key.as_str())
         {
             self.tree.delete(&mut self.txn, entry_key.as_bytes())?;
         }
         Ok(ends.is_some_and(|ends| ends > self.now))
-    }
-
-    /// Removes the places in both orders of the record under a key; says when it ends, if there is
-    /// one.
-    fn remove_places(&mut self, key: &StoredKey) -> heed::Result<Option<Moment>> {
-        let found = reader::entry(&self.txn, self.tree, key)?;
-        let Some((ends, sequence)) = found.map(|entry| (entry.ends, entry.sequence)) else {
-            return Ok(None);
-        };
-        let order = EntryKey::stored(sequence);
-        self.tree.delete(&mut self.txn, order.as_bytes())?;
-        self.remove_end(ends, sequence)?;
-        Ok(Some(ends))
-    }
-
-    fn remove_end(&mut self, ends: Moment, sequence: u64) -> heed::Result<()> {
-        if ends < Moment::NEVER {
-            let place = EntryKey::ends(ends, sequence);
-            self.tree.delete(&mut self.txn, place.as_bytes())?;
-        }
-        Ok(())
     }
 
     fn remove_lease(&mut self, key: &StoredKey) -> heed::Result<()> {
@@ -209,7 +215,7 @@ impl<'e> Writing<'e> {
             deleted += usize::from(self.remove_record(key)?);
             self.remove_lease(key)?;
             // Told even if nothing was there: a near cache may keep what has been culled here.
-            self.key_changed(key, None);
+            self.key_changed(key)?;
         }
         Ok(deleted)
     }
@@ -324,23 +330,22 @@ impl<'e> Writing<'e> {
                 Severity::Soft => generation.soft = GenerationToken::random(),
             }
             self.put_generation(scope, generation)?;
-            self.changes.push(Change::Scope(scope.id().0));
+            self.changed(Change::Scope(scope.id().0))?;
         }
         Ok(())
     }
 
     pub(super) fn touch(&mut self, key: &StoredKey, seen: RecordId, life: Life) -> Outcome<bool> {
-        let Some((record, ends, sequence)) = self.seen(key, seen)? else {
+        let Some((record, _, sequence)) = self.seen(key, seen)? else {
             return Ok(Ok(false));
         };
         let touched = match record.touched(life) {
             Ok(touched) => touched,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        self.remove_end(ends, sequence)?;
         let ends = life.ttl.map_or(Moment::NEVER, |ttl| life.created.plus(ttl));
         self.put_record(key, &touched, ends, sequence)?;
-        self.key_changed(key, None);
+        self.key_changed(key)?;
         Ok(Ok(true))
     }
 
@@ -362,7 +367,7 @@ impl<'e> Writing<'e> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         self.put_record(key, &summed, ends, sequence)?;
-        self.key_changed(key, None);
+        self.key_changed(key)?;
         Ok(Ok(Incremented::Sum(sum)))
     }
 
@@ -385,7 +390,7 @@ impl<'e> Writing<'e> {
         let mut cleared = 0;
         for key in &keys {
             cleared += usize::from(self.remove_record(key)?);
-            self.key_changed(key, None);
+            self.key_changed(key)?;
         }
         Ok((cleared, keys.len() == limit))
     }

@@ -1,8 +1,10 @@
 use keyedcache::cached;
 
-#[cached(timeout = |answer| 5)]
+#[cached(codec = "bincode")]
 fn f(x: u8) -> u8 {
     x
 }
 
-fn main() {}
+fn main() {
+    f(1);
+}

@@ -1,0 +1,4 @@
+//! The derive macros.
+
+pub(crate) mod key_part;
+pub(crate) mod object;
