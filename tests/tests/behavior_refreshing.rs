@@ -1,5 +1,7 @@
 //! Refreshes in the background: wherever they run, or do not, they keep nobody waiting.
 
+#![allow(clippy::unused_async)]
+
 use std::thread;
 use std::time::{Duration, Instant};
 

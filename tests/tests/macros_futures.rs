@@ -1,5 +1,7 @@
 //! Functions that return their answer in a future that they name.
 
+#![allow(clippy::manual_async_fn)]
+
 use std::future::ready;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};

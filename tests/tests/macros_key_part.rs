@@ -1,5 +1,7 @@
 //! `#[derive(KeyPart)]`.
 
+#![allow(clippy::needless_pass_by_value)]
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
