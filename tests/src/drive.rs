@@ -104,6 +104,16 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime.enable_all().build().expect("a runtime").block_on(future)
 }
 
+/// Runs a future to its end on a runtime without timers or I/O; nothing of keyedcache needs them.
+///
+/// # Panics
+///
+/// If the future wants one of them.
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.expect("without drivers it takes nothing of the system").block_on(future)
+}
+
 /// Waits once, and is woken at once.
 pub async fn hesitate() {
     let mut hesitated = false;

@@ -1,6 +1,6 @@
 //! The stores that behaviour is tested over, and caches on them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use keyedcache::cache::CacheBuilder;
 use keyedcache::store::{DiskStore, MemoryStore, Store};
@@ -64,6 +64,15 @@ impl Place {
         cache.register(alias).expect("the alias is one");
         cache
     }
+}
+
+/// Has one test of a program run at a time while it is held: functions find their cache by an alias,
+/// which tests register anew, and that empties the near caches of all functions.
+#[must_use]
+pub fn alone() -> impl Drop {
+    static ALONE: Mutex<()> = Mutex::new(());
+    // A test that failed leaves nothing behind that would harm the next.
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A cache in memory under this alias, whose time goes on only when the test says so.

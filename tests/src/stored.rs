@@ -1,5 +1,4 @@
-//! Stores as tests use them: records that show whether they are whole, and operations that return
-//! when they are done.
+//! Records that show whether they are whole, and stores that are asked for them by text.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,17 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use keyedcache::Error;
 use keyedcache::record::Record;
-use keyedcache::store::{Guard, Pending, Slot, Store, StoredKey};
+use keyedcache::store::{Guard, Slot, Store, StoredKey};
 
-/// Runs an operation to its end.
-///
-/// # Panics
-///
-/// If the operating system refuses what a runtime needs.
-pub fn wait<T>(operation: Pending<'_, T>) -> Result<T, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    runtime.expect("a runtime without drivers needs nothing").block_on(operation)
-}
+use crate::dice::Dice;
+use crate::drive::wait;
 
 /// The stored key of a text.
 #[must_use]
@@ -31,10 +23,9 @@ pub fn record(seed: u64, length: usize) -> Record {
     let length = length.max(32);
     let mut bytes = seed.to_le_bytes().to_vec();
     bytes.extend((length as u64).to_le_bytes());
-    let mut state = seed;
+    let mut dice = Dice::of(seed);
     while bytes.len() < length {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        bytes.extend(state.to_le_bytes());
+        bytes.extend(dice.seed().to_le_bytes());
     }
     bytes.truncate(length);
     Record::from_bytes(Bytes::from(bytes))

@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,19 +12,13 @@ use std::time::{Duration, Instant};
 use keyedcache::cached;
 use keyedcache_tests::drive::{Driven, block_on, hesitate};
 use keyedcache_tests::gate::Gate;
-use keyedcache_tests::place::Place;
+use keyedcache_tests::place::{Place, alone};
 use keyedcache_tests::watchdog::wait_until;
 
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// More polls than any call here needs.
 const MANY: usize = 200;
-
-/// The tests register other caches under the same alias, so one runs at a time.
-fn alone() -> impl Drop {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn places() -> [Place; 3] {
     [Place::memory(), Place::memory().hesitant(), Place::disk().hesitant()]

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::items_after_statements)] // the lock comes first
 
 use std::hash::Hasher;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::thread;
 
 use keyedcache::key::KeyEncoder;
@@ -14,14 +14,8 @@ use keyedcache::{
     cache_key, cache_set, cache_ttl, cached,
 };
 use keyedcache_tests::gate::Gate;
-use keyedcache_tests::place::Place;
+use keyedcache_tests::place::{Place, alone};
 use keyedcache_tests::watchdog::wait_until;
-
-/// Whoever registers a cache empties the near caches of all functions, so one test runs at a time.
-fn alone() -> impl Drop {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Calls until the near cache answers: a change by another cache of this process may be pushed late
 /// and drop an entry once, needlessly.

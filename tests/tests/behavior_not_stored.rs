@@ -3,14 +3,13 @@
 //! The first computes, since nobody can know what it will answer; when it has, all others compute at
 //! once: the time of two runs, whatever their number.
 
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use keyedcache::cached;
+use keyedcache_tests::child::{self, Child};
 use keyedcache_tests::gate::Gate;
-use keyedcache_tests::place::Place;
-use keyedcache_tests::process::{self, Process};
+use keyedcache_tests::place::{Place, alone};
 
 /// How long a run takes.
 const RUN: Duration = Duration::from_millis(100);
@@ -20,12 +19,6 @@ const RUN: Duration = Duration::from_millis(100);
 const SIDE_BY_SIDE: Duration = Duration::from_millis(500);
 
 const CALLERS: usize = 100;
-
-/// The tests count in the same places, so one runs at a time.
-fn alone() -> impl Drop {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// An error that cannot be cloned.
 #[derive(Debug)]
@@ -210,8 +203,8 @@ const PROCESSES: usize = 4;
 
 /// One of the processes: at each word, 25 threads call.
 fn call_at_each_word() {
-    process::say("ready");
-    while let Some(word) = process::hear() {
+    child::say("ready");
+    while let Some(word) = child::hear() {
         thread::scope(|scope| {
             for _ in 0..CALLERS / PROCESSES {
                 scope.spawn(|| match word.as_str() {
@@ -220,20 +213,20 @@ fn call_at_each_word() {
                 });
             }
         });
-        process::say("done");
+        child::say("done");
     }
 }
 
 #[test]
 fn processes_compute_what_is_not_stored_side_by_side() {
-    if process::role().is_some() {
+    if child::role().is_some() {
         return call_at_each_word();
     }
     let _alone = alone();
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("disk:{}", folder.path().display());
     let start =
-        |_| Process::start("processes_compute_what_is_not_stored_side_by_side", "caller", &url);
+        |_| Child::in_role("processes_compute_what_is_not_stored_side_by_side", "caller", &url);
     let mut processes: Vec<_> = (0..PROCESSES).map(start).collect();
     for process in &processes {
         process.expect("ready");
@@ -241,7 +234,7 @@ fn processes_compute_what_is_not_stored_side_by_side() {
     for word in ["error", "condition"] {
         let told = Instant::now();
         for process in &mut processes {
-            process.tell(word);
+            process.say(word);
         }
         for process in &processes {
             process.expect("done");
@@ -249,5 +242,5 @@ fn processes_compute_what_is_not_stored_side_by_side() {
         let took = told.elapsed();
         assert!(took < SIDE_BY_SIDE, "{word}: {took:?}");
     }
-    processes.into_iter().for_each(Process::finish);
+    processes.into_iter().for_each(Child::finish);
 }

@@ -2,19 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::items_after_statements)] // the lock comes first
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
 use keyedcache::{Cache, cached};
 use keyedcache_tests::gate::Gate;
-use keyedcache_tests::place::{Place, timed};
+use keyedcache_tests::place::{Place, alone, timed};
 use keyedcache_tests::watchdog::wait_until;
-
-/// Whoever registers a cache empties the near caches of all functions, so one test runs at a time.
-fn alone() -> impl Drop {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 #[test]
 fn versions_are_kept_apart_and_forgotten_together() {

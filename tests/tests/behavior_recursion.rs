@@ -4,22 +4,15 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use keyedcache::cached;
+use keyedcache_tests::child::{self, Child};
 use keyedcache_tests::drive::block_on;
 use keyedcache_tests::gate::Gate;
-use keyedcache_tests::place::Place;
-use keyedcache_tests::process::{self, Process};
+use keyedcache_tests::place::{Place, alone};
 use keyedcache_tests::watchdog::within;
-
-/// The tests register other caches under the same alias, so one runs at a time.
-fn alone() -> impl Drop {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Runs on a stack of 8 MiB, as the main thread of a program has it.
 fn on_eight_mebibytes<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
@@ -248,8 +241,8 @@ fn two_functions_that_wait_for_each_other_both_answer() {
 #[cached(name = "left-of-two", skip(ask))]
 fn left_of_two(x: u64, ask: bool) -> u64 {
     if ask {
-        process::say("leads");
-        process::hear().expect("the test goes on");
+        child::say("leads");
+        child::hear().expect("the test goes on");
         assert_eq!(right_of_two(x, false), x + 2);
     }
     x + 1
@@ -258,8 +251,8 @@ fn left_of_two(x: u64, ask: bool) -> u64 {
 #[cached(name = "right-of-two", skip(ask))]
 fn right_of_two(x: u64, ask: bool) -> u64 {
     if ask {
-        process::say("leads");
-        process::hear().expect("the test goes on");
+        child::say("leads");
+        child::hear().expect("the test goes on");
         assert_eq!(left_of_two(x, false), x + 1);
     }
     x + 2
@@ -267,21 +260,21 @@ fn right_of_two(x: u64, ask: bool) -> u64 {
 
 #[test]
 fn two_processes_that_wait_for_each_other_both_answer() {
-    match process::role().as_deref() {
-        Some("left") => return process::say(&left_of_two(7, true).to_string()),
-        Some("right") => return process::say(&right_of_two(7, true).to_string()),
+    match child::role().as_deref() {
+        Some("left") => return child::say(&left_of_two(7, true).to_string()),
+        Some("right") => return child::say(&right_of_two(7, true).to_string()),
         _ => {}
     }
     let test = "two_processes_that_wait_for_each_other_both_answer";
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("disk:{}", folder.path().display());
-    let mut left = Process::start(test, "left", &url);
-    let mut right = Process::start(test, "right", &url);
+    let mut left = Child::in_role(test, "left", &url);
+    let mut right = Child::in_role(test, "right", &url);
     left.expect("leads");
     right.expect("leads");
     let told = Instant::now();
-    left.tell("go on");
-    right.tell("go on");
+    left.say("go on");
+    right.say("go on");
     left.expect("8");
     right.expect("9");
     let took = told.elapsed();

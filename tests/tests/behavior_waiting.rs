@@ -1,16 +1,16 @@
 //! Sync code that waits, wherever it is called: in every kind of runtime, with async code at work on
 //! the same key in the same place. Never a hang, never a panic.
 
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::RwLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use keyedcache::{Cache, cache_key, cached};
 use keyedcache_tests::gate::Gate;
-use keyedcache_tests::place::Place;
+use keyedcache_tests::place::{Place, alone};
 use keyedcache_tests::watchdog::{PATIENCE, wait_until, within};
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, LocalSet};
 
 /// What computes alone, and does not wait for what could not go on meanwhile, is done by then.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -28,8 +28,7 @@ const NESTED_WAIT: Duration = Duration::from_secs(1);
 /// The tests set the gate and the alias, so one runs at a time; over memory and over disk, each on a
 /// thread that is watched.
 fn everywhere(test: fn(&Cache)) {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     for place in [Place::memory(), Place::disk()] {
         let cache = place.register("waiting");
         *GATE.write().expect("no panic while it is set") = Some(Box::leak(Box::default()));
@@ -57,6 +56,26 @@ fn current_thread() -> Runtime {
 fn workers(count: usize) -> Runtime {
     let mut runtime = Builder::new_multi_thread();
     runtime.worker_threads(count).enable_all().build().expect("a runtime")
+}
+
+/// An async leader at work on this runtime, until the gate opens.
+fn held_leader(runtime: &Runtime) -> JoinHandle<u64> {
+    gate().close();
+    let leader = runtime.spawn(answer_async(1));
+    wait_until("the leader is at work", || gate().running() == 1);
+    leader
+}
+
+async fn all_have_the_answer(
+    waiters: impl IntoIterator<Item = JoinHandle<u64>>,
+    leader: JoinHandle<u64>,
+    opener: JoinHandle<()>,
+) {
+    for waiter in waiters {
+        assert_eq!(waiter.await.expect("no panic"), 2);
+    }
+    assert_eq!(leader.await.expect("no panic"), 2);
+    opener.await.expect("no panic");
 }
 
 /// Waits, without blocking the thread, until an async leader is at work.
@@ -192,22 +211,14 @@ fn sync_code_of_a_current_thread_runtime_waits_for_an_async_leader_elsewhere() {
 fn two_waiters_on_both_workers_let_the_async_leader_behind_them_go_on() {
     everywhere(|cache| {
         let runtime = workers(2);
-        gate().close();
-        let leader = runtime.spawn(answer_async(1));
-        wait_until("the leader is at work", || gate().running() == 1);
+        let leader = held_leader(&runtime);
         let waiters = [0, 1].map(|_| runtime.spawn(async { answer(1) }));
         // What opens the gate needs a worker as well.
         let opener = runtime.spawn(async {
             tokio::time::sleep(Duration::from_millis(50)).await;
             gate().open();
         });
-        runtime.block_on(async {
-            for waiter in waiters {
-                assert_eq!(waiter.await.expect("no panic"), 2);
-            }
-            assert_eq!(leader.await.expect("no panic"), 2);
-            opener.await.expect("no panic");
-        });
+        runtime.block_on(all_have_the_answer(waiters, leader, opener));
         // A waiter on the worker that the leader began on waits too: there the others move on.
         assert_eq!((cache.stats().computed, cache.stats().computed_alone), (1, 0));
     });
@@ -217,18 +228,10 @@ fn two_waiters_on_both_workers_let_the_async_leader_behind_them_go_on() {
 fn many_waiters_on_a_single_worker_let_the_async_leader_behind_them_go_on() {
     everywhere(|cache| {
         let runtime = workers(1);
-        gate().close();
-        let leader = runtime.spawn(answer_async(1));
-        wait_until("the leader is at work", || gate().running() == 1);
+        let leader = held_leader(&runtime);
         let waiters: Vec<_> = (0..20).map(|_| runtime.spawn(async { answer(1) })).collect();
         let opener = runtime.spawn(async { gate().open() });
-        runtime.block_on(async {
-            for waiter in waiters {
-                assert_eq!(waiter.await.expect("no panic"), 2);
-            }
-            assert_eq!(leader.await.expect("no panic"), 2);
-            opener.await.expect("no panic");
-        });
+        runtime.block_on(all_have_the_answer(waiters, leader, opener));
         assert_eq!((cache.stats().computed, cache.stats().computed_alone), (1, 0));
     });
 }
@@ -294,15 +297,11 @@ fn sync_code_in_spawn_blocking_waits_for_an_async_leader() {
 fn sync_code_in_block_in_place_lets_the_async_leader_go_on() {
     everywhere(|_| {
         let runtime = workers(1);
-        gate().close();
-        let leader = runtime.spawn(answer_async(1));
-        wait_until("the leader is at work", || gate().running() == 1);
+        let leader = held_leader(&runtime);
         let waiter = runtime.spawn(async { tokio::task::block_in_place(|| answer(1)) });
         let opener = runtime.spawn(async { gate().open() });
         runtime.block_on(async {
-            assert_eq!(waiter.await.expect("no panic"), 2);
-            assert_eq!(leader.await.expect("no panic"), 2);
-            opener.await.expect("no panic");
+            all_have_the_answer([waiter], leader, opener).await;
             tokio::spawn(async { tokio::task::block_in_place(|| ask_in_every_way(1, false)) })
                 .await
                 .expect("no panic");

@@ -6,11 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use keyedcache::{Timeout, cache_async_function, cache_delete_function, cache_function};
-
-/// Runs a future to its end on a runtime of its own.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
-}
+use keyedcache_tests::drive::wait as block_on;
 
 /// What panicked said.
 fn panic_of(act: impl FnOnce() + std::panic::UnwindSafe) -> String {

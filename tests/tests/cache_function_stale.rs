@@ -7,10 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use keyedcache::{Cache, Clock, Moment, cache_async_function, cache_function};
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
-}
+use keyedcache_tests::drive::wait as block_on;
 
 #[test]
 fn a_stale_answer_is_served_while_one_refreshes() {

@@ -4,49 +4,17 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use keyedcache::record::Scope;
 use keyedcache::store::{DiskStore, Severity, Store};
 use keyedcache::{Error, ErrorKind};
 use keyedcache_tests::child::Child;
-use keyedcache_tests::stored::{key, record, save, slot, wait};
+use keyedcache_tests::drive::wait;
+use keyedcache_tests::stored::{key, record, save, slot};
+use keyedcache_tests::tmpfs::Tmpfs;
 
 const CHILD: &str = env!("CARGO_BIN_EXE_disk_child");
-
-/// A mounted tmpfs, unmounted when dropped.
-struct Tmpfs(tempfile::TempDir);
-
-impl Tmpfs {
-    /// `None`, with a message, if this user may mount nothing.
-    fn mount(options: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "keyedcache-test"])
-            .arg(folder.path())
-            .status();
-        if mount.is_ok_and(|status| status.success()) {
-            return Some(Self(folder));
-        }
-        eprintln!("SKIPPED: this user may mount no tmpfs");
-        None
-    }
-
-    fn remount(&self, options: &str) {
-        let mount = Command::new("mount")
-            .args(["-o", &format!("remount,{options}")])
-            .arg(self.0.path())
-            .status();
-        assert!(mount.expect("there is a mount").success());
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
 
 fn refused(folder: &Path) -> Error {
     DiskStore::open(folder).expect_err("refused")
@@ -57,7 +25,7 @@ fn full_disk_is_an_error_and_not_the_end_of_the_process() {
     let Some(disk) = Tmpfs::mount("size=4m") else {
         return;
     };
-    let store = DiskStore::open(disk.0.path().join("cache")).unwrap();
+    let store = DiskStore::open(disk.path().join("cache")).unwrap();
     save(&store, "k", record(1, 500)).unwrap();
     let scope = [Scope::new("scope")];
     let before = wait(store.generations(&scope)).unwrap();
@@ -67,7 +35,7 @@ fn full_disk_is_an_error_and_not_the_end_of_the_process() {
             assert_eq!(error.kind(), ErrorKind::Full, "{error}");
         }
     }
-    fs::write(disk.0.path().join("filler"), vec![0; 4 << 20]).unwrap_err();
+    fs::write(disk.path().join("filler"), vec![0; 4 << 20]).unwrap_err();
     for round in 0..200 {
         if let Err(error) = save(&store, &format!("small{round}"), record(3, 9_000)) {
             assert_eq!(error.kind(), ErrorKind::Full, "{error}");
@@ -76,7 +44,7 @@ fn full_disk_is_an_error_and_not_the_end_of_the_process() {
     wait(store.invalidate(&scope, Severity::Hard)).unwrap();
     wait(store.delete(&[key("small1")])).unwrap();
     assert_ne!(wait(store.generations(&scope)).unwrap(), before);
-    fs::remove_file(disk.0.path().join("filler")).unwrap();
+    fs::remove_file(disk.path().join("filler")).unwrap();
     save(&store, "after", record(4, 500)).unwrap();
     assert_eq!(slot(&store, "after").unwrap().record, Some(record(4, 500)));
 }
@@ -86,9 +54,9 @@ fn full_disk_at_opening_is_an_error() {
     let Some(disk) = Tmpfs::mount("size=64k") else {
         return;
     };
-    let filler = disk.0.path().join("filler");
+    let filler = disk.path().join("filler");
     fs::write(&filler, vec![0; 1 << 20]).unwrap_err();
-    let folder = disk.0.path().join("cache");
+    let folder = disk.path().join("cache");
     let error = refused(&folder);
     assert!(matches!(error.kind(), ErrorKind::Full | ErrorKind::Unavailable), "{error}");
     assert!(error.to_string().contains(folder.to_str().unwrap()), "{error}");
@@ -103,7 +71,7 @@ fn read_only_folder_is_refused_with_the_reason() {
     let Some(disk) = Tmpfs::mount("size=4m") else {
         return;
     };
-    let folder = disk.0.path().join("cache");
+    let folder = disk.path().join("cache");
     drop(DiskStore::open(&folder).unwrap());
     disk.remount("ro");
     let error = refused(&folder);
@@ -190,13 +158,13 @@ fn environment_that_was_cut_off_kills_nobody() {
     let data = File::options().write(true).open(folder.path().join("data.mdb"));
     data.unwrap().set_len(3 * 4096).unwrap();
     // Another process, since what this is about ends it.
-    let mut first = Child::start(CHILD, &["check", path]);
-    let line = first.line();
-    assert!(line.is_empty() || line.ends_with(" 0 broken"), "{line}");
-    let _ = first.end(); // however it ended, it said nothing wrong
-    let mut second = Child::start(CHILD, &["check", path]);
-    assert!(second.line().ends_with(" 0 broken"));
-    assert!(second.end());
+    let first = Child::start(CHILD, &["check", path]);
+    let line = first.hear();
+    assert!(line.as_ref().is_none_or(|line| line.ends_with(" 0 broken")), "{line:?}");
+    first.end(); // however it ended, it said nothing wrong
+    let second = Child::start(CHILD, &["check", path]);
+    assert!(second.hear().unwrap().ends_with(" 0 broken"));
+    second.finish();
 }
 
 #[test]

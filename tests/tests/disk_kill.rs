@@ -1,14 +1,15 @@
 //! SIGKILL at random moments: the folder opens again, all that can be read is whole, and no lease is
-//! stuck. `KEYEDCACHE_KILLS` says how many rounds; 15 unless it does. `tests/kill-300` runs 300.
+//! stuck. `KEYEDCACHE_KILLS` says how many rounds, 15 unless it does (`tests/kill-300` runs 300), and
+//! `KEYEDCACHE_SEED` at which moments.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use keyedcache::store::{DiskStore, Guard, HolderId, LeaseToken, Leasing, Store};
 use keyedcache_tests::child::Child;
-use keyedcache_tests::stored::{HOUR, is_whole, key, record, slot, wait};
+use keyedcache_tests::dice::Dice;
+use keyedcache_tests::drive::wait;
+use keyedcache_tests::stored::{HOUR, is_whole, key, record, slot};
 
 const CHILD: &str = env!("CARGO_BIN_EXE_disk_child");
 
@@ -21,19 +22,19 @@ fn rounds() -> u64 {
 fn killed_writers_leave_everything_whole_and_no_lease_stuck() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
-    let random = RandomState::new();
+    let mut dice = Dice::new();
     // One process that stays, as a server's would, while others come and are killed.
     let store = DiskStore::open(path).unwrap();
     let mut seen = 0;
     for round in 0..rounds() {
         let mut writers: Vec<_> = (0..2)
-            .map(|n| Child::start(CHILD, &["churn", path, &(round * 2 + n).to_string()]))
+            .map(|_| Child::start(CHILD, &["churn", path, &dice.seed().to_string()]))
             .collect();
         for writer in &mut writers {
             writer.expect("open");
         }
         // The moment is what is random here; nothing is waited for.
-        thread::sleep(Duration::from_micros(random.hash_one(round) % 30_000));
+        thread::sleep(dice.micros(0..=30_000));
         writers.iter_mut().for_each(Child::kill);
         let killed = Instant::now();
         for number in 0..97 {
@@ -50,7 +51,7 @@ fn killed_writers_leave_everything_whole_and_no_lease_stuck() {
             assert!(wait(saved).unwrap(), "round {round}: {text}");
         }
         assert!(killed.elapsed() < Duration::from_secs(10), "round {round}");
-        let mut reader = Child::start(CHILD, &["check", path]);
+        let reader = Child::start(CHILD, &["check", path]);
         reader.expect("97 whole, 0 broken");
     }
     assert!(seen > 0);
@@ -60,15 +61,15 @@ fn killed_writers_leave_everything_whole_and_no_lease_stuck() {
 fn folder_opens_again_when_everybody_has_been_killed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
-    let random = RandomState::new();
+    let mut dice = Dice::new();
     for round in 0..rounds() {
-        let mut writer = Child::start(CHILD, &["churn", path, &round.to_string()]);
+        let mut writer = Child::start(CHILD, &["churn", path, &dice.seed().to_string()]);
         writer.expect("open");
-        thread::sleep(Duration::from_micros(random.hash_one(round) % 20_000));
+        thread::sleep(dice.micros(0..=20_000));
         writer.kill();
-        let mut reader = Child::start(CHILD, &["check", path]);
-        let line = reader.line();
+        let reader = Child::start(CHILD, &["check", path]);
+        let line = reader.hear().unwrap();
         assert!(line.ends_with(" 0 broken"), "round {round}: {line}");
-        assert!(reader.end(), "round {round}");
+        assert!(reader.end().success(), "round {round}");
     }
 }

@@ -13,7 +13,8 @@ use keyedcache::store::{
     DiskStore, HolderId, KeyDigest, LeaseToken, Leasing, Release, Sink, Store,
 };
 use keyedcache_tests::child::Child;
-use keyedcache_tests::stored::{HOUR, key, record, save, slot, wait};
+use keyedcache_tests::drive::wait;
+use keyedcache_tests::stored::{HOUR, key, record, save, slot};
 
 const CHILD: &str = env!("CARGO_BIN_EXE_disk_child");
 
@@ -95,7 +96,7 @@ fn lease_of_a_process_that_ended_well_is_granted_to_the_next() {
     holder.say("lease k");
     holder.expect("done");
     assert!(matches!(ask(&store, "k"), Leasing::Held { .. }));
-    assert!(holder.end());
+    holder.finish();
     assert_eq!(ask(&store, "k"), Leasing::Granted);
 }
 
@@ -140,7 +141,7 @@ fn waiter_is_woken_within_5_ms_of_another_process_saving() {
                     store.now().as_micros()
                 });
                 holder.say("save-leased");
-                let saved: u64 = holder.line().parse().unwrap();
+                let saved: u64 = holder.hear().unwrap().parse().unwrap();
                 waiter.join().unwrap().saturating_sub(saved)
             })
         })
@@ -184,7 +185,7 @@ fn store_that_is_dropped_while_another_is_stopped_inside_a_write_does_not_hang()
     let folder = tempfile::tempdir().unwrap();
     let store =
         DiskStore::builder(folder.path()).store_timeout(Duration::from_millis(100)).open().unwrap();
-    let mut writer = child("write-lock", &folder, &[]);
+    let writer = child("write-lock", &folder, &[]);
     writer.expect("writing");
     let error = save(&store, "k", record(1, 500)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
@@ -196,12 +197,12 @@ fn store_that_is_dropped_while_another_is_stopped_inside_a_write_does_not_hang()
 #[test]
 fn child_of_a_fork_is_refused_and_the_parent_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let mut both = child("fork", &folder, &[]);
-    let line = both.line();
+    let both = child("fork", &folder, &[]);
+    let line = both.hear().unwrap();
     assert!(line.starts_with("child: Unavailable, Unavailable, "), "{line}");
     assert!(line.contains("forked"), "{line}");
     both.expect("parent: goes on");
-    assert!(both.end());
+    both.finish();
 }
 
 #[test]
@@ -216,11 +217,11 @@ fn processes_of_two_pid_namespaces_are_told_that_they_cannot_share_a_folder() {
     let store = DiskStore::open(folder.path()).unwrap();
     let path = folder.path().to_str().unwrap();
     let arguments = [&enter[..], &[CHILD, "open", path]].concat();
-    let line = Child::start("unshare", &arguments).line();
+    let line = Child::start("unshare", &arguments).hear().unwrap();
     assert!(line.starts_with("Unavailable: "), "{line}");
     assert!(line.contains("PID namespace"), "{line}");
     drop(store);
-    let mut alone = Child::start("unshare", &arguments);
+    let alone = Child::start("unshare", &arguments);
     alone.expect("open");
     let error = DiskStore::open(folder.path()).unwrap_err();
     assert!(error.to_string().contains("PID namespace"), "{error}");

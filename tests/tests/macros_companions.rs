@@ -18,11 +18,8 @@ mod products {
     }
 }
 
+use keyedcache_tests::drive::wait as block_on;
 use products::{find, find_async};
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
-}
 
 #[test]
 fn one_use_brings_the_function_and_its_companions() {

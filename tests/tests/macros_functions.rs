@@ -6,12 +6,8 @@
 use std::time::Duration;
 
 use keyedcache::cached;
+use keyedcache_tests::drive::wait as block_on;
 use serde::{Deserialize, Serialize};
-
-/// Runs a future to its end on a runtime of its own.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
-}
 
 fn assert_send<T: Send>(value: T) -> T {
     value

@@ -8,10 +8,11 @@
 use std::thread;
 use std::time::Duration;
 
+use keyedcache_tests::dice::Dice;
 use keyedcache_tests::processes::talk::{
     Call, Callers, Family, Scope, Soak, Subject, Surface, Work,
 };
-use keyedcache_tests::processes::{Dice, Execution, Ground, SharedInstant, Team};
+use keyedcache_tests::processes::{Execution, Ground, SharedInstant, Team};
 
 const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
 const PROCESSES: usize = 4;

@@ -4,8 +4,9 @@
 use std::thread;
 use std::time::Duration;
 
+use keyedcache_tests::dice::Dice;
 use keyedcache_tests::processes::talk::{Answer, Callers, Surface, Work};
-use keyedcache_tests::processes::{Dice, Execution, Gate, Ground, Team};
+use keyedcache_tests::processes::{Execution, Gate, Ground, Team};
 
 const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
 const PROCESSES: usize = 4;
@@ -65,11 +66,7 @@ fn killed(ground: &Ground, surface: Surface, each: usize) {
         let second = team.next_execution(subject, &[first.id]);
         delays.push(second.began.since(killed));
         assert_ne!(second.process, first.process, "it is dead");
-        team.release(second);
-        for gate in of_others(&gates, first.process) {
-            let calls = team.answers(gate);
-            assert!(calls.iter().all(|call| call.answer.execution == second.id), "{calls:#?}");
-        }
+        assert_others_answered_by(&mut team, &gates, first, second);
         let executions = team.heard().about(subject);
         assert_eq!(executions.len(), 2, "one more execution, not several: {executions:#?}");
         team.replace(first.process);
@@ -94,11 +91,7 @@ fn stopped(ground: &Ground, surface: Surface) {
 
         let second = team.next_execution(subject, &[first.id]);
         assert_ne!(second.process, first.process, "it is stopped");
-        team.release(second);
-        for gate in of_others(&gates, first.process) {
-            let calls = team.answers(gate);
-            assert!(calls.iter().all(|call| call.answer.execution == second.id), "{calls:#?}");
-        }
+        assert_others_answered_by(&mut team, &gates, first, second);
 
         team.resume(first.process);
         assert_all_have(&mut team, surface, key, second);
@@ -128,11 +121,7 @@ fn stopped_and_back_too_early(ground: &Ground, surface: Surface) {
             assert!(cached.is_none(), "what was refused is cached: {cached:?}");
         }
 
-        team.release(second);
-        for gate in of_others(&gates, first.process) {
-            let calls = team.answers(gate);
-            assert!(calls.iter().all(|call| call.answer.execution == second.id), "{calls:#?}");
-        }
+        assert_others_answered_by(&mut team, &gates, first, second);
         assert_own_callers_answered(&mut team, &gates, first, second);
         assert_all_have(&mut team, surface, key, second);
         assert_eq!(team.heard().about(subject).len(), 2, "nobody else has computed");
@@ -152,8 +141,18 @@ fn call_a_held_one(
     (gates, execution)
 }
 
-fn of_others(gates: &[Gate], process: usize) -> Vec<Gate> {
-    gates.iter().copied().filter(|gate| gate.process() != process).collect()
+/// Has the second execution end, and all who wait in other processes than the first's have its answer.
+fn assert_others_answered_by(
+    team: &mut Team<'_>,
+    gates: &[Gate],
+    first: Execution,
+    second: Execution,
+) {
+    team.release(second);
+    for gate in gates.iter().filter(|gate| gate.process() != first.process) {
+        let calls = team.answers(*gate);
+        assert!(calls.iter().all(|call| call.answer.execution == second.id), "{calls:#?}");
+    }
 }
 
 /// Has the first execution end, and the store refuse what comes of it.

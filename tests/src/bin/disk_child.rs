@@ -1,14 +1,17 @@
 //! The other process of the disk store's tests: `disk_child <what> <folder> …`.
 
 use std::fs;
-use std::io::{self, BufRead as _};
 use std::path::Path;
 use std::time::Duration;
 
 use keyedcache::store::{DiskStore, Guard, HolderId, LeaseToken, Leasing, Release, Store};
-use keyedcache_tests::stored::{HOUR, is_whole, key, record, save, slot, wait};
+use keyedcache_tests::child::{die_with_the_test, hear, say};
+use keyedcache_tests::dice::Dice;
+use keyedcache_tests::drive::wait;
+use keyedcache_tests::stored::{HOUR, is_whole, key, record, save, slot};
 
 fn main() {
+    die_with_the_test();
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
@@ -30,21 +33,14 @@ fn opened(folder: &str) -> DiskStore {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The next line of the input; `None` at its end.
-fn heard() -> Option<String> {
-    let mut line = String::new();
-    let read = io::stdin().lock().read_line(&mut line);
-    (read.expect("the input can be read") > 0).then(|| line.trim_end().to_owned())
-}
-
 /// Says whether the folder opens, and keeps it open until the input ends.
 fn open(folder: &str) {
     match DiskStore::open(folder) {
         Ok(_store) => {
-            println!("open");
-            while heard().is_some() {}
+            say("open");
+            while hear().is_some() {}
         }
-        Err(error) => println!("{:?}: {error}", error.kind()),
+        Err(error) => say(&format!("{:?}: {error}", error.kind())),
     }
 }
 
@@ -60,16 +56,16 @@ fn leased(store: &DiskStore, text: &str) -> LeaseToken {
 fn hold(folder: &str, text: &str) {
     let store = opened(folder);
     leased(&store, text);
-    println!("held");
-    while heard().is_some() {}
+    say("held");
+    while hear().is_some() {}
 }
 
 /// Does what each line says.
 fn serve(folder: &str) {
     let store = opened(folder);
-    println!("open");
+    say("open");
     let mut held = None;
-    while let Some(line) = heard() {
+    while let Some(line) = hear() {
         match line.split_once(' ').unwrap_or((&line, "")) {
             ("save", text) => {
                 save(&store, text, record(1, 500)).expect("it saves");
@@ -79,7 +75,7 @@ fn serve(folder: &str) {
                 let (key, token) = held.take().expect("a lease");
                 let saved = store.save(&key, record(2, 500), None, Guard::Lease(token));
                 assert!(wait(saved).expect("it saves"));
-                println!("{}", store.now().as_micros());
+                say(&store.now().as_micros().to_string());
                 continue;
             }
             ("release", _) => {
@@ -88,20 +84,19 @@ fn serve(folder: &str) {
             }
             _ => panic!("unknown request: {line}"),
         }
-        println!("done");
+        say("done");
     }
 }
 
 /// Writes, deletes and leases whatever a seed makes up, until it is killed.
 fn churn(folder: &str, seed: u64) {
     let store = opened(folder);
-    println!("open");
-    let mut state = seed.wrapping_mul(2).wrapping_add(1);
+    say("open");
+    let mut dice = Dice::of(seed);
     loop {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let text = format!("key{}", (state >> 33) % 97);
-        let length = usize::try_from((state >> 40) % 20_000).expect("small");
-        let done = match (state >> 56) % 8 {
+        let text = format!("key{}", dice.below(97));
+        let length = usize::try_from(dice.below(20_000)).expect("small");
+        let done = match dice.below(8) {
             0 => wait(store.delete(&[key(&text)])).map(|_| ()),
             1 => {
                 let token = LeaseToken::random(HolderId::random());
@@ -109,7 +104,7 @@ fn churn(folder: &str, seed: u64) {
                 let known = found.map(|found| found.id());
                 wait(store.lease(&key(&text), token, HOUR, known)).map(|_| ())
             }
-            _ => save(&store, &text, record(state, length)).map(|_| ()),
+            _ => save(&store, &text, record(dice.seed(), length)).map(|_| ()),
         };
         done.unwrap_or_else(|error| panic!("{error}"));
     }
@@ -133,7 +128,7 @@ fn check(folder: &str) {
             break;
         }
     }
-    println!("{whole} whole, {broken} broken");
+    say(&format!("{whole} whole, {broken} broken"));
 }
 
 /// Stays inside a write transaction as a store would, until the input ends.
@@ -146,8 +141,8 @@ fn write_lock(folder: &Path) {
     // SAFETY: the folder is a store's, on a local disk, and this process has it open once.
     let env = unsafe { options.map_size(64 << 20).open(folder) }.expect("it opens");
     let writing = env.write_txn().expect("it begins");
-    println!("writing");
-    while heard().is_some() {}
+    say("writing");
+    while hear().is_some() {}
     drop(writing);
 }
 
@@ -164,13 +159,11 @@ fn fork(folder: &str) {
         let write = save(&store, "k", record(2, 500)).expect_err("refused");
         let trusted = store.trusted();
         drop(store);
-        println!("child: {:?}, {:?}, {trusted}: {load}", load.kind(), write.kind());
-        let (code, flushed) = (0, io::Write::flush(&mut io::stdout()));
-        flushed.expect("the output can be written");
+        say(&format!("child: {:?}, {:?}, {trusted}: {load}", load.kind(), write.kind()));
         #[allow(unsafe_code)]
         // SAFETY: ends the process, and nothing else.
         unsafe {
-            libc::_exit(code)
+            libc::_exit(0)
         }
     }
     let mut status = 0;
@@ -181,5 +174,5 @@ fn fork(folder: &str) {
     save(&store, "k", record(3, 500)).expect("the parent goes on");
     let found = slot(&store, "k").expect("it loads").record;
     assert_eq!(found, Some(record(3, 500)));
-    println!("parent: goes on");
+    say("parent: goes on");
 }

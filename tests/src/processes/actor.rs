@@ -1,21 +1,18 @@
-//! One actor, as the test sees it: a child process, its pipes, and signals.
+//! One actor, as the test sees it: a child that reports to its team.
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::mpsc::Sender;
-use std::thread;
-
-use rustix::process::{Pid, Signal, kill_process};
 
 use super::talk::{Report, Request};
 use super::{Ground, Tally};
+use crate::child::Process;
 
-/// A running actor. Dropped, it is killed and collected, stopped or not.
+/// A running actor. Dropped, it is killed.
 #[derive(Debug)]
-pub(super) struct Actor(Child);
+pub(super) struct Actor(Process);
 
-/// A line from an actor, or its end.
+/// A report of an actor, or its end.
 pub(super) struct Said {
     /// The place of the actor in its team.
     pub(super) process: usize,
@@ -31,54 +28,32 @@ impl Actor {
         ground: &Ground,
         tallies: &Path,
         (process, incarnation): (usize, usize),
-        ear: Sender<Said>,
+        team: Sender<Said>,
     ) -> Self {
-        let mut child = Command::new(program)
-            .env("KEYEDCACHE_URL", ground.url())
-            .env_remove("KEYEDCACHE_CONFIG")
-            .env(Tally::FOLDER, tallies)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the actor starts");
-        let output = child.stdout.take().expect("its output is piped");
-        thread::spawn(move || {
-            // A line that its death cut off is no report.
-            let lines = BufReader::new(output).lines().map_while(Result::ok);
-            let reports = lines.filter_map(|line| serde_json::from_str(&line).ok());
-            for report in reports.map(Some).chain([None]) {
-                if ear.send(Said { process, incarnation, report }).is_err() {
-                    return; // the team is gone
-                }
-            }
-        });
-        Self(child)
+        let ear = move |word: Option<String>| {
+            let parse = |word: String| serde_json::from_str(&word).expect("actors say reports");
+            // Fails when the team is gone, and then nobody misses it.
+            let _ = team.send(Said { process, incarnation, report: word.map(parse) });
+        };
+        let environment = [("KEYEDCACHE_URL", ground.url())];
+        let mut command = Command::new(program);
+        Self(Process::start(command.env(Tally::FOLDER, tallies), environment, ear))
     }
 
     pub(super) fn tell(&mut self, request: &Request) {
-        let line = serde_json::to_string(request).expect("requests are plain data");
-        let input = self.0.stdin.as_mut().expect("its input is piped");
-        writeln!(input, "{line}").and_then(|()| input.flush()).expect("the actor is alive");
+        self.0.say(&serde_json::to_string(request).expect("requests are plain data"));
     }
 
-    pub(super) fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw);
-        kill_process(id.expect("a child has a process id"), signal).expect("it is our child");
+    /// Stops it where it is, and returns when it has stopped.
+    pub(super) fn stop(&mut self) {
+        self.0.stop();
     }
 
-    /// Whether it runs no more, as after SIGSTOP.
-    pub(super) fn is_stopped(&self) -> bool {
-        let about = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()));
-        let about = about.expect("it is our child");
-        // The name, in brackets, may hold anything.
-        about.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    pub(super) fn go_on(&mut self) {
+        self.0.go_on();
     }
-}
 
-impl Drop for Actor {
-    fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to kill, only to collect.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+    pub(super) fn kill(&mut self) {
+        self.0.kill();
     }
 }

@@ -1,4 +1,4 @@
-//! What a test and its actors say to each other: one line of JSON each.
+//! What a test and its actors say to each other: a word of JSON each.
 
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ impl Scope {
 pub enum Work {
     /// It takes so long.
     Takes(Duration),
-    /// It goes on until [`Request::Release`], for longer than [`PATIENCE`](super::PATIENCE).
+    /// It goes on until [`Request::Release`], for longer than [`PATIENCE`](crate::watchdog::PATIENCE).
     Held,
 }
 

@@ -6,14 +6,14 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::actor::{Actor, Said};
 use super::talk::{
     Answer, Call, Callers, Counted, Findings, Report, Request, Scope, Soak, Subject,
 };
-use super::{Execution, Ground, Heard, PATIENCE, SharedInstant};
+use super::{Execution, Ground, Heard, SharedInstant};
+use crate::watchdog::PATIENCE;
 
 /// How long after a gate is opened its callers go, so that all processes have heard of it.
 const RUN_UP: Duration = Duration::from_millis(5);
@@ -273,7 +273,7 @@ impl<'g> Team<'g> {
     pub fn kill(&mut self, process: usize) -> SharedInstant {
         self.incarnations[process] += 1;
         let killed = SharedInstant::now();
-        self.actors[process].signal(Signal::KILL);
+        self.actors[process].kill();
         killed
     }
 
@@ -287,10 +287,7 @@ impl<'g> Team<'g> {
         let deadline = Instant::now() + PATIENCE;
         let other = self.processes().find(|other| *other != process).expect("there are others");
         loop {
-            self.actors[process].signal(Signal::STOP);
-            while !self.actors[process].is_stopped() && Instant::now() < deadline {
-                std::thread::yield_now();
-            }
+            self.actors[process].stop();
             self.tell(other, &Request::Write);
             if self.reply(other, "a write", |report| match report {
                 Report::Wrote(done) => Some(*done),
@@ -305,6 +302,6 @@ impl<'g> Team<'g> {
 
     /// Lets a stopped process go on.
     pub fn resume(&mut self, process: usize) {
-        self.actors[process].signal(Signal::CONT);
+        self.actors[process].go_on();
     }
 }

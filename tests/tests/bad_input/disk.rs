@@ -3,43 +3,15 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Command;
 
 use keyedcache::{
     Cache, ErrorKind, cache_clear, cache_contains, cache_get, cache_key, cache_require, cache_set,
     cache_stats,
 };
-use keyedcache_tests::process::{Process, hear, role, say};
+use keyedcache_tests::child::{Child, hear, role, say};
+use keyedcache_tests::tmpfs::Tmpfs;
 
 use crate::subject::{assert_functions_answer, double};
-
-/// A small file system of its own, if we may mount one. Unmounted when dropped.
-struct Mount(tempfile::TempDir);
-
-impl Mount {
-    fn new(options: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder.path());
-        match mount.output() {
-            Ok(output) if output.status.success() => Some(Self(folder)),
-            failed => {
-                println!("SKIPPED: this needs the right to mount a tmpfs: {failed:?}");
-                None
-            }
-        }
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
-}
 
 fn url(folder: &Path) -> String {
     format!("disk:{}", folder.display())
@@ -71,8 +43,8 @@ fn on_a_full_disk_room_is_made_and_what_cannot_fit_is_told() {
         assert_functions_answer();
         return;
     }
-    let Some(mount) = Mount::new("size=4m") else { return };
-    Process::start(test, "writer", &url(mount.path())).finish();
+    let Some(mount) = Tmpfs::mount("size=4m") else { return };
+    Child::in_role(test, "writer", &url(mount.path())).finish();
 }
 
 #[test]
@@ -85,9 +57,9 @@ fn a_file_system_without_any_room_is_an_error_at_opening_and_functions_compute()
         assert!(cache_set(cache_key!("a"), &1).wait().is_err());
         return;
     }
-    let Some(mount) = Mount::new("size=64k") else { return };
+    let Some(mount) = Tmpfs::mount("size=64k") else { return };
     fs::write(mount.path().join("ballast"), vec![1; 60 << 10]).unwrap();
-    Process::start(test, "writer", &url(&mount.path().join("cache"))).finish();
+    Child::in_role(test, "writer", &url(&mount.path().join("cache"))).finish();
 }
 
 #[test]
@@ -102,15 +74,14 @@ fn a_read_only_folder_is_an_error_that_names_it_and_functions_compute() {
         assert!(cache_get::<i32>(cache_key!("a")).wait().is_err());
         return;
     }
-    let Some(mount) = Mount::new("size=16m") else { return };
+    let Some(mount) = Tmpfs::mount("size=16m") else { return };
     let folder = mount.path().join("cache");
     // With a store in it already, so that only writing is refused.
     let before = "disk::a_folder_is_filled";
-    Process::start(before, "fill", &url(&folder)).finish();
-    let remount = Command::new("mount").args(["-o", "remount,ro"]).arg(mount.path()).status();
-    assert!(remount.unwrap().success());
+    Child::in_role(before, "fill", &url(&folder)).finish();
+    mount.remount("ro");
     let role = folder.display().to_string();
-    Process::start(test, &role, &url(&folder)).finish();
+    Child::in_role(test, &role, &url(&folder)).finish();
 }
 
 #[test]
@@ -164,13 +135,13 @@ fn a_folder_that_is_removed_under_a_running_process_costs_no_answer() {
     }
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("cache");
-    let mut process = Process::start(test, "user", &url(&cache));
+    let mut process = Child::in_role(test, "user", &url(&cache));
     process.expect("filled");
     fs::remove_dir_all(&cache).unwrap();
-    process.tell("removed");
+    process.say("removed");
     process.finish();
     // Whoever comes next starts afresh.
-    Process::start("disk::a_folder_is_filled", "fill", &url(&cache)).finish();
+    Child::in_role("disk::a_folder_is_filled", "fill", &url(&cache)).finish();
 }
 
 #[test]
@@ -186,7 +157,7 @@ fn damaged_files_are_an_error_or_an_empty_cache_and_functions_compute() {
     }
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("cache");
-    Process::start("disk::a_folder_is_filled", "fill", &url(&cache)).finish();
+    Child::in_role("disk::a_folder_is_filled", "fill", &url(&cache)).finish();
     let files = || fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
     for damage in
         [|file: &Path| fs::write(file, b""), |file: &Path| fs::write(file, vec![0x5a; 70_000])]
@@ -195,7 +166,7 @@ fn damaged_files_are_an_error_or_an_empty_cache_and_functions_compute() {
             if file.is_file() {
                 println!("damaging {}", file.display());
                 damage(&file).unwrap();
-                Process::start(test, "user", &url(&cache)).finish();
+                Child::in_role(test, "user", &url(&cache)).finish();
             }
         }
     }

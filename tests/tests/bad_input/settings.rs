@@ -8,7 +8,7 @@ use keyedcache::{
     cache_get, cache_get_many, cache_get_or_set, cache_increment, cache_key, cache_require,
     cache_set, cache_stats, cache_touch, cache_ttl,
 };
-use keyedcache_tests::process::{Process, role};
+use keyedcache_tests::child::{Child, role};
 
 use crate::subject::{assert_functions_answer, double, of_nobody};
 
@@ -139,7 +139,7 @@ fn a_program_with_a_wrong_url_says_so_and_computes() {
         return run_with_a_wrong_default_cache("redys");
     }
     let test = "settings::a_program_with_a_wrong_url_says_so_and_computes";
-    Process::start(test, "child", "redys://localhost").finish();
+    Child::in_role(test, "child", "redys://localhost").finish();
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_program_with_a_wrong_file_says_so_and_computes() {
     let file = folder.path().join("caches.toml");
     let test = "settings::a_program_with_a_wrong_file_says_so_and_computes";
     let path = file.display().to_string();
-    let run = |wrong| Process::start_in(test, wrong, &[("KEYEDCACHE_CONFIG", &path)]).finish();
+    let run = |wrong| Child::in_role_with(test, wrong, &[("KEYEDCACHE_CONFIG", &path)]).finish();
     run("caches.toml");
     for (text, wrong) in [
         ("[default]\nurl = \"memory:\"\ntimout = 5\n", "timout"),
@@ -185,5 +185,5 @@ fn a_file_that_is_mended_is_heard_at_the_next_use() {
     }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("caches.toml").display().to_string();
-    Process::start_in(test, &file, &[("KEYEDCACHE_CONFIG", &file)]).finish();
+    Child::in_role_with(test, &file, &[("KEYEDCACHE_CONFIG", &file)]).finish();
 }

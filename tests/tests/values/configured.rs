@@ -3,7 +3,7 @@
 use std::fs;
 
 use keyedcache::{Cache, CacheTtl, ErrorKind, cache_get, cache_key, cache_set, cache_ttl, cached};
-use keyedcache_tests::process::{Process, role};
+use keyedcache_tests::child::{Child, role};
 
 use crate::ground::MINUTE;
 
@@ -41,7 +41,7 @@ fn a_file_configures_the_default_and_named_caches() {
     fs::write(&file, contents).unwrap();
     let test = "configured::a_file_configures_the_default_and_named_caches";
     let file = file.display().to_string();
-    Process::start_in(test, "child", &[("KEYEDCACHE_CONFIG", &file)]).finish();
+    Child::in_role_with(test, "child", &[("KEYEDCACHE_CONFIG", &file)]).finish();
     let left = Cache::builder().url(&format!("disk:{}", disk.display())).prefix("sessions").build();
     assert_eq!(left.unwrap().clear().wait().unwrap(), 1);
 }
@@ -56,7 +56,7 @@ fn the_urls_options_are_the_caches() {
     let folder = tempfile::tempdir().unwrap();
     let disk = format!("disk:{}", folder.path().display());
     let url = format!("{disk}?prefix=shop&version=3&codec=json&compressor=zstd&compress_min=2KiB");
-    Process::start("configured::the_urls_options_are_the_caches", "child", &url).finish();
+    Child::in_role("configured::the_urls_options_are_the_caches", "child", &url).finish();
 
     let store = keyedcache::store::DiskStore::open(folder.path()).unwrap();
     let key = keyedcache::store::StoredKey::new("shop:3:a");

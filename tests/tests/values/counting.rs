@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use keyedcache::{Cache, CacheTtl, ErrorKind, Timeout, cache_increment, cache_key};
-use keyedcache_tests::process::{Process, hear, role, say};
+use keyedcache_tests::child::{Child, hear, role, say};
 
 use crate::ground::{MINUTE, SECOND, on_each_store};
 
@@ -138,14 +138,14 @@ fn increments_of_four_processes_all_take_place() {
     cache.set(cache_key!("set"), &0).wait().unwrap();
     let test = "counting::increments_of_four_processes_all_take_place";
     let mut processes: Vec<_> =
-        (0..PROCESSES).map(|_| Process::start(test, "counter", &url)).collect();
+        (0..PROCESSES).map(|_| Child::in_role(test, "counter", &url)).collect();
     for process in &processes {
         process.expect("ready");
     }
     for process in &mut processes {
-        process.tell("start");
+        process.say("start");
     }
-    processes.into_iter().for_each(Process::finish);
+    processes.into_iter().for_each(Child::finish);
     for name in ["started", "set"] {
         assert_eq!(
             cache.get::<u64>(cache_key!(name)).wait().ok(),

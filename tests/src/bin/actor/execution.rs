@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use keyedcache_tests::processes::talk::{Answer, Report, Subject, Work};
-use keyedcache_tests::processes::{PATIENCE, SharedInstant, Tally};
+use keyedcache_tests::processes::{SharedInstant, Tally};
+use keyedcache_tests::watchdog::PATIENCE;
 use tokio::sync::oneshot;
 
 use crate::{RUNTIME, say};

@@ -1,15 +1,14 @@
-//! A process that uses one cache as it is told to, line by line on its standard input, until that
-//! ends. `KEYEDCACHE_URL` says which cache; see `keyedcache_tests::processes`.
+//! A process that uses one cache as it is told to, word by word, until the test wants no more. `KEYEDCACHE_URL` says which cache; see `keyedcache_tests::processes`.
 
 mod answers;
 mod callers;
 mod execution;
 mod soak;
 
-use std::io::{self, Write};
 use std::sync::LazyLock;
 
 use keyedcache::{cache_key, cache_set, cache_stats};
+use keyedcache_tests::child;
 use keyedcache_tests::processes::talk::{Counted, Report, Request};
 use tokio::runtime::{Builder, Runtime};
 
@@ -20,10 +19,10 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 });
 
 fn main() {
-    die_with_the_test();
+    child::die_with_the_test();
     let mut soaking = None;
-    for line in io::stdin().lines().map_while(Result::ok) {
-        let request = serde_json::from_str(&line).expect("the test sends requests");
+    while let Some(word) = child::hear() {
+        let request = serde_json::from_str(&word).expect("the test sends requests");
         match request {
             Request::Call { gate, callers } => callers::gather(gate, callers),
             Request::Open { gate, at } => callers::open(gate, at),
@@ -55,16 +54,6 @@ fn main() {
     std::process::exit(0);
 }
 
-/// The end of the input says that the test is gone, but not to a stopped process.
-fn die_with_the_test() {
-    #[cfg(target_os = "linux")]
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-        .expect("Linux has it since 2.1");
-}
-
 fn say(report: &Report) {
-    let line = serde_json::to_string(report).expect("reports are plain data");
-    let mut out = io::stdout().lock();
-    // Only fails when nobody listens any more, and then there is nobody to tell.
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    child::say(&serde_json::to_string(report).expect("reports are plain data"));
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
+use keyedcache_tests::dice::Dice;
 use keyedcache_tests::processes::talk::{Answer, Call, Findings, Soak, Surface, Violation, Work};
-use keyedcache_tests::processes::{Dice, SharedInstant, Tally};
+use keyedcache_tests::processes::{SharedInstant, Tally};
 
 use crate::RUNTIME;
 use crate::answers::{ask, ask_async, peek};
