@@ -81,6 +81,7 @@ fn a_background_refresh_without_a_runtime_leaves_the_timers_their_thread() {
     static HELD: Gate = Gate::new();
     /// Blocks the thread that polls it, and says which that was.
     #[cached(cache = "r_without", timeout = 60, stale = 60)]
+    #[allow(clippy::unused_async)] // it is a body that blocks
     async fn f() -> (usize, Option<String>) {
         (GATE.pass(), thread::current().name().map(str::to_owned))
     }

@@ -25,6 +25,7 @@ fn unnamed(x: u8) -> impl Future<Output = u8> + Send {
 }
 
 #[cached(timeout = 60)]
+#[allow(clippy::manual_async_fn)] // that form is what is tested
 fn borrowing<'a>(x: &'a str, y: &'a str) -> impl Future<Output = String> + use<'a> {
     async move { format!("{x}{y}") }
 }

@@ -117,6 +117,7 @@ fn what_differs_is_told_apart() {
     assert!(!list(1).is_identity(&list(2).identity()));
 }
 
+#[allow(clippy::needless_pass_by_value)] // it is a part of the key
 #[cached(timeout = 60, cache = "key-part")]
 fn area(figure: &Figure<u32>, at: Option<Point>) -> u32 {
     let _ = at;

@@ -46,7 +46,7 @@ fn product(id: u64) -> Product {
 fn an_object_is_stored_and_read_back_by_its_id() -> Result<(), Error> {
     product(1).cache_set().wait()?;
     assert_eq!(Product::cache_get(1).wait().ok(), Some(product(1)));
-    assert_eq!(Product::cache_get(&1).wait().ok(), Some(product(1)));
+    assert_eq!(Product::cache_get(1).wait().ok(), Some(product(1)));
     assert_eq!(Product::cache_key_of(1).text(), "objects-product::1");
     assert!(Product::is_cached(1).wait());
     assert!(!Product::is_cached(2).wait());
