@@ -1,7 +1,5 @@
 //! `#[derive(CachedObject)]`.
 
-#![allow(clippy::needless_borrows_for_generic_args)] // an id is taken by reference, too
-
 use std::time::Duration;
 
 use keyedcache::{Cache, CacheTtl, CachedObject, Error, cache_get, cache_set};

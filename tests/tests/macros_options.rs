@@ -1,7 +1,5 @@
 //! Options that change how one function's answers are kept.
 
-#![allow(clippy::unnecessary_wraps)]
-
 use std::time::Duration;
 
 use keyedcache::{Cache, CacheTtl, Error, Timeout, cached};
