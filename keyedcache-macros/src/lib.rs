@@ -43,7 +43,7 @@ use crate::options::Options;
 /// companions stand beside them, as `Repo::find_key(…)`, `Repo::find_invalidate(…)`. `self` is part
 /// of the key, through `KeyPart`, unless it is left out: `skip(self)`.
 ///
-/// ```ignore
+/// ```text
 /// #[cached]
 /// impl Repo {
 ///     #[cached(timeout = 60, skip(self))]
