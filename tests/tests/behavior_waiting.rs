@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use keyedcache::{Cache, Clock, Moment, cache_key, cached};
+use keyedcache::{Cache, cache_key, cached};
 use keyedcache_tests::gate::Gate;
 use keyedcache_tests::place::Place;
 use keyedcache_tests::watchdog::{PATIENCE, wait_until, within};
@@ -387,31 +387,35 @@ fn sync_leader_whose_body_runs_async_code_of_its_own_runtime_answers() {
     });
 }
 
-#[cached(cache = "waiting_refreshed", timeout = 60, stale = 60)]
-async fn refreshed(x: u64) -> usize {
-    let run = gate().pass_async().await;
-    assert_eq!(x, 1);
-    run
+/// Sync code that waits for the store hundreds of times while it is polled once; tokio lets a task have
+/// what is ready 128 times in one poll, and nothing after that.
+fn ask_hundreds_of_times() {
+    for x in 0..400 {
+        assert_eq!(answer(x), x + 1);
+    }
 }
 
 #[test]
-fn a_background_refresh_in_a_runtime_that_ends_leaves_the_next_caller_free() {
+fn hundreds_of_sync_calls_in_one_poll_of_a_current_thread_runtime_all_end() {
+    everywhere(|_| current_thread().block_on(async { ask_hundreds_of_times() }));
     everywhere(|_| {
-        let clock = Clock::manual(Moment::from_micros(1_000_000_000));
-        let cache = Cache::builder().clock(clock.clone()).build().expect("the defaults");
-        cache.register("waiting_refreshed").expect("an alias");
-        assert_eq!(current_thread().block_on(refreshed(1)), 1);
-        clock.advance(Duration::from_secs(61));
-        gate().close();
-        current_thread().block_on(async {
-            assert_eq!(refreshed(1).await, 1, "the old one is served");
-            until_it_leads().await;
-            // The runtime ends here, and the refresh with it.
+        let runtime = current_thread();
+        let task = runtime.spawn(async { ask_hundreds_of_times() });
+        runtime.block_on(task).expect("no panic");
+    });
+}
+
+#[test]
+fn hundreds_of_sync_calls_in_one_poll_of_a_multi_thread_runtime_all_end() {
+    everywhere(|_| workers(1).block_on(async { ask_hundreds_of_times() }));
+    everywhere(|_| {
+        let runtime = workers(1);
+        let task = runtime.spawn(async {
+            while tokio::task::coop::has_budget_remaining() {
+                tokio::task::coop::consume_budget().await;
+            }
+            ask_hundreds_of_times();
         });
-        gate().open();
-        clock.advance(Duration::from_mins(1));
-        let came = Instant::now();
-        assert_eq!(current_thread().block_on(refreshed(1)), 3);
-        assert!(came.elapsed() < AT_ONCE);
+        runtime.block_on(task).expect("no panic");
     });
 }
