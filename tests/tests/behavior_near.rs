@@ -3,13 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::items_after_statements)] // the lock comes first
 
+use std::hash::Hasher;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use keyedcache::key::KeyEncoder;
 use keyedcache::{
-    Cache, CacheTtl, NotCachedReason, cache_add, cache_clear, cache_contains, cache_delete,
-    cache_delete_function, cache_enable, cache_enabled, cache_get, cache_increment, cache_key,
-    cache_set, cache_ttl, cached,
+    Cache, CacheTtl, KeyPart, NotCachedReason, cache_add, cache_clear, cache_contains,
+    cache_delete, cache_delete_function, cache_enable, cache_enabled, cache_get, cache_increment,
+    cache_key, cache_set, cache_ttl, cached,
 };
 use keyedcache_tests::gate::Gate;
 use keyedcache_tests::place::Place;
@@ -139,6 +141,54 @@ fn what_the_cache_that_replaces_another_holds_is_served() {
     // Without a near cache, too.
     second.cache().near(0).build().unwrap().register("t_replaced").unwrap();
     assert_eq!((f(), f()), (2, 2));
+}
+
+/// What happens once when the key of such an argument is written: when its function has found its
+/// cache, and has not asked it.
+static INTERRUPTION: Mutex<Option<fn()>> = Mutex::new(None);
+
+struct Interrupting(u8);
+
+impl KeyPart for Interrupting {
+    type Identity = u8;
+
+    fn encode(&self, out: &mut KeyEncoder<'_>) {
+        if let Some(interrupt) = INTERRUPTION.lock().unwrap().take() {
+            interrupt();
+        }
+        self.0.encode(out);
+    }
+    fn identity(&self) -> u8 {
+        self.0
+    }
+    fn hash_identity<H: Hasher>(&self, state: &mut H) {
+        self.0.hash_identity(state);
+    }
+    fn is_identity(&self, identity: &u8) -> bool {
+        self.0.is_identity(identity)
+    }
+}
+
+#[test]
+fn what_a_cache_answers_that_is_being_replaced_is_not_kept_near_in_front_of_the_new_one() {
+    let _alone = alone();
+    static GATE: Gate = Gate::new();
+    #[cached(cache = "t_meanwhile", timeout = 60)]
+    fn f(x: &Interrupting) -> usize {
+        GATE.pass() + usize::from(x.0)
+    }
+    #[cached(cache = "t_meanwhile", local, timeout = 60)]
+    fn local(x: &Interrupting) -> usize {
+        GATE.pass() + usize::from(x.0)
+    }
+    for call in [f, local] {
+        GATE.reset();
+        Place::memory().register("t_meanwhile");
+        *INTERRUPTION.lock().unwrap() = Some(|| drop(Place::memory().register("t_meanwhile")));
+        assert_eq!(call(&Interrupting(0)), 1);
+        assert!(INTERRUPTION.lock().unwrap().is_none());
+        assert_eq!((call(&Interrupting(0)), call(&Interrupting(0))), (2, 2));
+    }
 }
 
 static SWITCHED: Gate = Gate::new();

@@ -215,6 +215,28 @@ fn a_local_function_computes_once_and_forgets_as_others_do() {
     nothing_local_is_read_or_kept_while_the_cache_is_disabled(&cache);
 }
 
+#[test]
+fn a_local_function_never_reads_what_stands_under_its_key_by_hand() {
+    let _alone = alone();
+    static GATE: Gate = Gate::new();
+    #[cached(cache = "t_local_key", local, timeout = 60)]
+    fn f(x: u8) -> usize {
+        GATE.pass() + usize::from(x)
+    }
+    let cache = Place::memory().register("t_local_key");
+    cache.set(f::key(0), &1_000_usize).wait().unwrap();
+    assert_eq!(f::refresh(0).wait(), 1);
+    assert_eq!(f(0), 1);
+    f::invalidate(0).wait().unwrap();
+    cache.set(f::key(0), &1_000_usize).wait().unwrap();
+    assert_eq!((f(0), f(0)), (2, 2));
+    assert_eq!(f::refresh(0).wait(), 3);
+    assert_eq!(f::peek(0).wait().unwrap(), 3);
+    cache.clear().wait().unwrap();
+    assert!(f::peek(0).wait().is_err());
+    assert_eq!(f(0), 4);
+}
+
 /// What was forgotten while it was computed.
 fn local_answers_that_come_late_are_not_kept() {
     let forget: [fn(); 2] = [
