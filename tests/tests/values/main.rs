@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::unchecked_time_subtraction)]
 
 mod apart;
+mod calls;
 mod configured;
 mod counting;
 mod default;
