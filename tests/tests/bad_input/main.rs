@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::unchecked_time_subtraction)]
 
 mod disk;
+mod durations;
+mod opening;
 mod records;
 mod settings;
 mod sizes;
