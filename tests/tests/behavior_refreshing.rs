@@ -94,10 +94,10 @@ fn a_background_refresh_without_a_runtime_leaves_the_timers_their_thread() {
 
         // Whoever waits for another one meanwhile does so until its time is up.
         let cache = Cache::builder().build().expect("the defaults");
-        let compute = || cache.get_or_set(cache_key!("report", 7));
+        let compute = move || cache.get_or_set(cache_key!("report", 7));
         HELD.close();
-        let leading = compute().compute(async || HELD.pass());
-        let leader = thread::spawn(|| leading.wait());
+        let leading = compute.clone();
+        let leader = thread::spawn(move || leading().compute(async || HELD.pass()).wait());
         wait_until("the leader is at work", || HELD.running() == 1);
         let waiting = compute().wait_at_most(Duration::from_millis(20));
         assert_eq!(waiting.compute(async || 7).wait(), 7);
