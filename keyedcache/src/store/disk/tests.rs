@@ -329,7 +329,7 @@ fn a_short_write_is_done_when_it_is_first_polled_unless_another_writes() {
 }
 
 #[test]
-fn nothing_is_written_before_what_is_queued() {
+fn queued_writes_are_done_in_their_order() {
     let folder = tempfile::tempdir().unwrap();
     let store = small(folder.path());
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
