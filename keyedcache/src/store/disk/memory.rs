@@ -12,7 +12,7 @@ use heed::RoTxn;
 
 use super::environment::Tree;
 use super::reader;
-use crate::clock::Moment;
+use crate::clock::Clock;
 use crate::record::{Generation, ScopeId};
 use crate::store::{Slot, StoredKey};
 
@@ -74,11 +74,12 @@ pub(super) fn remembering<T>(
 
 impl Remembering<'_> {
     /// As [`reader::slot`].
-    pub(super) fn slot(&mut self, key: &StoredKey, now: Moment) -> heed::Result<Slot> {
+    pub(super) fn slot(&mut self, key: &StoredKey, clock: &Clock) -> heed::Result<Slot> {
         if self.has_leases()? {
-            return reader::slot(self.snapshot, self.tree, key, now);
+            return reader::slot(self.snapshot, self.tree, key, clock.now());
         }
-        let record = reader::record(self.snapshot, self.tree, key, now)?.map(reader::copy);
+        let entry = reader::entry(self.snapshot, self.tree, key.as_str())?;
+        let record = entry.filter(|entry| !clock.has_come(entry.ends)).map(reader::copy);
         Ok(Slot { record, ..Slot::default() })
     }
 

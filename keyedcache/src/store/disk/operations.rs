@@ -41,7 +41,7 @@ impl Store for DiskStore {
 
     fn load<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded> {
         Box::pin(async move {
-            let now = self.opening.clock.now();
+            let clock = &self.opening.clock;
             self.opening.read("load", |snapshot, tree| {
                 remembering(self.opening.id, snapshot, tree, |mut snapshot| {
                     let mut loaded = Loaded {
@@ -49,7 +49,7 @@ impl Store for DiskStore {
                         generations: Vec::with_capacity(scopes.len()),
                     };
                     for key in keys {
-                        loaded.slots.push(snapshot.slot(key, now)?);
+                        loaded.slots.push(snapshot.slot(key, clock)?);
                     }
                     for scope in scopes {
                         loaded.generations.push(snapshot.generation(scope.id())?);
