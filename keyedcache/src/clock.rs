@@ -132,6 +132,15 @@ impl Clock {
     /// How far [`coarse_now`](Self::coarse_now) can lag behind [`now`](Self::now).
     pub const COARSE: Duration = Duration::from_millis(10);
 
+    /// Whether `moment` has come. Tells to the microsecond, for as little as
+    /// [`coarse_now`](Self::coarse_now) unless the moment is about to come or just has.
+    #[must_use]
+    #[inline]
+    pub(crate) fn has_come(&self, moment: Moment) -> bool {
+        let early = self.coarse_now();
+        moment <= early || (moment <= early.plus(Self::COARSE) && moment <= self.now())
+    }
+
     /// Whether it is moved by hand.
     #[must_use]
     pub const fn is_manual(&self) -> bool {

@@ -56,8 +56,14 @@ impl Call {
         }
         let mut budget = None;
         loop {
+            let looked = self.look().await;
+            if let Ok(Look { found: Found::Fresh { value, until }, .. }) = looked {
+                core.counters.store_hits.count();
+                return Begin::Answer { value, until: Some(until) };
+            }
+            // Before any flight is joined or led; a hit joins none.
             core.hear_of_changes();
-            let look = match self.look().await {
+            let look = match looked {
                 Ok(look) => look,
                 Err(error) => {
                     core.count_failure(&error, &self.key);
@@ -66,16 +72,12 @@ impl Call {
                 }
             };
             let look = match look.found {
-                Found::Fresh { value, until } => {
-                    core.counters.store_hits.count();
-                    return Begin::Answer { value, until: Some(until) };
-                }
                 Found::Stale { ref value } => {
                     core.counters.stale_hits.count();
                     let value = Arc::clone(value);
                     return self.serve_stale(value, look).await;
                 }
-                Found::Missing { .. } => look,
+                Found::Fresh { .. } | Found::Missing { .. } => look,
             };
             // From the first miss on: a hit waits for nobody, and reads no clock for it.
             let budget = *budget.get_or_insert_with(|| Budget::of(self));

@@ -90,7 +90,7 @@ impl GetOrSet {
                 }
                 Begin::Answer { value, until } => {
                     if let Some(until) = until {
-                        at.keep_near(Arc::clone(&value), until, noted);
+                        at.keep_near(|| Arc::clone(&value), until, noted);
                     }
                     take(value)
                 }
@@ -121,8 +121,13 @@ where
     Ok(Arc::new(value))
 }
 
-async fn finish<T>(mut leader: Box<Leader>, call: &Call, at: &Value, noted: NotedValue, value: &T)
-where
+async fn finish<T>(
+    mut leader: Box<Leader>,
+    call: &Call,
+    at: &Value,
+    noted: Option<NotedValue>,
+    value: &T,
+) where
     T: Serialize + Clone + Send + Sync + 'static,
 {
     let timeout = call.plan.policy.timeout;
@@ -135,9 +140,9 @@ where
         let header = leader.header(timeout);
         match call.plan.core.seal(&header, value) {
             Ok(record) => {
-                let noted = noted.at_save();
+                let noted = noted.map(NotedValue::at_save);
                 if let Some(until) = leader.save(&header, record).await {
-                    at.keep_near(Arc::clone(&shared), until, noted);
+                    at.keep_near(|| Arc::clone(&shared), until, noted);
                 }
             }
             Err(error) => leader.unencodable(&error),

@@ -61,7 +61,7 @@ impl Value {
                 Ok((value, header.fresh_until()))
             })
             .await?;
-        self.keep_near(Arc::new(value.clone()), until, noted);
+        self.keep_near(|| Arc::new(value.clone()), until, noted);
         Ok(value)
     }
 
@@ -77,19 +77,26 @@ impl Value {
         Some(value)
     }
 
-    /// Notes what a near entry will be valid against; to be called before any store is asked.
-    pub(super) fn note(&self) -> NotedValue {
-        self.plan.core.values.note(&self.stored, &self.plan.scopes)
+    /// Notes what a near entry will be valid against; to be called before any store is asked. `None`
+    /// unless values are kept near and the store tells of changes.
+    pub(super) fn note(&self) -> Option<NotedValue> {
+        let core = &self.plan.core;
+        let has_near = core.has_near() && self.plan.policy.near > 0;
+        has_near.then(|| core.values.note(&self.stored, &self.plan.scopes))
     }
 
-    /// Keeps the value in this process, where the store tells of changes.
-    pub(super) fn keep_near(&self, value: Shared, until: Moment, noted: NotedValue) {
+    /// Keeps the value in this process, if anything was [noted](Self::note) for that.
+    pub(super) fn keep_near(
+        &self,
+        value: impl FnOnce() -> Shared,
+        until: Moment,
+        noted: Option<NotedValue>,
+    ) {
+        let Some(noted) = noted else { return };
         let core = &self.plan.core;
+        let (key, deadline) = (self.stored.clone(), core.near_deadline(until));
         let capacity = self.plan.policy.near;
-        if core.has_near() && capacity > 0 {
-            let (key, deadline) = (self.stored.clone(), core.near_deadline(until));
-            core.values.put(key, value, deadline, noted, core.near_asks(), capacity);
-        }
+        core.values.put(key, value(), deadline, noted, core.near_asks(), capacity);
     }
 
     /// What is cached, as `decode` reads it.

@@ -28,8 +28,15 @@ pub(super) struct Finish<S: Shape> {
     function: Arc<Function>,
     plan: Arc<Plan>,
     shape: S,
+    /// `None` where nothing is kept near.
+    near: Option<ToNear<S::Stored>>,
+}
+
+/// What it takes to keep an answer near.
+struct ToNear<V> {
+    /// What the entry will be valid against.
     noted: Noted,
-    put: Option<Put<S::Stored>>,
+    put: Put<V>,
 }
 
 /// Puts a value into the near cache, under the arguments it was made from.
@@ -46,10 +53,12 @@ impl<S: Shape> Finish<S> {
         key: &StoredKey,
         arguments: &A,
     ) -> Self {
-        let noted = Noted::now(epoch, key.digest());
-        let put = (function.near > 0).then(|| put_under(Owned::of(arguments)));
+        let near = (function.near > 0).then(|| ToNear {
+            noted: Noted::now(epoch, key.digest()),
+            put: put_under(Owned::of(arguments)),
+        });
         let plan = function.plan_of(arguments);
-        Self { site, function, plan, shape, noted, put }
+        Self { site, function, plan, shape, near }
     }
 
     pub(super) fn call(&self, key: StoredKey, decode: Decode) -> Call {
@@ -70,9 +79,16 @@ impl<S: Shape> Finish<S> {
 
     /// Keeps an answer near that is fresh until `until` by the store's clock.
     pub(super) fn put_near(&mut self, stored: &S::Stored, until: Moment) {
-        if let Some(put) = self.put.take() {
+        if let Some(ToNear { noted, put }) = self.near.take() {
             let deadline = self.function.core().near_deadline(until);
-            put(self.site, &self.function, stored.clone(), deadline, self.noted);
+            put(self.site, &self.function, stored.clone(), deadline, noted);
+        }
+    }
+
+    /// As [`Noted::at_save`].
+    fn note_at_save(&mut self) {
+        if let Some(near) = &mut self.near {
+            near.noted = near.noted.at_save();
         }
     }
 
@@ -122,7 +138,7 @@ impl<S: Shape> Finish<S> {
         if S::LOCAL {
             value.changed_here();
             if self.function.core().is_enabled() {
-                self.noted = self.noted.at_save();
+                self.note_at_save();
                 let until = self.function.core().fresh_from_now(timeout);
                 self.put_near(stored, until);
             }
@@ -148,7 +164,7 @@ impl<S: Shape> Finish<S> {
         match self.seal(&header, stored) {
             Ok(record) => {
                 leader.before_save();
-                self.noted = self.noted.at_save();
+                self.note_at_save();
                 if let Some(until) = leader.save(&header, record).await {
                     self.put_near(stored, until);
                 }

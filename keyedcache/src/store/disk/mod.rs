@@ -9,7 +9,7 @@
 //! | `opening` | one opening: what the threads share |
 //! | `layout` | what the entries look like |
 //! | `log` | what was stored and changed, in that order |
-//! | `reader` | reading within a transaction, on the caller's thread |
+//! | `reader` `memory` | reading within a transaction, on the caller's thread; what it need not read again |
 //! | `turn` `writer` `queue` | who may write, on which thread, and what waits for it |
 //! | `writing` | what a write transaction does |
 //! | `cull` | room |
@@ -36,6 +36,7 @@ mod folder;
 mod layout;
 mod log;
 mod marker;
+mod memory;
 mod opening;
 mod operations;
 mod owner;

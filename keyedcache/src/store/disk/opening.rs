@@ -12,6 +12,7 @@ use super::environment::Tree;
 use super::fault;
 use super::folder::{Folder, Opened};
 use super::log;
+use super::memory::OpeningId;
 use super::owner::Owners;
 use super::queue::Queue;
 use super::ring::Ring;
@@ -26,6 +27,7 @@ const CHECK_EVERY: u64 = 10_000;
 pub(super) struct Opening {
     // Closed first, while the folder is still locked.
     pub(super) env: Env,
+    pub(super) id: OpeningId,
     pub(super) tree: Tree,
     pub(super) owners: Owners,
     pub(super) folder: Folder,
@@ -55,6 +57,7 @@ impl Opening {
         })?;
         let opening = Self {
             env: opened.env,
+            id: OpeningId::new(),
             tree: opened.tree,
             owners: opened.owners,
             folder: opened.folder,

@@ -3,6 +3,7 @@
 use std::sync::Weak;
 use std::time::Duration;
 
+use super::memory::remembering;
 use super::queue::Request;
 use super::{DiskStore, reader, writing};
 use crate::clock::Moment;
@@ -40,20 +41,21 @@ impl Store for DiskStore {
 
     fn load<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded> {
         Box::pin(async move {
-            let now = self.opening.clock.now();
+            let clock = &self.opening.clock;
             self.opening.read("load", |snapshot, tree| {
-                let mut loaded = Loaded {
-                    slots: Vec::with_capacity(keys.len()),
-                    generations: Vec::with_capacity(scopes.len()),
-                };
-                for key in keys {
-                    loaded.slots.push(reader::slot(snapshot, tree, key, now)?);
-                }
-                for scope in scopes {
-                    let generation = reader::generation(snapshot, tree, scope.id())?;
-                    loaded.generations.push(generation);
-                }
-                Ok(loaded)
+                remembering(self.opening.id, snapshot, tree, |mut snapshot| {
+                    let mut loaded = Loaded {
+                        slots: Vec::with_capacity(keys.len()),
+                        generations: Vec::with_capacity(scopes.len()),
+                    };
+                    for key in keys {
+                        loaded.slots.push(snapshot.slot(key, clock)?);
+                    }
+                    for scope in scopes {
+                        loaded.generations.push(snapshot.generation(scope.id())?);
+                    }
+                    Ok(loaded)
+                })
             })
         })
     }

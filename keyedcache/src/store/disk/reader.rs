@@ -63,7 +63,13 @@ pub(super) fn slot(
     })
 }
 
-fn copy(entry: RecordEntry<'_>) -> Record {
+/// Whether there are any leases at all, or memories of some.
+pub(super) fn has_leases(snapshot: &RoTxn<'_>, tree: Tree) -> heed::Result<bool> {
+    let first = tree.get_greater_than_or_equal_to(snapshot, &[LEASES])?;
+    Ok(first.is_some_and(|(key, _)| key.first() == Some(&LEASES)))
+}
+
+pub(super) fn copy(entry: RecordEntry<'_>) -> Record {
     Record::from_bytes(Bytes::copy_from_slice(entry.record))
 }
 
