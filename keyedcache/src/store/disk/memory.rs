@@ -139,7 +139,7 @@ mod tests {
 
         assert_eq!(load(&store).slots[0].lease, None);
         let token = LeaseToken::random(HolderId::random());
-        let leasing = wait(store.lease(&key, token, Duration::from_secs(60), None)).unwrap();
+        let leasing = wait(store.lease(&key, token, Duration::from_mins(1), None)).unwrap();
         assert_eq!(leasing, Leasing::Granted);
         assert_eq!(load(&store).slots[0].lease, Some(token));
     }
