@@ -73,8 +73,8 @@ const MAX_RECORD: usize = 64 << 20;
 /// are whole or not at all, whenever a process is killed; they survive the processes, not a crash of
 /// the machine, after which the folder is found empty.
 ///
-/// A holder of a lease that dies is noticed within 20 ms by those who [wait](Store::changed), and at
-/// once by those who ask for the [lease](Store::lease); [`load`](Store::load) may still tell of it.
+/// A holder of a lease that dies is noticed within 20 ms by those who [wait](crate::store::Store::changed), and at
+/// once by those who ask for the [lease](crate::store::Store::lease); [`load`](crate::store::Store::load) may still tell of it.
 ///
 /// The folder must be on a local file system and be open once in each process; all processes that
 /// share it must be of one PID namespace. After a `fork` the child has to open it anew.
