@@ -21,7 +21,7 @@ use crate::store::{HolderId, MemoryStore, NullStore, Sink, Store};
 
 use super::Cache;
 use super::config::{self, CacheConfig, CacheOptions, StoreConfig};
-use super::core::{Core, Epochs};
+use super::core::{Core, Epochs, stored_head};
 use super::renewal::Renewals;
 
 const DEFAULT_PREFIX: &str = "keyedcache";
@@ -227,11 +227,13 @@ fn open_disk(
 
 fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock, stands_in: bool) -> Cache {
     let prefix = options.prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
+    let version = options.version.unwrap_or(1);
     let core = Arc::new(Core {
         capabilities: store.capabilities(),
         holder: HolderId::random(),
         prefix: prefix.into(),
-        version: options.version.unwrap_or(1),
+        version,
+        own_head: stored_head(prefix, version).into(),
         codec: options.codec.unwrap_or_default(),
         compression: compression(options),
         policy: policy(options),

@@ -1,6 +1,7 @@
 //! What every part of one cache shares: the store and its settings, the flights, the counters, and
 //! who must hear of changes.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub(crate) struct Core {
     pub(crate) holder: HolderId,
     pub(crate) prefix: Box<str>,
     pub(crate) version: u32,
+    /// What stands before a key of the cache's own version.
+    pub(crate) own_head: Box<str>,
     pub(crate) codec: Codec,
     pub(crate) compression: Compression,
     pub(crate) policy: Policy,
@@ -54,16 +57,24 @@ pub(crate) struct Core {
     pub(crate) stands_in: bool,
 }
 
+/// What stands before a key of this version in its stored form.
+pub(super) fn stored_head(prefix: &str, version: u32) -> String {
+    format!("{prefix}:{version}:")
+}
+
 impl Core {
     /// The stored form of a key, of this version or the cache's own.
     pub(crate) fn stored_key(&self, key: &Key, version: Option<u32>) -> StoredKey {
         let head = self.stored_head(version);
-        StoredKey::new(head + key.text())
+        StoredKey::new([&*head, key.text()].concat())
     }
 
     /// What stands before a key in its stored form.
-    pub(crate) fn stored_head(&self, version: Option<u32>) -> String {
-        format!("{}:{}:", self.prefix, version.unwrap_or(self.version))
+    pub(crate) fn stored_head(&self, version: Option<u32>) -> Cow<'_, str> {
+        match version {
+            None => Cow::Borrowed(&self.own_head),
+            Some(version) => Cow::Owned(stored_head(&self.prefix, version)),
+        }
     }
 
     /// The scope of all keys below these segments. It knows no version.

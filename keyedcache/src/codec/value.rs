@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::codec::{self, Codec};
 use crate::compress::{self, Compression};
 use crate::error::Error;
-use crate::record::{Header, Record};
+use crate::record::{CompressorId, Header, Record};
 
 /// The record of a value: `header`, with the codec and compressor that were used, and the payload.
 ///
@@ -54,6 +54,9 @@ pub fn decode_payload<T: DeserializeOwned + 'static>(
     header: &Header,
     payload: &Bytes,
 ) -> Result<T, Error> {
+    if header.compressor == CompressorId::NONE {
+        return codec::decode(header.codec, payload);
+    }
     let encoded = compress::decompress(header.compressor, payload.clone())?;
     codec::decode(header.codec, &encoded)
 }
