@@ -134,6 +134,7 @@ impl Clock {
 
     /// Whether `moment` has come. Tells to the microsecond, for as little as
     /// [`coarse_now`](Self::coarse_now) unless the moment is about to come or just has.
+    #[cfg(feature = "disk")] // which asks it of every record it reads
     #[must_use]
     #[inline]
     pub(crate) fn has_come(&self, moment: Moment) -> bool {
