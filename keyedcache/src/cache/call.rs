@@ -247,17 +247,21 @@ impl Call {
                     } else {
                         self.take_away(by).await;
                     }
-                    look = match self.look().await {
-                        Ok(look) => look,
-                        Err(error) => {
-                            core.count_failure(&error, &self.key);
-                            return Begin::Lead(Leader::beside(self, seat, None));
-                        }
+                    let Some(again) = self.look_again().await else {
+                        return Begin::Lead(Leader::beside(self, seat, None));
                     };
+                    look = again;
                     if look.declined && matches!(look.found, Found::Missing { .. }) {
                         seat.declined();
                         return Begin::Alone(look.found.on_error());
                     }
+                }
+                // It was stored after our look, perhaps under generations that came after that, too.
+                Asked::Changed(Look { found: Found::Missing { .. }, .. }) => {
+                    let Some(again) = self.look_again().await else {
+                        return Begin::Lead(Leader::beside(self, seat, None));
+                    };
+                    look = again;
                 }
                 Asked::Changed(changed) => look = changed,
             }
@@ -266,6 +270,17 @@ impl Call {
                 let value = Arc::clone(value);
                 seat.read(Arc::clone(&value), look.since);
                 return Begin::Answer { value, until: None };
+            }
+        }
+    }
+
+    /// A new look; `None`, and a counted failure, if the store cannot be asked.
+    async fn look_again(&self) -> Option<Look> {
+        match self.look().await {
+            Ok(look) => Some(look),
+            Err(error) => {
+                self.plan.core.count_failure(&error, &self.key);
+                None
             }
         }
     }
