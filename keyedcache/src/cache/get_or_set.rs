@@ -132,7 +132,7 @@ async fn finish<T>(
 {
     let timeout = call.plan.policy.timeout;
     if timeout.is_zero() {
-        leader.declined(None);
+        leader.declined(None).await;
         return;
     }
     let shared: Shared = Arc::new(value.clone());

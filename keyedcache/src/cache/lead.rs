@@ -47,6 +47,19 @@ impl Claim {
         plan.core.renewals.keep(self.token, self.call.key.clone(), lease, at_most);
     }
 
+    /// Gives the lease back. Whoever comes after this returned finds none of it.
+    async fn give_back(mut self) {
+        let Some(release) = self.release else { return };
+        let core = Arc::clone(&self.call.plan.core);
+        core.renewals.forget(self.token);
+        let released = core.store.release(&self.call.key, self.token, release);
+        match core.ask("release", released).await {
+            Ok(_) => self.release = None,
+            // Dropped as it is, it tries once more in the background.
+            Err(error) => core.count_failure(&error, &self.call.key),
+        }
+    }
+
     /// Saves under the lease; says whether the store took it.
     async fn save(&mut self, record: Record, ttl: Option<Duration>) -> Result<bool, Error> {
         let core = &self.call.plan.core;
@@ -190,26 +203,34 @@ impl Leader {
     /// The older value that stands in for an answer that failed, if there is one; the leader itself
     /// if there is none. Those who wait fall back too, each on what it has read itself: what this one
     /// has read may have been invalidated when they came.
-    pub(crate) fn fail_over(mut self: Box<Self>) -> Result<Shared, Box<Self>> {
+    pub(crate) async fn fail_over(mut self: Box<Self>) -> Result<Shared, Box<Self>> {
         let Some(older) = self.on_error.take() else { return Err(self) };
         let counters = &self.call.plan.core.counters;
         counters.computed.count();
         counters.stale_hits.count();
         self.release_as(Release::Declined);
-        self.seat.failed();
+        let Self { seat, claim, .. } = *self;
+        seat.failed();
+        if let Some(claim) = claim {
+            claim.give_back().await;
+        }
         Ok(older)
     }
 
     /// The answer is not to be stored: those who wait get its error, if it can be shared, or compute
     /// side by side, here and elsewhere.
-    pub(crate) fn declined(mut self, error: Option<Shared>) {
+    pub(crate) async fn declined(mut self, error: Option<Shared>) {
         let counters = &self.call.plan.core.counters;
         counters.computed.count();
         counters.declined.count();
         self.release_as(Release::Declined);
+        let Self { seat, claim, .. } = self;
         match error {
-            Some(error) => self.seat.returned_error(error),
-            None => self.seat.declined(),
+            Some(error) => seat.returned_error(error),
+            None => seat.declined(),
+        }
+        if let Some(claim) = claim {
+            claim.give_back().await;
         }
     }
 

@@ -111,14 +111,15 @@ impl<S: Shape> Finish<S> {
 
     async fn finish(mut self, mut leader: Box<Leader>, answer: S::Answer) -> S::Answer {
         if self.shape.is_err(&answer) {
-            leader = match leader.fail_over() {
+            leader = match leader.fail_over().await {
                 Ok(older) => return take(older).map_or(answer, |old| self.shape.answer(old)),
                 Err(leader) => leader,
             };
         }
         let to_store = self.timeout(&answer).zip(self.shape.stored(&answer));
         let Some((timeout, stored)) = to_store else {
-            leader.declined(self.shape.share_error(&answer));
+            let error = self.shape.share_error(&answer);
+            leader.declined(error).await;
             return answer;
         };
         if S::LOCAL {
