@@ -277,12 +277,6 @@ impl<S: Shape> Refresh<S> {
         Self(refresher.map(|refresher| Box::new((refresher, finish))))
     }
 
-    /// Whether there is anything to do.
-    #[must_use]
-    pub fn is_wanted(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// Refreshes in a task of the current runtime, or on a thread of its own where there is none.
     pub fn spawn<F>(self, body: F)
     where

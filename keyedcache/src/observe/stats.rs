@@ -29,7 +29,8 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Answers from the near cache.
+    /// Answers from the near cache; of a function all that this process has counted, even in front of
+    /// a cache that this one has replaced.
     near_hits,
     /// Fresh answers from the store.
     store_hits,
