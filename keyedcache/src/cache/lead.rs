@@ -64,7 +64,8 @@ impl Claim {
     /// Saves under the lease, within its time; says whether the store took it.
     async fn save(mut self, record: Record, ttl: Option<Duration>) -> Result<bool, Error> {
         let plan = &self.call.plan;
-        let save = plan.core.store.save(&self.call.key, record, ttl, Guard::Lease(self.token));
+        let guard = Guard::Lease(self.token);
+        let save = plan.core.store.save(&self.call.key, record, ttl, guard, &plan.scopes);
         let saved = runtime::timeout(plan.policy.lease, save).await;
         let saved = saved.unwrap_or_else(|| Err(plan.core.no_answer("save", plan.policy.lease)))?;
         // Ended by the save, or not ours any more.
