@@ -70,8 +70,7 @@ fn restarted_server_has_what_was_saved() {
 
 #[test]
 fn server_that_loads_says_so_until_it_is_ready() {
-    // Microseconds for each key.
-    let server = Options::new().directive("key-load-delay 300").start();
+    let server = Options::new().slow_to_load(Duration::from_micros(300)).start();
     server.command(&["DEBUG", "POPULATE", "1000"]);
     server.snapshot();
     server.launch();
@@ -105,7 +104,7 @@ fn calls_are_counted_by_command() {
 fn only_who_has_the_password_may_use_it() {
     for options in [Options::new().password("secret"), Options::new().user("ada", "secret")] {
         let server = options.start();
-        let name = server.url().contains("ada").then_some("ada").unwrap_or_default();
+        let name = if server.url().contains("ada") { "ada" } else { "" };
         assert_eq!(server.url(), format!("redis://{name}:secret@{}", server.address()));
         server.command(&["SET", "key", "value"]);
         assert!(cli(&server, &["--no-auth-warning", "GET", "key"]).starts_with("NOAUTH"));
@@ -132,19 +131,19 @@ fn tls_port_has_a_certificate_that_its_authority_vouches_for() {
 
 #[test]
 fn full_server_evicts_by_its_policy_or_refuses() {
-    let fill = |policy| {
+    let overfilled = |policy| {
         let server = Options::new().max_memory("3mb", policy).start();
         let value = "x".repeat(10_000);
         let mut replies =
             (0..400).map(|key| server.try_command(&["SET", &key.to_string(), &value]));
-        let full = replies.find(|reply| matches!(reply, Ok(Reply::Error(_))));
-        (full, server.info("stats")["evicted_keys"] != "0")
+        let refusal = replies.find(|reply| matches!(reply, Ok(Reply::Error(_))));
+        (refusal, server.info("stats")["evicted_keys"] != "0")
     };
-    let (full, evicted) = fill("noeviction");
-    let full = format!("{full:?}");
-    assert!(full.contains("OOM") && !evicted, "{full}");
-    let (full, evicted) = fill("allkeys-lru");
-    assert!(full.is_none() && evicted, "{full:?}");
+    let (refusal, evicted) = overfilled("noeviction");
+    let refusal = format!("{refusal:?}");
+    assert!(refusal.contains("OOM") && !evicted, "{refusal}");
+    let (refusal, evicted) = overfilled("allkeys-lru");
+    assert!(refusal.is_none() && evicted, "{refusal:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! How a server is to be.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::Server;
 
@@ -59,6 +60,12 @@ impl Options {
     /// It begins with what [`Server::snapshot`] has taken.
     pub fn snapshot(self, snapshot: Vec<u8>) -> Self {
         Self { snapshot: Some(snapshot), ..self }
+    }
+
+    /// It takes so long over each key that it loads, and says meanwhile that it does: `-LOADING`.
+    pub fn slow_to_load(self, key: Duration) -> Self {
+        self.directive(&format!("key-load-delay {}", key.as_micros()))
+            .directive("loading-process-events-interval-bytes 1024")
     }
 
     /// Any line of a configuration file; of one directive the last line counts.
