@@ -34,6 +34,7 @@ pub mod gate;
 pub mod hesitant;
 pub mod place;
 pub mod processes;
+pub mod redis;
 pub mod stored;
 pub mod tmpfs;
 pub mod watchdog;
