@@ -11,7 +11,6 @@ mod certificates;
 mod cluster;
 mod moving;
 mod options;
-mod ports;
 mod replica;
 mod resp;
 mod server;

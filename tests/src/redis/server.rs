@@ -12,8 +12,9 @@ use tempfile::TempDir;
 
 use super::options::Login;
 use super::resp::Connection;
-use super::{Options, Reply, certificates, ports};
+use super::{Options, Reply, certificates};
 use crate::child::Process;
+use crate::ports;
 use crate::watchdog::wait_until;
 
 /// A `redis-server` of its own. Dropped, it is killed, and its folder is removed.
