@@ -217,7 +217,7 @@ impl Core {
         }
     }
 
-    fn no_answer(&self, operation: &'static str, within: Duration) -> Error {
+    pub(super) fn no_answer(&self, operation: &'static str, within: Duration) -> Error {
         let must_not_be_done_twice = matches!(operation, "save" | "touch" | "increment");
         let kind =
             if must_not_be_done_twice { ErrorKind::OutcomeUnknown } else { ErrorKind::Timeout };

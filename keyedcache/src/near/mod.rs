@@ -12,6 +12,7 @@
 //! Counters are noted *before* a store is asked, so a change that arrives between the answer and
 //! the insertion is not lost.
 
+mod entries;
 mod values;
 
 pub(crate) use values::{NotedValue, Values, drop_scope};
@@ -24,6 +25,8 @@ use equivalent::Equivalent;
 use crate::clock::{Clock, Moment};
 use crate::key::Owned;
 use crate::store::KeyDigest;
+
+use entries::Entries;
 
 const STRIPES: usize = 4096;
 
@@ -99,7 +102,6 @@ impl Noted {
     }
 }
 
-#[derive(Clone)]
 struct Entry<V> {
     value: V,
     deadline: Moment,
@@ -107,11 +109,33 @@ struct Entry<V> {
     asks: bool,
 }
 
+/// What an entry is worth, told with the lock still held; what asks is asked without it.
+enum Hit<V> {
+    Stands(V),
+    Void,
+    Asks { value: V, deadline: Moment, noted: Noted },
+}
+
+impl<V: Clone> Entry<V> {
+    #[inline]
+    fn hit(&self, epoch: &Epoch) -> Hit<V> {
+        let Self { deadline, noted, .. } = *self;
+        if self.asks {
+            return Hit::Asks { value: self.value.clone(), deadline, noted };
+        }
+        if Clock::system().coarse_now() < deadline && noted.still_stand(epoch) {
+            Hit::Stands(self.value.clone())
+        } else {
+            Hit::Void
+        }
+    }
+}
+
 /// Typed values under argument lists, bounded by their number, the least useful evicted.
 ///
 /// A hit costs one hash, one lookup, three loads, and the clone of the value; no allocation.
 pub(crate) struct Near<K: 'static, V> {
-    entries: quick_cache::sync::Cache<Owned<K>, Entry<V>>,
+    entries: Entries<Owned<K>, Entry<V>>,
 }
 
 impl<K, V> Near<K, V>
@@ -121,7 +145,7 @@ where
 {
     /// A near cache of at most `capacity` entries.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { entries: quick_cache::sync::Cache::new(capacity) }
+        Self { entries: Entries::new(capacity) }
     }
 
     /// The value, if it is there, in time, and nothing it depends on has changed.
@@ -138,13 +162,13 @@ where
     where
         Q: Hash + Equivalent<Owned<K>>,
     {
-        let entry = self.entries.get(key)?;
-        let in_time = if entry.asks {
-            vouch(entry.deadline)
-        } else {
-            Clock::system().coarse_now() < entry.deadline
-        };
-        (in_time && entry.noted.still_stand(epoch)).then_some(entry.value)
+        match self.entries.get(key, |entry| entry.hit(epoch))? {
+            Hit::Stands(value) => Some(value),
+            Hit::Void => None,
+            Hit::Asks { value, deadline, noted } => {
+                (vouch(deadline) && noted.still_stand(epoch)).then_some(value)
+            }
+        }
     }
 
     /// Keeps a value until `deadline`, as long as what was noted stands; `asks` when more than the
