@@ -8,11 +8,15 @@
 //!   connection each time. What they command is in its statistics too.
 
 mod certificates;
+mod cluster;
+mod moving;
 mod options;
-mod ports;
+mod replica;
 mod resp;
 mod server;
 
+pub use cluster::Cluster;
+pub use moving::Moving;
 pub use options::Options;
 pub use resp::Reply;
 pub use server::Server;

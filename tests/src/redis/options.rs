@@ -12,9 +12,11 @@ pub(super) const REPLICATION: &str = "replication";
 #[derive(Clone, Debug, Default)]
 #[must_use = "a server is there only once it is started"]
 pub struct Options {
-    directives: Vec<String>,
+    pub(super) directives: Vec<String>,
     pub(super) login: Option<Login>,
     pub(super) tls: bool,
+    pub(super) cluster: bool,
+    pub(super) sentinel: bool,
     pub(super) snapshot: Option<Vec<u8>>,
 }
 
@@ -24,6 +26,13 @@ pub(super) struct Login {
     /// Empty for the default user.
     pub(super) user: &'static str,
     pub(super) password: &'static str,
+}
+
+impl Login {
+    /// User and password, as commands and programs take them.
+    pub(super) fn words(&self) -> [&'static str; 2] {
+        [if self.user.is_empty() { "default" } else { self.user }, self.password]
+    }
 }
 
 impl Options {
@@ -81,7 +90,7 @@ impl Options {
     }
 
     /// The text of its configuration file.
-    pub(super) fn file(&self, folder: &Path, port: u16) -> String {
+    pub(super) fn file(&self, folder: &Path, port: u16, bus: u16) -> String {
         let mut lines = vec![
             "bind 127.0.0.1".to_owned(),
             format!("dir {}", folder.display()),
@@ -103,6 +112,9 @@ impl Options {
             lines.push("tls-auth-clients no".to_owned());
         } else {
             lines.push(format!("port {port}"));
+        }
+        if self.cluster {
+            lines.extend(["cluster-enabled yes".to_owned(), format!("cluster-port {bus}")]);
         }
         lines.extend(self.directives.iter().cloned());
         lines.join("\n") + "\n"

@@ -12,15 +12,18 @@ use tempfile::TempDir;
 
 use super::options::Login;
 use super::resp::Connection;
-use super::{Options, Reply, certificates, ports};
+use super::{Options, Reply, certificates};
 use crate::child::Process;
+use crate::ports;
 use crate::watchdog::wait_until;
 
 /// A `redis-server` of its own. Dropped, it is killed, and its folder is removed.
 #[derive(Debug)]
 pub struct Server {
-    options: Options,
+    pub(super) options: Options,
     port: u16,
+    /// For the other servers of a cluster.
+    bus: u16,
     folder: TempDir,
     /// `None` while it is down.
     process: Mutex<Option<Process>>,
@@ -29,6 +32,7 @@ pub struct Server {
 impl Server {
     pub(super) const SOCKET: &str = "redis.sock";
     pub(super) const LOG: &str = "redis.log";
+    const FILE: &str = "redis.conf";
     const SNAPSHOT: &str = "dump.rdb";
 
     /// Starts one with the default options.
@@ -43,10 +47,14 @@ impl Server {
 
     pub(super) fn new(options: Options) -> Self {
         let mut server = Self::prepare(options);
-        while !server.try_start() {
-            server.port = ports::free();
+        loop {
+            server.configure();
+            server.launch();
+            if server.wait_ready() {
+                return server;
+            }
+            (server.port, server.bus) = (ports::free(), ports::free());
         }
-        server
     }
 
     /// All but the process.
@@ -58,7 +66,14 @@ impl Server {
         if let Some(snapshot) = &options.snapshot {
             fs::write(folder.path().join(Self::SNAPSHOT), snapshot).expect("the folder is ours");
         }
-        Self { options, port: ports::free(), folder, process: Mutex::default() }
+        let (port, bus) = (ports::free(), ports::free());
+        Self { options, port, bus, folder, process: Mutex::default() }
+    }
+
+    /// Once for these ports: what a server has rewritten stays so when it is started again.
+    fn configure(&self) {
+        let text = self.options.file(self.folder.path(), self.port, self.bus);
+        fs::write(self.file(Self::FILE), text).expect("the folder is ours");
     }
 
     /// The port it listens on, the same as long as this lives.
@@ -93,13 +108,13 @@ impl Server {
     /// Its unix socket.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
-        self.folder.path().join(Self::SOCKET)
+        self.file(Self::SOCKET)
     }
 
     /// The file with the certificate that its own one is signed by, if it is one for TLS.
     #[must_use]
     pub fn certificate(&self) -> PathBuf {
-        self.folder.path().join(certificates::AUTHORITY)
+        self.file(certificates::AUTHORITY)
     }
 
     /// Its folder.
@@ -148,9 +163,9 @@ impl Server {
 
     fn connect(&self) -> io::Result<Connection> {
         let mut connection = Connection::open(&self.socket())?;
-        if let Some(Login { user, password }) = &self.options.login {
-            let user = if user.is_empty() { "default" } else { user };
-            connection.command(&[b"AUTH", user.as_bytes(), password.as_bytes()])?;
+        if let Some(login) = &self.options.login {
+            let [user, password] = login.words().map(str::as_bytes);
+            connection.command(&[b"AUTH", user, password])?;
         }
         Ok(connection)
     }
@@ -187,6 +202,12 @@ impl Server {
         *self.process() = None;
     }
 
+    /// Whether it runs, even if it answers nobody.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.process().as_mut().is_some_and(|process| !process.has_ended())
+    }
+
     /// Starts it again on the same port, after killing it if need be. It has what was last saved, and
     /// nothing if that was never.
     ///
@@ -202,12 +223,11 @@ impl Server {
     pub fn launch(&self) {
         let mut process = self.process();
         *process = None; // first, for the port
-        let file = self.folder.path().join("redis.conf");
-        fs::write(&file, self.options.file(self.folder.path(), self.port))
-            .expect("the folder is ours");
         // What was written before is none of the new one's.
-        let _ = fs::remove_file(self.folder.path().join(Self::LOG));
-        let arguments: [&OsStr; 1] = [file.as_os_str()];
+        let _ = fs::remove_file(self.file(Self::LOG));
+        let file = self.file(Self::FILE);
+        let mut arguments = vec![file.as_os_str()];
+        arguments.extend(self.options.sentinel.then_some(OsStr::new("--sentinel")));
         *process = Some(Process::foreign("redis-server", &arguments));
     }
 
@@ -230,11 +250,6 @@ impl Server {
         !ended
     }
 
-    fn try_start(&self) -> bool {
-        self.launch();
-        self.wait_ready()
-    }
-
     /// Saves all it has, as what [`Server::restart`] begins with and as what it returns: for
     /// [`Server::restart_from`], and [`Options::snapshot`].
     ///
@@ -244,7 +259,7 @@ impl Server {
     #[allow(clippy::must_use_candidate)] // that it is saved may be all that is asked
     pub fn snapshot(&self) -> Vec<u8> {
         self.command(&["SAVE"]);
-        fs::read(self.folder.path().join(Self::SNAPSHOT)).expect("it was just saved")
+        fs::read(self.file(Self::SNAPSHOT)).expect("it was just saved")
     }
 
     /// Kills it, and starts it with what was there when this snapshot was taken.
@@ -254,7 +269,7 @@ impl Server {
     /// As [`Server::restart`] does.
     pub fn restart_from(&self, snapshot: &[u8]) {
         self.kill();
-        fs::write(self.folder.path().join(Self::SNAPSHOT), snapshot).expect("the folder is ours");
+        fs::write(self.file(Self::SNAPSHOT), snapshot).expect("the folder is ours");
         self.restart();
     }
 
@@ -288,8 +303,12 @@ impl Server {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join(Self::LOG)).unwrap_or_default()
+        fs::read_to_string(self.file(Self::LOG)).unwrap_or_default()
     }
 }
 
