@@ -46,6 +46,7 @@ mod writing;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use self::address::RedisAddress;
 pub use self::builder::RedisStoreBuilder;
@@ -108,6 +109,7 @@ const MAX_RECORD: usize = 64 << 20;
 /// ```
 pub struct RedisStore {
     name: Arc<str>,
+    timeout: Duration,
     link: Box<dyn Link>,
     pushed: Arc<Pushed>,
     sent: Arc<Sent>,
@@ -130,10 +132,11 @@ impl RedisStore {
 
     fn start(settings: Settings) -> Self {
         let name: Arc<str> = settings.address.to_string().into();
+        let timeout = settings.timeout;
         let (pushed, sent) = (Arc::<Pushed>::default(), Arc::<Sent>::default());
         let server =
             Server::start(settings, Arc::clone(&name), Arc::clone(&pushed), Arc::clone(&sent));
-        Self { name, link: Box::new(server), pushed, sent }
+        Self { name, timeout, link: Box::new(server), pushed, sent }
     }
 }
 
