@@ -15,6 +15,7 @@ use super::connect::{self, Ready};
 use super::{Shared, State, run_all};
 use crate::record::random_bytes;
 use crate::runtime;
+use crate::store::redis::fault;
 
 /// How often a sign of life is asked for, unless trust is to end sooner.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -81,8 +82,13 @@ async fn send_again(shared: &Shared, connection: &mut MultiplexedConnection) -> 
     let sending = run_all(connection, &again);
     let sent = runtime::timeout(shared.settings.connect_timeout, sending).await;
     let replies = sent.ok_or("it took no invalidations in time")?;
-    replies.map_err(|_| "the connection was lost while invalidations were sent again")?;
-    Ok(())
+    let replies =
+        replies.map_err(|_| "the connection was lost while invalidations were sent again")?;
+    // One that loads its data refuses them, and would then serve what they were to strike.
+    replies.into_iter().try_for_each(|reply| {
+        let checked = fault::checked("invalidate again", &shared.name, reply);
+        checked.map(drop).map_err(|error| error.to_string())
+    })
 }
 
 /// Serves callers until the connection is of no use any more.
