@@ -249,18 +249,17 @@ impl Call {
                     if left.is_zero() {
                         return Begin::Alone(look.found.on_error());
                     }
-                    if look.lease != Some(by) {
-                        // It came after our look: only a new look tells what it computes under.
-                    } else if by.generations == generation::digest(&look.generations) {
+                    if by.generations == generation::digest(&look.generations) {
                         core.counters.waited.count();
                         seat.waiting(by.generations);
                         if self.wait_for_change(by, left.min(remaining)).await {
                             patience = Patience::of(core);
                         }
                         seat.preparing();
-                    } else {
+                    } else if look.lease == Some(by) {
                         self.take_away(by, &mut patience).await;
                     }
+                    // One that came after our look may know newer generations: a new look tells.
                     let Some(again) = self.look_again(&mut patience).await else {
                         return Begin::Lead(Leader::beside(self, seat, None));
                     };

@@ -10,7 +10,7 @@ pub struct Ground {
     url: String,
     takeover: Duration,
     push_delay: Duration,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl Ground {
@@ -22,7 +22,18 @@ impl Ground {
             url: format!("disk:{}", folder.path().join("cache").display()),
             takeover: Duration::from_millis(100),
             push_delay: Duration::ZERO,
-            _folder: folder,
+            _folder: Some(folder),
+        }
+    }
+
+    /// A store on Redis servers that the test has started: `redis://127.0.0.1:12345`.
+    #[must_use]
+    pub fn redis(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            takeover: Duration::from_secs(10), // a lease
+            push_delay: Duration::from_millis(20),
+            _folder: None,
         }
     }
 

@@ -1,0 +1,156 @@
+//! Primaries that are killed before their replicas have heard of everything, and servers that begin
+//! again with what they had before. Caches are used by processes.
+
+use std::time::{Duration, Instant};
+
+use keyedcache_tests::processes::talk::{Callers, Family, Scope, Subject, Surface, Work};
+use keyedcache_tests::processes::{Ground, Team};
+use keyedcache_tests::redis::Server;
+
+const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
+
+const COMPUTES: usize = 0;
+const INVALIDATES: usize = 1;
+const ASKS: usize = 2;
+const PROCESSES: usize = 3;
+
+/// Within this time after a failover all that was invalidated before is invalid again.
+const AGAIN: Duration = Duration::from_secs(3);
+
+/// A primary and its replica; caches are told the addresses of both.
+fn pair() -> (Server, Server, Ground) {
+    let primary = Server::start();
+    let replica = primary.replica();
+    let url = primary.url_at(&[primary.address(), replica.address()].join(","));
+    (primary, replica, Ground::redis(&url))
+}
+
+fn quick(surface: Surface, key: u64) -> Callers {
+    Callers { surface, keys: vec![key], each: 2, work: Work::Takes(Duration::ZERO) }
+}
+
+#[test]
+fn lease_that_its_replica_has_not_seen_costs_a_second_execution_and_one_answer_is_stored() {
+    let (primary, replica, ground) = pair();
+    let mut team = Team::start(ACTOR, &ground, PROCESSES);
+    for surface in Surface::ALL {
+        team.ask(team.processes(), &quick(surface, 9)); // connected
+    }
+    replica.wait_in_step_with(&primary);
+    primary.cut_replication();
+    let mut held = Vec::new();
+    for surface in [Surface::Sync, Surface::ValueAwaited] {
+        let gates = team.call([COMPUTES], &Callers { work: Work::Held, ..quick(surface, 1) });
+        held.push((surface, gates, team.next_execution(surface.subject(1), &[])));
+    }
+    primary.kill();
+    replica.lead();
+    for (surface, gates, first) in held {
+        let subject = surface.subject(1);
+        let began = Instant::now();
+        let calls = team.ask([INVALIDATES, ASKS], &quick(surface, 1));
+        assert!(began.elapsed() < AGAIN, "they waited for a lease that is lost");
+        let second = team.execution_of(calls[0].answer);
+        assert_ne!(second.id, first.id);
+        team.release(first);
+        for call in gates.into_iter().flat_map(|gate| team.answers(gate)) {
+            assert_eq!(call.answer.execution, first.id, "each has the answer it waited for");
+        }
+        let known = team.heard().about(subject);
+        assert!(known.len() <= 2 + INVALIDATES, "who could ask nobody may compute, too: {known:?}");
+        // What was computed under the lost lease is stored nowhere.
+        let stored = team.peek(ASKS, subject).map(|answer| answer.execution);
+        for process in team.processes() {
+            let calls = team.ask([process], &quick(surface, 1));
+            assert_eq!(Some(calls[0].answer.execution), stored, "in process {process}");
+        }
+        assert_ne!(stored, Some(first.id));
+    }
+}
+
+#[test]
+fn invalidation_that_the_new_primary_has_not_seen_is_sent_to_it_again() {
+    let (primary, replica, ground) = pair();
+    comes_not_back(&ground, || {
+        replica.wait_in_step_with(&primary);
+        primary.cut_replication();
+        Box::new(|| {
+            primary.kill();
+            replica.lead();
+        })
+    });
+}
+
+#[test]
+fn invalidation_that_an_older_snapshot_has_not_seen_is_sent_to_the_server_again() {
+    let server = Server::start();
+    comes_not_back(&Ground::redis(&server.url()), || {
+        let snapshot = server.snapshot();
+        let server = &server;
+        Box::new(move || server.restart_from(&snapshot))
+    });
+}
+
+#[test]
+fn invalidation_that_was_taken_back_under_a_connection_that_stands_is_sent_again() {
+    let server = Server::start();
+    let other = Server::start();
+    comes_not_back(&Ground::redis(&server.url()), || {
+        other.follow(&server);
+        server.cut_replication();
+        let (server, other) = (&server, &other);
+        Box::new(move || {
+            // The other one takes over with what it has, and gives back.
+            other.lead();
+            server.follow(other);
+            server.lead();
+        })
+    });
+}
+
+/// All kinds of answers are cached, then `prepare` has what comes after it be lost by what it returns;
+/// in between everything is invalidated, one way each.
+fn comes_not_back<'s>(ground: &Ground, prepare: impl FnOnce() -> Box<dyn FnOnce() + 's>) {
+    let value = |key| Subject { family: Family::Values, key };
+    let cases = [
+        (Surface::Sync, 1, Scope::Key(Surface::Sync.subject(1))),
+        (Surface::Async, 2, Scope::AsyncFunction),
+        (Surface::ValueWaited, 3, Scope::Prefix(3)),
+        (Surface::ValueAwaited, 4, Scope::Key(value(4))),
+    ];
+    let mut team = Team::start(ACTOR, ground, PROCESSES);
+    for (surface, key, _) in cases {
+        for _ in 0..2 {
+            let calls = team.ask(team.processes(), &quick(surface, key));
+            assert!(calls.iter().all(|call| call.answer.truth == 0));
+        }
+    }
+    let fail = prepare();
+    for (_, _, scope) in cases {
+        team.invalidate(INVALIDATES, scope);
+    }
+    fail();
+    let failed = Instant::now();
+    let mut old = 0;
+    while failed.elapsed() < AGAIN {
+        old += answers(&mut team, &cases, 0);
+    }
+    println!("{old} old answers within {AGAIN:?}");
+    assert_eq!(answers(&mut team, &cases, 0), 0, "what was invalidated is back");
+    for (surface, key, _) in cases {
+        for process in team.processes() {
+            let peeked = team.peek(process, surface.subject(key));
+            assert_eq!(peeked.map(|answer| answer.truth), Some(1), "{surface:?} in {process}");
+        }
+    }
+}
+
+/// How many of the answers of all processes are of this truth.
+fn answers(team: &mut Team<'_>, cases: &[(Surface, u64, Scope)], truth: u64) -> usize {
+    let mut count = 0;
+    for (surface, key, _) in cases {
+        let calls = team.ask(team.processes(), &quick(*surface, *key));
+        count += calls.iter().filter(|call| call.answer.truth == truth).count();
+    }
+    count
+}
