@@ -29,8 +29,11 @@ const PROCESSES: u64 = 3;
 /// Of each kind, for each process that writes them.
 const KEYS: u64 = 2;
 
-/// How many reads are checked in all.
-const READS: u64 = 100_000;
+/// How many reads are checked in all, unless `KEYEDCACHE_ROUNDS` says otherwise.
+const READS: u64 = 30_000;
+
+/// What a process says while it reads.
+const GOES_ON: &str = "goes on";
 
 /// Answers with what is written last.
 #[cached(name = "written", timeout = 600)]
@@ -78,15 +81,33 @@ fn nobody_reads_an_older_value_one_round_trip_after_a_write_was_acknowledged() {
                 proxies[usize::try_from(dice.below(PROCESSES)).unwrap()].cut();
             }
         });
-        let found = children.iter().map(|child| child.hear().expect("what it found")).collect();
-        is_over.store(true, Ordering::Release);
-        found
+        let _over = Over(&is_over);
+        children.iter().map(verdict).collect()
     });
     let cuts: u64 =
         proxies.iter().map(|proxy| proxy.traffic().connections).sum::<u64>() - PROCESSES;
     println!("{cuts} cuts; of each process {found:#?}");
     assert!(found.iter().all(|found| !found.contains("older")), "{found:#?}");
     children.into_iter().for_each(Child::finish);
+}
+
+/// Stops whatever goes on until then, when a test fails, too.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// What a process says last.
+fn verdict(child: &Child) -> String {
+    loop {
+        let word = child.hear().expect("it goes on");
+        if word != GOES_ON {
+            return word;
+        }
+    }
 }
 
 /// What one process does: it writes its own keys, and reads all.
@@ -98,7 +119,7 @@ fn work(process: u64) {
     let (left, older) = (AtomicU64::new(reads), Mutex::new(Vec::new()));
     cache_set(cache_key!("connected", process), &0_u8).wait().unwrap();
     child::say("ready");
-    child::hear();
+    child::hear().expect("a word to begin");
     let is_over = AtomicBool::new(false);
     let mut writes = 0;
     thread::scope(|scope| {
@@ -106,8 +127,10 @@ fn work(process: u64) {
         let writing = scope.spawn(|| write(process, writer, &is_over));
         let reading = |dice: Dice| scope.spawn(|| read(dice, &left, &older));
         let reading: Vec<_> = (0..READERS).map(|_| reading(Dice::of(dice.seed()))).collect();
-        reading.into_iter().for_each(|reader| reader.join().unwrap());
-        is_over.store(true, Ordering::Release);
+        {
+            let _over = Over(&is_over);
+            reading.into_iter().for_each(|reader| reader.join().unwrap());
+        }
         writes = writing.join().unwrap();
     });
     let stats = cache_stats();
@@ -177,8 +200,10 @@ fn read(mut dice: Dice, left: &AtomicU64, older: &Mutex<Vec<String>>) {
             }
             let taken =
                 left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-            if taken.is_err() {
-                return;
+            match taken {
+                Ok(left) if left.is_multiple_of(1_000) => child::say(GOES_ON),
+                Ok(_) => {}
+                Err(_) => return,
             }
         }
         if dice.one_in(4) {
