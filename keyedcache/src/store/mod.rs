@@ -24,7 +24,7 @@ pub(crate) mod percent;
 mod redis;
 
 #[cfg(feature = "redis")]
-pub use self::redis::{RedisAddress, RedisStore, RedisStoreBuilder};
+pub use self::redis::{OnFailover, RedisAddress, RedisStore, RedisStoreBuilder};
 #[cfg(feature = "disk")]
 pub use disk::{DiskStore, DiskStoreBuilder};
 pub use memory::{MemoryStore, MemoryStoreBuilder};
