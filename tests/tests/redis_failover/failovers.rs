@@ -108,6 +108,69 @@ fn invalidation_that_was_taken_back_under_a_connection_that_stands_is_sent_again
     });
 }
 
+#[test]
+fn everything_is_missing_on_a_new_primary_where_that_is_asked_for() {
+    let (primary, replica, ground) = pair();
+    is_forgotten(&ground.with("on_failover=forget"), || {
+        replica.wait_in_step_with(&primary);
+        primary.cut_replication();
+        Box::new(|| {
+            primary.kill();
+            replica.lead();
+        })
+    });
+}
+
+#[test]
+fn everything_is_missing_after_a_restart_from_a_snapshot_where_that_is_asked_for() {
+    let server = Server::start();
+    is_forgotten(&Ground::redis(&server.url()).with("on_failover=forget"), || {
+        let snapshot = server.snapshot();
+        let server = &server;
+        Box::new(move || server.restart_from(&snapshot))
+    });
+}
+
+/// As [`comes_not_back`], but who invalidated is gone when the server fails; and what nobody has
+/// invalidated is missing, too.
+fn is_forgotten<'s>(ground: &Ground, prepare: impl FnOnce() -> Box<dyn FnOnce() + 's>) {
+    let subjects = Surface::ALL.map(|surface| (surface, 1));
+    let mut team = Team::start(ACTOR, ground, PROCESSES);
+    for _ in 0..2 {
+        for (surface, key) in subjects {
+            team.ask(team.processes(), &quick(surface, key));
+        }
+    }
+    assert_eq!(team.heard().executions.len(), 3, "each once, though values in two ways");
+    let fail = prepare();
+    team.invalidate(INVALIDATES, Scope::SyncFunction);
+    team.kill(INVALIDATES);
+    fail();
+    let old: Vec<_> = team.heard().executions.iter().map(|known| known.id).collect();
+    let failed = Instant::now();
+    for (surface, key) in subjects {
+        let mut is_stored = false;
+        while !is_stored {
+            let calls = team.ask([COMPUTES, ASKS], &quick(surface, key));
+            let peeked = [COMPUTES, ASKS].map(|process| team.peek(process, surface.subject(key)));
+            let answers = calls.iter().map(|call| call.answer).chain(peeked.into_iter().flatten());
+            if answers.into_iter().any(|answer| old.contains(&answer.execution)) {
+                // That a connection is lost is noticed a little later.
+                assert!(failed.elapsed() < Duration::from_millis(500), "what was cached is back");
+            }
+            is_stored = peeked.iter().all(Option::is_some) && peeked[0] == peeked[1];
+            assert!(failed.elapsed() < AGAIN, "nothing is stored");
+        }
+    }
+    // One execution each, for all: the new ones are stored, and read by who comes later.
+    team.replace(INVALIDATES);
+    for (surface, key) in subjects {
+        let calls = team.ask([INVALIDATES], &quick(surface, key));
+        let known = team.execution_of(calls[0].answer);
+        assert_ne!(known.process, INVALIDATES, "nothing is stored in the new era");
+    }
+}
+
 /// All kinds of answers are cached, then `prepare` has what comes after it be lost by what it returns;
 /// in between everything is invalidated, one way each.
 fn comes_not_back<'s>(ground: &Ground, prepare: impl FnOnce() -> Box<dyn FnOnce() + 's>) {
