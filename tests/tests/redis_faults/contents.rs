@@ -82,11 +82,14 @@ fn evicted_generations_make_missing_what_they_stamped_and_nothing_comes_back() {
 
     // What bears the new ones is missing when they go, in the near caches too.
     let truth = site.change(true).unwrap();
+    wait_until("it is heard of", || told(keys[0]) == truth);
     keys.iter().for_each(|key| assert_eq!(told(*key), truth));
     fill(&server, "evicted generations", || generations().is_empty());
     let misses = site.cache.stats().misses;
-    told(keys[0]);
-    assert!(site.cache.stats().misses > misses, "it has no generation and is served");
+    wait_until("what has no generation is not served", || {
+        told(keys[0]);
+        site.cache.stats().misses > misses
+    });
     site.comes_right(&server, Instant::now());
 }
 
