@@ -62,6 +62,11 @@ fn stays_away(site: &Site, returns: Instant) {
         [ErrorKind::Timeout, ErrorKind::Unavailable].contains(&refused.kind()),
         "another error: {refused:?}"
     );
+    let began = Instant::now();
+    for _ in 0..8 {
+        told(fresh());
+    }
+    assert!(began.elapsed() < AT_MOST * 2, "each waits anew for a server that does not answer");
     let silent = Instant::now() + NEAR_TRUST;
     while Instant::now() + AT_MOST * 2 < returns {
         // An invalidation voids what is near in its own process, whatever becomes of it.
@@ -81,11 +86,14 @@ fn slow_server_costs_a_call_its_time_once_however_many_operations_it_needs() {
     let site = Site::at(&server.url_at(&proxy.address()), &server.url());
     site.comes_right(&server, Instant::now());
     // One operation is in time; a call that needs three is not.
-    proxy.delay(AT_MOST * 46 / 100);
+    proxy.delay(AT_MOST * 36 / 100);
     site.change(true).unwrap();
+    told_elsewhere(KNOWN);
+    let hits = site.cache.stats().store_hits;
     for _ in 0..3 {
         serves(0);
     }
+    assert!(site.cache.stats().store_hits > hits, "nothing was in time");
     proxy.pass();
     site.comes_right(&server, Instant::now());
 }
