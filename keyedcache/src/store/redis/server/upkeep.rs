@@ -26,6 +26,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// seconds of a server's return.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
+/// How many invalidations are sent again at once: however many there are, so many are taken in time.
+const SENT_AT_ONCE: usize = 1000;
+
 /// Which server process holds which history of the data.
 #[derive(Clone, PartialEq, Eq)]
 struct Identity {
@@ -103,16 +106,19 @@ async fn send_again(shared: &Shared, connection: &mut MultiplexedConnection) -> 
     }
     tracing::info!(target: "keyedcache", store = &*shared.name, count = again.len(),
         "the server's history is another: invalidations of the last minute are sent again");
-    let sending = run_all(connection, &again);
-    let sent = runtime::timeout(shared.settings.connect_timeout, sending).await;
-    let replies = sent.ok_or("it took no invalidations in time")?;
-    let replies =
-        replies.map_err(|_| "the connection was lost while invalidations were sent again")?;
-    // One that loads its data refuses them, and would then serve what they were to strike.
-    replies.into_iter().try_for_each(|reply| {
-        let checked = fault::checked("invalidate again", &shared.name, reply);
-        checked.map(drop).map_err(|error| error.to_string())
-    })
+    for some in again.chunks(SENT_AT_ONCE) {
+        let sending = run_all(connection, some);
+        let sent = runtime::timeout(shared.settings.connect_timeout, sending).await;
+        let replies = sent.ok_or("it took no invalidations in time")?;
+        let replies =
+            replies.map_err(|_| "the connection was lost while invalidations were sent again")?;
+        // One that loads its data refuses them, and would then serve what they were to strike.
+        for reply in replies {
+            let checked = fault::checked("invalidate again", &shared.name, reply);
+            checked.map_err(|error| error.to_string())?;
+        }
+    }
+    Ok(())
 }
 
 /// Serves callers until the connection is of no use any more.
