@@ -3,7 +3,7 @@
 //! Tokens, not counters: a lost counter would start again and make old records current.
 
 use crate::policy::Standing;
-use crate::record::{Generation, Scope, Stamp};
+use crate::record::{Generation, Scope, Stamp, StampInPlace};
 
 /// The stamp of a record that is computed from now on; `None` while a scope bears no generation.
 pub(crate) fn stamp(scopes: &[Scope], current: &[Option<Generation>]) -> Option<Stamp> {
@@ -19,7 +19,7 @@ pub(crate) fn stamp(scopes: &[Scope], current: &[Option<Generation>]) -> Option<
 /// A scope that bears nothing, or that the stamp does not know, means invalidated: nothing vouches
 /// for the record.
 pub(crate) fn standing(
-    stamp: &Stamp,
+    stamp: StampInPlace<'_>,
     scopes: &[Scope],
     current: &[Option<Generation>],
 ) -> Standing {

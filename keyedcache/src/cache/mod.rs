@@ -10,6 +10,7 @@ mod core;
 mod count;
 mod free;
 mod get_or_set;
+mod hit;
 mod lead;
 mod look;
 mod plan;

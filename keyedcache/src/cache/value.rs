@@ -55,12 +55,17 @@ impl Value {
             return Ok(value);
         }
         let noted = self.note();
-        let (value, until) = self
-            .get_as(|header, payload| {
-                let value: T = codec::decode_payload(header, payload)?;
-                Ok((value, header.fresh_until()))
-            })
-            .await?;
+        // Nobody is here to refresh it, so nobody does so early.
+        let shown = self.plan.hit(self.stored.as_str(), None, codec::decode_coded);
+        let (value, until): (T, _) = match shown {
+            Some(hit) => hit,
+            None => {
+                let decode = |header: &Header, payload: &Bytes| {
+                    Ok((codec::decode_payload(header, payload)?, header.fresh_until()))
+                };
+                self.get_as(decode).await?
+            }
+        };
         self.keep_near(|| Arc::new(value.clone()), until, noted);
         Ok(value)
     }
@@ -311,7 +316,7 @@ pub(super) fn judge_slot(
     if !header.fingerprint.agrees_with(plan.fingerprint) {
         return gone(NotCachedReason::Undecodable);
     }
-    let standing = generation::standing(&header.stamp, &plan.scopes, generations);
+    let standing = generation::standing(header.stamp.in_place(), &plan.scopes, generations);
     let verdict = judge(&times(&header), standing, plan.core.store.now(), Duration::ZERO);
     match verdict.freshness {
         Freshness::Fresh | Freshness::Early => Ok(Live { header, payload, record }),

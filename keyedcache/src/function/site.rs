@@ -233,9 +233,14 @@ impl Function {
         Scope::new(format!("{}::scope:{}:{bits}:{text}", self.core().prefix, self.whole))
     }
 
+    /// The stored form of [`key`](Self::key), as text.
+    pub(super) fn stored_text<A: KeyParts>(&self, arguments: &A) -> String {
+        Key::text_of_parts(&self.stored_head, &self.namespace, arguments)
+    }
+
     /// The stored form of [`key`](Self::key).
     pub(super) fn stored_key<A: KeyParts>(&self, arguments: &A) -> StoredKey {
-        StoredKey::new(Key::text_of_parts(&self.stored_head, &self.namespace, arguments))
+        StoredKey::new(self.stored_text(arguments))
     }
 
     pub(super) fn core(&self) -> &Arc<Core> {

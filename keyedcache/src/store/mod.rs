@@ -58,7 +58,7 @@ impl StoredKey {
     /// What pushes name it by: the XXH3-64 of its text.
     #[must_use]
     pub fn digest(&self) -> KeyDigest {
-        KeyDigest(xxhash_rust::xxh3::xxh3_64(self.0.as_bytes()))
+        KeyDigest::of(&self.0)
     }
 }
 
@@ -78,6 +78,14 @@ impl fmt::Display for StoredKey {
 /// neighbour's near entry, never spare the right one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct KeyDigest(pub u64);
+
+impl KeyDigest {
+    /// That of the stored key of this text.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self(xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
+    }
+}
 
 /// Who asks: 64 random bits for each cache handle of each process, the first half of its lease
 /// tokens.
@@ -298,6 +306,23 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// - A record whose time is over is not returned; nor is a lease whose time is over.
     /// - One round trip, or one for each node in parallel.
     fn load<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded>;
+
+    /// Shows the record that [`load`](Self::load) would find under the stored key of this text, and
+    /// the generation of each scope, where that takes neither waiting nor copying; says whether it
+    /// did.
+    ///
+    /// Of what it does not show `load` is asked: a store that answers over a network, or finds no
+    /// record, or fails, shows nothing, as by default. What is shown is worth as much as what `load`
+    /// returns. `see` returns soon and asks no store: it may be called within a transaction.
+    fn show(
+        &self,
+        key: &str,
+        scopes: &[Scope],
+        see: &mut dyn FnMut(&[u8], &[Option<Generation>]),
+    ) -> bool {
+        let _ = (key, scopes, see);
+        false
+    }
 
     /// Stores a record if the guard holds; says whether it did.
     ///

@@ -17,6 +17,9 @@ use crate::store::{
 /// How many records one step of a clear removes in one transaction.
 const CLEARED_AT_ONCE: usize = 256;
 
+/// The generations of how many scopes are shown; calls of more are loaded.
+const SHOWN_SCOPES: usize = 8;
+
 /// What a small entry is taken to need when room is made for it.
 const SMALL: usize = 256;
 
@@ -58,6 +61,33 @@ impl Store for DiskStore {
                 })
             })
         })
+    }
+
+    fn show(
+        &self,
+        key: &str,
+        scopes: &[Scope],
+        see: &mut dyn FnMut(&[u8], &[Option<Generation>]),
+    ) -> bool {
+        let mut generations = [None; SHOWN_SCOPES];
+        let Some(generations) = generations.get_mut(..scopes.len()) else {
+            return false;
+        };
+        let shown = self.opening.read("load", |snapshot, tree| {
+            let entry = reader::entry(snapshot, tree, key)?;
+            let Some(entry) = entry.filter(|entry| !self.opening.clock.has_come(entry.ends)) else {
+                return Ok(false);
+            };
+            remembering(self.opening.id, snapshot, tree, |mut snapshot| {
+                for (generation, scope) in generations.iter_mut().zip(scopes) {
+                    *generation = snapshot.generation(scope.id())?;
+                }
+                Ok(())
+            })?;
+            see(entry.record, generations);
+            Ok(true)
+        });
+        shown.unwrap_or(false) // what has failed, `load` tells
     }
 
     fn save<'a>(
