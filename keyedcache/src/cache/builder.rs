@@ -15,7 +15,6 @@ use crate::error::Error;
 use crate::near::Values;
 use crate::observe::Counters;
 use crate::policy::{Policy, SingleFlight, Timeout};
-use crate::record::Scope;
 use crate::store::broken::BrokenStore;
 use crate::store::{HolderId, MemoryStore, NullStore, Sink, Store};
 
@@ -23,6 +22,7 @@ use super::Cache;
 use super::config::{self, CacheConfig, CacheOptions, StoreConfig};
 use super::core::{Core, Epochs, stored_head};
 use super::renewal::Renewals;
+use super::scopes::Scopes;
 
 const DEFAULT_PREFIX: &str = "keyedcache";
 const DEFAULT_STORE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -242,7 +242,7 @@ fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock, stands_
         flights: Arc::default(),
         counters: Counters::default(),
         renewals: Renewals::new(Arc::clone(&store)),
-        everything: Scope::new(format!("{prefix}::everything")),
+        scopes: Scopes::new(prefix),
         enabled: AtomicBool::new(options.enabled.unwrap_or(true)),
         epochs: Epochs::default(),
         values: Values::default(),

@@ -18,6 +18,7 @@ mod probe;
 mod registry;
 mod renewal;
 mod request;
+mod scopes;
 mod value;
 mod verbs;
 
@@ -28,7 +29,7 @@ pub use free::{
     cache_persist, cache_require, cache_set, cache_set_many, cache_stats, cache_touch, cache_ttl,
 };
 pub use get_or_set::GetOrSet;
-pub use request::{Add, Boxed, Delete, Increment, Request, Set};
+pub use request::{Add, Boxed, Delete, Get, Increment, Request, Set};
 pub use verbs::CacheTtl;
 
 pub(crate) use core::Core;

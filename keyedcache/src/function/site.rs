@@ -202,7 +202,7 @@ impl Function {
             plan: Arc::new(Plan {
                 core: Arc::clone(core),
                 policy,
-                scopes: [core.everything.clone(), scope.clone()].into(),
+                scopes: [core.scopes.everything().clone(), scope.clone()].into(),
                 fingerprint: spec.fingerprint,
                 codec: spec.codec.unwrap_or(core.codec),
             }),
@@ -250,7 +250,7 @@ impl Function {
 
 /// What invalidating all of the function of this namespace invalidates.
 pub(super) fn scope_of(core: &Core, namespace: &str) -> Scope {
-    core.prefix_scope(Key::of_parts(namespace, &()).text())
+    core.scopes.prefix(Key::of_parts(namespace, &()).text())
 }
 
 impl fmt::Debug for Function {
