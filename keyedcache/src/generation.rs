@@ -7,11 +7,11 @@ use crate::record::{Generation, Scope, Stamp, StampInPlace};
 
 /// The stamp of a record that is computed from now on; `None` while a scope bears no generation.
 pub(crate) fn stamp(scopes: &[Scope], current: &[Option<Generation>]) -> Option<Stamp> {
-    scopes
-        .iter()
-        .zip(current)
-        .map(|(scope, generation)| generation.map(|generation| (scope.id(), generation)))
-        .collect()
+    // Told apart first: what collects into an option does not know how much it will collect.
+    let is_whole = current.iter().all(Option::is_some);
+    let stamped = scopes.iter().zip(current.iter().copied());
+    is_whole
+        .then(|| stamped.map(|(scope, now)| (scope.id(), now.expect("all are there"))).collect())
 }
 
 /// How a stamp stands against what its scopes bear now.

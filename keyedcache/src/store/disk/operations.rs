@@ -3,7 +3,7 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use super::memory::remembering;
+use super::memory::{remembered, remembering};
 use super::queue::Request;
 use super::{DiskStore, reader, writing};
 use crate::clock::Moment;
@@ -44,9 +44,10 @@ impl Store for DiskStore {
 
     fn load<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded> {
         Box::pin(async move {
-            let clock = &self.opening.clock;
-            self.opening.read("load", |snapshot, tree| {
-                remembering(self.opening.id, snapshot, tree, |mut snapshot| {
+            let opening = &*self.opening;
+            let (clock, scope_changes) = (&opening.clock, opening.ring.scope_changes());
+            opening.read("load", |snapshot, tree| {
+                remembering(opening, scope_changes, snapshot, tree, |mut snapshot| {
                     let mut loaded = Loaded {
                         slots: Vec::with_capacity(keys.len()),
                         generations: Vec::with_capacity(scopes.len()),
@@ -73,12 +74,14 @@ impl Store for DiskStore {
         let Some(generations) = generations.get_mut(..scopes.len()) else {
             return false;
         };
-        let shown = self.opening.read("load", |snapshot, tree| {
+        let opening = &*self.opening;
+        let scope_changes = opening.ring.scope_changes();
+        let shown = opening.read("load", |snapshot, tree| {
             let entry = reader::entry(snapshot, tree, key)?;
-            let Some(entry) = entry.filter(|entry| !self.opening.clock.has_come(entry.ends)) else {
+            let Some(entry) = entry.filter(|entry| !opening.clock.has_come(entry.ends)) else {
                 return Ok(false);
             };
-            remembering(self.opening.id, snapshot, tree, |mut snapshot| {
+            remembering(opening, scope_changes, snapshot, tree, |mut snapshot| {
                 for (generation, scope) in generations.iter_mut().zip(scopes) {
                     *generation = snapshot.generation(scope.id())?;
                 }
@@ -190,9 +193,17 @@ impl Store for DiskStore {
 
     fn generations<'a>(&'a self, scopes: &'a [Scope]) -> Pending<'a, Vec<Generation>> {
         Box::pin(async move {
-            let found = self.opening.read("generations", |snapshot, tree| {
-                let stored = |scope: &Scope| reader::generation(snapshot, tree, scope.id());
-                scopes.iter().map(stored).collect::<heed::Result<Option<Vec<_>>>>()
+            let opening = &*self.opening;
+            opening.check("generations")?;
+            if let Some(generations) = remembered(opening, scopes) {
+                return Ok(generations);
+            }
+            let scope_changes = opening.ring.scope_changes();
+            let found = opening.read("generations", |snapshot, tree| {
+                remembering(opening, scope_changes, snapshot, tree, |mut snapshot| {
+                    let stored = |scope: &Scope| snapshot.generation(scope.id());
+                    scopes.iter().map(stored).collect::<heed::Result<Option<Vec<_>>>>()
+                })
             })?;
             if let Some(generations) = found {
                 return Ok(generations);
