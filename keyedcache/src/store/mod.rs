@@ -188,6 +188,10 @@ pub struct Loaded {
     pub generations: Vec<Option<Generation>>,
 }
 
+/// Who looks at what a store [shows](Store::show): the bytes of a record, and a generation for each
+/// scope, as in [`Loaded`].
+pub type See<'a> = dyn FnMut(&[u8], &[Option<Generation>]) + 'a;
+
 /// The answer to a request for a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -314,12 +318,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Of what it does not show `load` is asked: a store that answers over a network, or finds no
     /// record, or fails, shows nothing, as by default. What is shown is worth as much as what `load`
     /// returns. `see` returns soon and asks no store: it may be called within a transaction.
-    fn show(
-        &self,
-        key: &str,
-        scopes: &[Scope],
-        see: &mut dyn FnMut(&[u8], &[Option<Generation>]),
-    ) -> bool {
+    fn show(&self, key: &str, scopes: &[Scope], see: &mut See<'_>) -> bool {
         let _ = (key, scopes, see);
         false
     }

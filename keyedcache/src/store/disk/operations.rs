@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::record::{Generation, Life, Record, RecordId, Scope};
 use crate::store::{
     Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Page, Pending,
-    Release, Severity, Sink, Store, StoredKey, Ttl,
+    Release, See, Severity, Sink, Store, StoredKey, Ttl,
 };
 
 /// How many records one step of a clear removes in one transaction.
@@ -64,12 +64,7 @@ impl Store for DiskStore {
         })
     }
 
-    fn show(
-        &self,
-        key: &str,
-        scopes: &[Scope],
-        see: &mut dyn FnMut(&[u8], &[Option<Generation>]),
-    ) -> bool {
+    fn show(&self, key: &str, scopes: &[Scope], see: &mut See<'_>) -> bool {
         let mut generations = [None; SHOWN_SCOPES];
         let Some(generations) = generations.get_mut(..scopes.len()) else {
             return false;
