@@ -79,7 +79,8 @@ impl Plan {
     }
 }
 
-#[cfg(all(test, feature = "disk"))]
+#[cfg(test)]
+#[cfg(feature = "disk")]
 mod tests {
     use std::sync::Arc;
     use std::time::Duration;
