@@ -180,7 +180,7 @@ mod tests {
             header.fingerprint = fingerprint;
             let record = Record::new(&header, b"bytes").unwrap();
             let store = &fixture.cache.core().store;
-            assert!(wait(store.save(&fixture.stored(), record, None, Guard::Always)).unwrap());
+            assert!(wait(store.save(&fixture.stored(), record, None, Guard::Always, &[])).unwrap());
         };
         let hit = |fingerprint| {
             let plan = Plan { fingerprint, ..fixture.plan() };
@@ -203,7 +203,7 @@ mod tests {
             let mut damaged = sound.clone();
             damaged[place] ^= 1;
             let record = Record::from_bytes(damaged.into());
-            assert!(wait(store.save(&fixture.stored(), record, None, Guard::Always)).unwrap());
+            assert!(wait(store.save(&fixture.stored(), record, None, Guard::Always, &[])).unwrap());
             assert!(fixture.hit::<Vec<u8>>().is_none(), "byte {place}");
         }
     }

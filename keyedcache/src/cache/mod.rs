@@ -13,6 +13,7 @@ mod get_or_set;
 mod hit;
 mod lead;
 mod look;
+mod patience;
 mod plan;
 mod probe;
 mod registry;
