@@ -22,6 +22,7 @@ mod null;
 pub(crate) mod percent;
 #[cfg(feature = "redis")]
 mod redis;
+mod stored_key;
 
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisStore, RedisStoreBuilder};
@@ -29,11 +30,12 @@ pub use self::redis::{RedisStore, RedisStoreBuilder};
 pub use disk::{DiskStore, DiskStoreBuilder};
 pub use memory::{MemoryStore, MemoryStoreBuilder};
 pub use null::NullStore;
+pub use stored_key::{KeyDigest, StoredKey};
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
 use crate::Moment;
@@ -42,55 +44,6 @@ use crate::record::{Generation, Life, Record, RecordId, Scope, ScopeId, random_b
 
 /// What every operation of a store returns.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
-
-/// A key as stores see it: `{prefix}:{version}:{key}`, printable text.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StoredKey(Arc<str>);
-
-impl StoredKey {
-    /// The stored key of this text.
-    #[must_use]
-    pub fn new(text: impl Into<Arc<str>>) -> Self {
-        Self(text.into())
-    }
-
-    /// Its text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// What pushes name it by: the XXH3-64 of its text.
-    #[must_use]
-    pub fn digest(&self) -> KeyDigest {
-        KeyDigest::of(&self.0)
-    }
-}
-
-impl fmt::Debug for StoredKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StoredKey({})", self.0)
-    }
-}
-
-impl fmt::Display for StoredKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// 64 bits that stand for a stored key in pushed changes. Two keys may share one: a push may drop a
-/// neighbour's near entry, never spare the right one.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct KeyDigest(pub u64);
-
-impl KeyDigest {
-    /// That of the stored key of this text.
-    #[must_use]
-    pub fn of(text: &str) -> Self {
-        Self(xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
-    }
-}
 
 /// Who asks: 64 random bits for each cache handle of each process, the first half of its lease
 /// tokens.
