@@ -17,7 +17,7 @@ use crate::compress::Compression;
 use crate::error::{Error, ErrorKind};
 use crate::flight::Flights;
 use crate::key::Key;
-use crate::near::{self, Epoch, Values};
+use crate::near::{self, Epoch, Values, Vouch};
 use crate::observe::{CacheStats, Counter, Counters};
 use crate::policy::{Policy, Timeout};
 use crate::record::{Header, Record, Scope, ScopeId};
@@ -120,11 +120,6 @@ impl Core {
     /// Whether near entries must ask the store, or a clock that is not the system's, at each hit.
     pub(crate) fn near_asks(&self) -> bool {
         self.capabilities.shared || self.clock.is_manual()
-    }
-
-    /// Whether near entries that ask may be trusted until `deadline`.
-    pub(crate) fn vouch(&self, deadline: Moment) -> bool {
-        self.store.trusted() && self.clock.coarse_now() < deadline
     }
 
     /// Invalidates scopes for everyone. What this process computes of them is not joined any more,
@@ -239,6 +234,12 @@ impl Core {
         }
         let left = moment.since(self.store.now());
         self.clock.now().plus(left).minus(Clock::COARSE)
+    }
+}
+
+impl Vouch for Core {
+    fn vouch(&self, deadline: Moment) -> bool {
+        self.store.trusted() && self.clock.coarse_now() < deadline
     }
 }
 
