@@ -8,7 +8,7 @@ const NAME: &str = "tests";
 
 /// After so many milliseconds without an answer a sentinel takes a server for dead. The third one
 /// lets others go first, since three who each vote for themselves try again only after seconds.
-const DOWN_AFTER: [u32; 3] = [500, 500, 1500];
+const DOWN_AFTER: [u32; 3] = [800, 800, 2000];
 
 /// Two servers, and three sentinels of which two must agree. Dropped, all are killed.
 #[derive(Debug)]
@@ -129,6 +129,10 @@ impl Sentinels {
             &[
                 ["SENTINEL", "DEBUG"],
                 ["info-period", "200"],
+                // Well below the time after which a server that has just been promoted would be
+                // taken for dead; and a fifth of the age at which what is known of a replica, which
+                // they ask for once a second by then, is too old to promote it.
+                ["ping-period", "300"],
                 // Four of these are what they let pass before they turn a replica back that has been
                 // promoted, which the one that promoted it sees only after a second.
                 ["publish-period", "500"],
