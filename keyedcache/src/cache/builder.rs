@@ -15,7 +15,6 @@ use crate::error::Error;
 use crate::near::Values;
 use crate::observe::Counters;
 use crate::policy::{Policy, SingleFlight, Timeout};
-use crate::record::Scope;
 #[cfg(feature = "redis")]
 use crate::store::RedisStore;
 use crate::store::broken::BrokenStore;
@@ -25,6 +24,7 @@ use super::Cache;
 use super::config::{self, CacheConfig, CacheOptions, StoreConfig};
 use super::core::{Core, Epochs, stored_head};
 use super::renewal::Renewals;
+use super::scopes::Scopes;
 
 const DEFAULT_PREFIX: &str = "keyedcache";
 
@@ -267,7 +267,7 @@ fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock, stands_
         flights: Arc::default(),
         counters: Counters::default(),
         renewals: Renewals::new(Arc::clone(&store)),
-        everything: Scope::new(format!("{prefix}::everything")),
+        scopes: Scopes::new(prefix),
         enabled: AtomicBool::new(options.enabled.unwrap_or(true)),
         epochs: Epochs::default(),
         values: Values::default(),
