@@ -19,11 +19,13 @@ pub(crate) mod broken;
 mod disk;
 mod memory;
 mod null;
+mod sharded;
 
 #[cfg(feature = "disk")]
 pub use disk::{DiskStore, DiskStoreBuilder};
 pub use memory::{MemoryStore, MemoryStoreBuilder};
 pub use null::NullStore;
+pub use sharded::{ShardedStore, ShardedStoreBuilder};
 
 use std::fmt;
 use std::future::Future;

@@ -1,0 +1,87 @@
+//! Several shards asked at once, and what they answer as a whole.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+use super::place::Shard;
+use crate::error::Error;
+use crate::store::Pending;
+
+/// One shard at work.
+enum Asked<'a, T> {
+    Working(Pending<'a, T>),
+    Done(Result<T, Error>),
+}
+
+impl<T> Asked<'_, T> {
+    fn is_done(&mut self, context: &mut Context<'_>) -> bool {
+        if let Self::Working(work) = self {
+            match work.as_mut().poll(context) {
+                Poll::Ready(answer) => *self = Self::Done(answer),
+                Poll::Pending => return false,
+            }
+        }
+        true
+    }
+}
+
+/// What all of them answer, in the order asked; the work of each is done to its end, whatever becomes
+/// of the others.
+///
+/// # Errors
+///
+/// That of the first that failed, naming all that did and how many did not.
+pub(super) async fn together<'a, T>(
+    work: impl IntoIterator<Item = (&'a Shard, Pending<'a, T>)>,
+) -> Result<Vec<T>, Error> {
+    let (shards, mut asked): (Vec<_>, Vec<_>) =
+        work.into_iter().map(|(shard, work)| (shard, Asked::Working(work))).unzip();
+    poll_fn(|context| {
+        let all_done = asked.iter_mut().fold(true, |all, one| one.is_done(context) && all);
+        if all_done { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    let mut answers = Vec::with_capacity(asked.len());
+    let mut failed = Failures { first: None, names: Vec::new() };
+    for (shard, asked) in shards.into_iter().zip(asked) {
+        match asked {
+            Asked::Done(Ok(answer)) => answers.push(answer),
+            Asked::Done(Err(error)) => failed.add(shard, error),
+            Asked::Working(_) => unreachable!("all were polled until they were done"),
+        }
+    }
+    failed.unless_none(answers)
+}
+
+struct Failures<'a> {
+    first: Option<Error>,
+    names: Vec<&'a str>,
+}
+
+impl<'a> Failures<'a> {
+    fn add(&mut self, shard: &'a Shard, error: Error) {
+        self.first.get_or_insert(error);
+        self.names.push(&shard.name);
+    }
+
+    fn unless_none<T>(self, answers: Vec<T>) -> Result<Vec<T>, Error> {
+        let Some(error) = self.first else {
+            return Ok(answers);
+        };
+        let error = error.with("shard", Listed(&self.names));
+        let asked = answers.len() + self.names.len();
+        if asked == 1 {
+            return Err(error);
+        }
+        Err(error.with("done by", format_args!("{} of {asked} shards asked", answers.len())))
+    }
+}
+
+struct Listed<'a>(&'a [&'a str]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" and "))
+    }
+}
