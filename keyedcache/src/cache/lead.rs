@@ -62,9 +62,10 @@ impl Claim {
 
     /// Saves under the lease; says whether the store took it.
     async fn save(&mut self, record: Record, ttl: Option<Duration>) -> Result<bool, Error> {
-        let core = &self.call.plan.core;
+        let plan = &self.call.plan;
         let guard = Guard::Lease(self.token);
-        let saved = core.ask("save", core.store.save(&self.call.key, record, ttl, guard)).await?;
+        let save = plan.core.store.save(&self.call.key, record, ttl, guard, &plan.scopes);
+        let saved = plan.core.ask("save", save).await?;
         // Ended by the save, or not ours any more.
         self.release = None;
         Ok(saved)

@@ -306,12 +306,15 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// - With [`Guard::Lease`], ends the lease in the same step. With the others, takes away
     ///   whatever lease stands on the key.
     /// - A record that cannot be stored (too large, no room) is an error and leaves what was there.
+    /// - `scopes` are those it is stamped with. A store that keeps generations for a limited time
+    ///   keeps these as long as the record; one that keeps them for ever has no use for it.
     fn save<'a>(
         &'a self,
         key: &'a StoredKey,
         record: Record,
         ttl: Ttl,
         guard: Guard,
+        scopes: &'a [Scope],
     ) -> Pending<'a, bool>;
 
     /// Deletes records and takes the leases on their keys away; says how many records were there.
@@ -382,8 +385,14 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Gives a record another life if it is still the one `seen`; says whether it did.
     ///
-    /// The record keeps its id. Takes no lease away.
-    fn touch<'a>(&'a self, key: &'a StoredKey, seen: RecordId, life: Life) -> Pending<'a, bool>;
+    /// The record keeps its id. Takes no lease away. `scopes` as of [`save`](Self::save).
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoredKey,
+        seen: RecordId,
+        life: Life,
+        scopes: &'a [Scope],
+    ) -> Pending<'a, bool>;
 
     /// Adds to a counter if its record is still the one `seen`; atomic, and keeps its life and id.
     ///
