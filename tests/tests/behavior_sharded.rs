@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use keyedcache::record::Scope;
+use keyedcache::record::{Header, Life, Record, Scope};
 use keyedcache::store::{
     Guard, HolderId, LeaseToken, MemoryStore, Severity, ShardedStore, Slot, Store, StoredKey,
 };
@@ -96,7 +96,7 @@ fn a_shard_that_is_down_is_unavailable_and_named() {
     let token = LeaseToken::random(HolderId::random());
     is_of("north", wait(store.load(keys, &[])));
     is_of("north", wait(store.load(&[], scopes)));
-    is_of("north", wait(store.save(&key, stored::record(1, 32), None, Guard::Always)));
+    is_of("north", wait(store.save(&key, stored::record(1, 32), None, Guard::Always, &[])));
     is_of("north", wait(store.delete(keys)));
     is_of("north", wait(store.lease(&key, token, HOUR, None)));
     is_of("north", wait(store.changed(&key, token, HOUR)));
@@ -193,15 +193,40 @@ fn a_load_asks_all_shards_before_any_has_answered() {
     let shards = Shards::new(3);
     let (keys, scopes) = shards.one_on_each();
     shards.shard("east").break_down(&[Operation::Load], Fault::Hangs);
-    let asked = ["north", "south"].map(|name| {
-        let asked = Arc::new(AtomicBool::new(false));
-        let was_asked = Arc::clone(&asked);
-        let tell = move || was_asked.store(true, Ordering::Release);
-        shards.shard(name).interrupt(Operation::Load, tell);
-        asked
-    });
+    let asked = ["north", "south"].map(|name| watch(&shards, name, Operation::Load));
     assert!(Driven::new(shards.list.load(&keys, &scopes)).poll_times(1).is_pending());
     assert!(asked.iter().all(|asked| asked.load(Ordering::Acquire)));
+}
+
+/// Whether the operation is asked of this shard from now on.
+fn watch(shards: &Shards, name: &str, operation: Operation) -> Arc<AtomicBool> {
+    let asked = Arc::new(AtomicBool::new(false));
+    let was_asked = Arc::clone(&asked);
+    shards.shard(name).interrupt(operation, move || was_asked.store(true, Ordering::Release));
+    asked
+}
+
+#[test]
+fn a_save_has_the_generations_on_other_shards_kept_and_does_not_depend_on_it() {
+    for works in [true, false] {
+        let shards = Shards::new(4);
+        let key = key(&shards.text_on("north", ""));
+        let scopes = ["north", "south"].map(|name| Scope::new(shards.text_on(name, "")));
+        wait(shards.list.generations(&scopes)).expect("all are up");
+        let kept = NAMES.map(|name| watch(&shards, name, Operation::Keep));
+        if !works {
+            shards.shard("south").break_down(&[Operation::Keep], Fault::Fails);
+        }
+        let record = Record::new(&Header::new(shards.list.now()), b"kept").expect("it is short");
+        let save = shards.list.save(&key, record.clone(), Some(HOUR), Guard::Always, &scopes);
+        assert!(wait(save).expect("the shard of the key is up"));
+        let kept = kept.map(|kept| kept.load(Ordering::Acquire));
+        assert_eq!(kept, [false, false, true, false], "its own shard hears of it by the save");
+        let life = Life { created: shards.list.now(), fresh_for: None, ttl: None };
+        let touched = watch(&shards, "south", Operation::Keep);
+        assert!(wait(shards.list.touch(&key, record.id(), life, &scopes)).expect("it is up"));
+        assert!(touched.load(Ordering::Acquire));
+    }
 }
 
 static RUNS: Gate = Gate::new();

@@ -378,6 +378,16 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// one wins.
     fn generations<'a>(&'a self, scopes: &'a [Scope]) -> Pending<'a, Vec<Generation>>;
 
+    /// Lets the generations of these scopes live for at least `ttl` from now on.
+    ///
+    /// For records that are stored elsewhere: a [`save`](Self::save) and a [`touch`](Self::touch) do
+    /// it for the scopes they name. Creates none. Does nothing unless overridden, which a store that
+    /// keeps generations for a limited time must.
+    fn keep<'a>(&'a self, scopes: &'a [Scope], ttl: Ttl) -> Pending<'a, ()> {
+        let _ = (scopes, ttl);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Replaces the hard or the soft token of each scope.
     ///
     /// After `Ok`, every scope bears another token, for everyone. After an error, any of them may.

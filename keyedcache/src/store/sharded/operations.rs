@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::ShardedStore;
 use super::place::{Shard, Share, falls_to};
-use super::together::together;
+use super::together::{beside, together};
 use crate::clock::Moment;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Generation, Life, Record, RecordId, Scope};
@@ -15,13 +15,17 @@ use crate::store::{
 };
 
 impl ShardedStore {
+    fn place_of(&self, key: &StoredKey) -> usize {
+        falls_to(&self.shards, key.as_str())
+    }
+
     /// Asks the shard of a key.
     fn ask<'a, T: Send + 'a>(
         &'a self,
         key: &StoredKey,
         ask: impl FnOnce(&'a dyn Store) -> Pending<'a, T>,
     ) -> Pending<'a, T> {
-        let shard = &self.shards[falls_to(&self.shards, key.as_str())];
+        let shard = &self.shards[self.place_of(key)];
         let asked = ask(&*shard.store);
         Box::pin(async move { asked.await.map_err(|error| shard.blamed(error)) })
     }
@@ -46,6 +50,22 @@ impl ShardedStore {
 
     fn shares_of_scopes(&self, scopes: &[Scope]) -> Vec<Share<Scope>> {
         Share::of_each(&self.shards, scopes, Scope::text)
+    }
+
+    /// Has the shards but one keep the generations that are theirs for `ttl`.
+    ///
+    /// That one fails is only told: when the generations end before the record, it is missing.
+    async fn keep_elsewhere(&self, shares: &[Share<Scope>], but: usize, ttl: Ttl) {
+        let others = self
+            .shards
+            .iter()
+            .zip(shares)
+            .enumerate()
+            .filter(|(place, (_, share))| *place != but && !share.is_empty());
+        let kept = others.map(|(_, (shard, share))| (shard, shard.store.keep(&share.items, ttl)));
+        if let Err(error) = together(kept).await {
+            tracing::debug!(target: "keyedcache", %error, "generations may end before a record");
+        }
     }
 
     /// The shard at which a scan goes on, and the page there.
@@ -118,8 +138,15 @@ impl Store for ShardedStore {
         record: Record,
         ttl: Ttl,
         guard: Guard,
+        scopes: &'a [Scope],
     ) -> Pending<'a, bool> {
-        self.ask(key, |store| store.save(key, record, ttl, guard))
+        Box::pin(async move {
+            let (place, shares) = (self.place_of(key), self.shares_of_scopes(scopes));
+            let shard = &self.shards[place];
+            let save = shard.store.save(key, record, ttl, guard, &shares[place].items);
+            let saved = beside(save, self.keep_elsewhere(&shares, place, ttl)).await;
+            saved.map_err(|error| shard.blamed(error))
+        })
     }
 
     fn delete<'a>(&'a self, keys: &'a [StoredKey]) -> Pending<'a, usize> {
@@ -214,8 +241,32 @@ impl Store for ShardedStore {
         })
     }
 
-    fn touch<'a>(&'a self, key: &'a StoredKey, seen: RecordId, life: Life) -> Pending<'a, bool> {
-        self.ask(key, |store| store.touch(key, seen, life))
+    fn keep<'a>(&'a self, scopes: &'a [Scope], ttl: Ttl) -> Pending<'a, ()> {
+        Box::pin(async move {
+            let shares = self.shares_of_scopes(scopes);
+            let answers = self.ask_each(
+                &shares,
+                |share| !share.is_empty(),
+                |store, share| store.keep(&share.items, ttl),
+            );
+            answers.await.map(|_| ())
+        })
+    }
+
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoredKey,
+        seen: RecordId,
+        life: Life,
+        scopes: &'a [Scope],
+    ) -> Pending<'a, bool> {
+        Box::pin(async move {
+            let (place, shares) = (self.place_of(key), self.shares_of_scopes(scopes));
+            let shard = &self.shards[place];
+            let touch = shard.store.touch(key, seen, life, &shares[place].items);
+            let touched = beside(touch, self.keep_elsewhere(&shares, place, life.ttl)).await;
+            touched.map_err(|error| shard.blamed(error))
+        })
     }
 
     fn increment<'a>(

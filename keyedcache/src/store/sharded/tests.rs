@@ -106,7 +106,7 @@ fn a_key_and_a_scope_of_one_text_are_where_that_text_falls() {
     for text in texts().take(50) {
         let (key, scope) = (StoredKey::new(text.as_str()), Scope::new(text.as_str()));
         let record = Record::from_bytes(Bytes::from(text.clone()));
-        assert!(now(sharded.save(&key, record, None, Guard::Always)).unwrap());
+        assert!(now(sharded.save(&key, record, None, Guard::Always, &[])).unwrap());
         now(sharded.generations(std::slice::from_ref(&scope))).unwrap();
         for (name, store) in names.iter().zip(&stores) {
             let keys = std::slice::from_ref(&key);

@@ -1,7 +1,8 @@
 //! Several shards asked at once, and what they answer as a whole.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::task::{Context, Poll};
 
 use super::place::Shard;
@@ -15,6 +16,13 @@ enum Asked<'a, T> {
 }
 
 impl<T> Asked<'_, T> {
+    fn answer(self) -> Result<T, Error> {
+        match self {
+            Self::Done(answer) => answer,
+            Self::Working(_) => unreachable!("it is polled until it is done"),
+        }
+    }
+
     fn is_done(&mut self, context: &mut Context<'_>) -> bool {
         if let Self::Working(work) = self {
             match work.as_mut().poll(context) {
@@ -45,13 +53,27 @@ pub(super) async fn together<'a, T>(
     let mut answers = Vec::with_capacity(asked.len());
     let mut failed = Failures { first: None, names: Vec::new() };
     for (shard, asked) in shards.into_iter().zip(asked) {
-        match asked {
-            Asked::Done(Ok(answer)) => answers.push(answer),
-            Asked::Done(Err(error)) => failed.add(shard, error),
-            Asked::Working(_) => unreachable!("all were polled until they were done"),
+        match asked.answer() {
+            Ok(answer) => answers.push(answer),
+            Err(error) => failed.add(shard, error),
         }
     }
     failed.unless_none(answers)
+}
+
+/// What `work` answers, once `other` is done too.
+pub(super) async fn beside<T>(
+    work: Pending<'_, T>,
+    other: impl Future<Output = ()>,
+) -> Result<T, Error> {
+    let (mut work, mut other) = (Asked::Working(work), pin!(other));
+    let mut is_other_done = false;
+    poll_fn(|context| {
+        is_other_done = is_other_done || other.as_mut().poll(context).is_ready();
+        if work.is_done(context) && is_other_done { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    work.answer()
 }
 
 struct Failures<'a> {
