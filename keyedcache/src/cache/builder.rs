@@ -17,7 +17,7 @@ use crate::observe::Counters;
 use crate::policy::{Policy, SingleFlight, Timeout};
 use crate::record::Scope;
 use crate::store::broken::BrokenStore;
-use crate::store::{HolderId, MemoryStore, NullStore, Sink, Store};
+use crate::store::{HolderId, MemoryStore, NullStore, ShardedStore, Sink, Store};
 
 use super::Cache;
 use super::config::{self, CacheConfig, CacheOptions, StoreConfig};
@@ -191,6 +191,11 @@ fn open(
         }
         StoreConfig::Null => Ok(Arc::new(NullStore::with_clock(clock.clone()))),
         StoreConfig::Disk { path, size_limit } => open_disk(path, *size_limit, options, clock),
+        StoreConfig::Sharded(shards) => {
+            let shards: Result<Vec<_>, _> =
+                shards.iter().map(|shard| open(shard, options, clock)).collect();
+            Ok(Arc::new(ShardedStore::new(shards?)?))
+        }
     }
 }
 

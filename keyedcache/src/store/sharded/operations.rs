@@ -78,13 +78,11 @@ impl ShardedStore {
             None => (from, None),
         };
         let digest = u64::from_str_radix(digest, 16).ok();
-        match self.shards.iter().position(|shard| Some(shard.digest) == digest) {
-            Some(place) => Ok((place, page)),
-            None => {
-                let why = "the page is none of these shards'; begin the scan anew";
-                Err(Error::new(ErrorKind::Unsupported, "scan", why).with("store", &self.name))
-            }
-        }
+        let place = self.shards.iter().position(|shard| Some(shard.digest) == digest);
+        place.map(|place| (place, page)).ok_or_else(|| {
+            let why = "the page is none of these shards'; begin the scan anew";
+            Error::new(ErrorKind::Unsupported, "scan", why).with("store", &self.name)
+        })
     }
 
     /// What to pass to go on after a page of the shard at `place`.
@@ -206,7 +204,11 @@ impl Store for ShardedStore {
 
     /// Whether every shard is; each is asked, since it may be in asking that it tells.
     fn trusted(&self) -> bool {
-        self.shards.iter().fold(true, |all, shard| shard.store.trusted() && all)
+        let mut all = true;
+        for shard in &self.shards {
+            all &= shard.store.trusted();
+        }
+        all
     }
 
     fn generations<'a>(&'a self, scopes: &'a [Scope]) -> Pending<'a, Vec<Generation>> {

@@ -63,14 +63,14 @@ pub(super) struct Share<T> {
 impl<T: Clone> Share<T> {
     /// A share for each shard, in their order.
     pub(super) fn of_each(shards: &[Shard], items: &[T], text: impl Fn(&T) -> &str) -> Vec<Self> {
-        let nothing = || Self { items: Vec::new(), places: Vec::new() };
-        let mut shares: Vec<_> = shards.iter().map(|_| nothing()).collect();
+        let nothing = |_| Self { items: Vec::new(), places: Vec::new() };
+        let mut each: Vec<_> = shards.iter().map(nothing).collect();
         for (place, item) in items.iter().enumerate() {
-            let share = &mut shares[falls_to(shards, text(item))];
+            let share = &mut each[falls_to(shards, text(item))];
             share.items.push(item.clone());
             share.places.push(place);
         }
-        shares
+        each
     }
 
     pub(super) fn is_empty(&self) -> bool {

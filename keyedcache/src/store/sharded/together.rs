@@ -46,7 +46,10 @@ pub(super) async fn together<'a, T>(
     let (shards, mut asked): (Vec<_>, Vec<_>) =
         work.into_iter().map(|(shard, work)| (shard, Asked::Working(work))).unzip();
     poll_fn(|context| {
-        let all_done = asked.iter_mut().fold(true, |all, one| one.is_done(context) && all);
+        let mut all_done = true;
+        for one in &mut asked {
+            all_done &= one.is_done(context);
+        }
         if all_done { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
