@@ -19,8 +19,13 @@ pub(crate) mod broken;
 mod disk;
 mod memory;
 mod null;
+pub(crate) mod percent;
+#[cfg(feature = "redis")]
+mod redis;
 mod sharded;
 
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisStore, RedisStoreBuilder};
 #[cfg(feature = "disk")]
 pub use disk::{DiskStore, DiskStoreBuilder};
 pub use memory::{MemoryStore, MemoryStoreBuilder};
@@ -367,7 +372,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     ///
     /// Every change of a record or a scope by anyone is told, but for saves under a lease of
     /// `holder`. A change is told before the operation that made it resolves in this process, and
-    /// before [`trusted`](Self::trusted) next returns `true` when another process made it.
+    /// before [`trusted`](Self::trusted) next returns `true` when another process made it; of a store
+    /// that is reached over a network, before the next answer to a load that was asked for after the
+    /// change was acknowledged.
     fn subscribe(&self, holder: HolderId, sink: Weak<dyn Sink>);
 
     /// Whether every change so far has been told to the sinks. Asked before each near hit, so it

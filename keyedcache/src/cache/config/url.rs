@@ -10,6 +10,7 @@ use super::draft::Draft;
 use super::known::{self, Kind, SCHEMES, Standing};
 use super::nearest::nearest;
 use super::{quote, several};
+use crate::store::percent::decoded;
 
 /// The cache that a URL describes; everything that is wrong with it otherwise.
 pub(super) fn cache(url: &str) -> Result<CacheConfig, Vec<String>> {
@@ -192,25 +193,4 @@ fn option(draft: &mut Draft, pair: &str, harmless: bool) -> Result<(), String> {
     };
     let value = decoded(value).map_err(|wrong| format!("in `{}`, {wrong}", option.name))?;
     draft.set(&name, &value, harmless)
-}
-
-/// The text that percent escapes stand for.
-fn decoded(text: &str) -> Result<String, &'static str> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
-        let (Some(high), Some(low)) = (digit(), digit()) else {
-            return Err(
-                "`%` is not followed by two hexadecimal digits; write `%25` for a percent \
-                        sign",
-            );
-        };
-        bytes.push(u8::try_from(high * 16 + low).expect("two hexadecimal digits make a byte"));
-    }
-    String::from_utf8(bytes).map_err(|_| "the percent escapes are not UTF-8")
 }
