@@ -17,7 +17,7 @@ use crate::observe::Counters;
 use crate::policy::{Policy, SingleFlight, Timeout};
 use crate::record::Scope;
 use crate::store::broken::BrokenStore;
-use crate::store::{HolderId, MemoryStore, NullStore, ShardedStore, Sink, Store};
+use crate::store::{Capabilities, HolderId, MemoryStore, NullStore, ShardedStore, Sink, Store};
 
 use super::Cache;
 use super::config::{self, CacheConfig, CacheOptions, StoreConfig};
@@ -25,7 +25,6 @@ use super::core::{Core, Epochs, stored_head};
 use super::renewal::Renewals;
 
 const DEFAULT_PREFIX: &str = "keyedcache";
-const DEFAULT_STORE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Builds a [`Cache`]. What is not said has the default that `docs/configuration.md` lists.
 ///
@@ -154,13 +153,16 @@ options! {
     early: f64;
     /// The largest part of a timeout that is taken off at random, from 0 to 1. Default: 0.
     jitter: f64;
-    /// How long a lease stands without being renewed. Default: 10 s.
+    /// How long a lease stands without being renewed. Default: 10 s, if the store does not
+    /// [say otherwise](crate::store::Capabilities::lease).
     lease: Duration;
     /// How long a lease is renewed at most. Default: 10 min.
     lease_max: Duration;
     /// How long a call waits for others before it computes by itself. Default: 30 s.
     wait: Duration;
-    /// How long a store may take for one operation. Default: 1 s.
+    /// How long one call waits for the store in all before it goes on without it; a save that takes
+    /// longer goes on in the background. For what is done by hand, how long one operation may take.
+    /// Default: 1 s, if the store does not [say otherwise](crate::store::Capabilities::store_timeout).
     store_timeout: Duration;
     /// How many answers the near cache of each function holds; 0 is none. Default: 10,000.
     near: usize;
@@ -233,16 +235,17 @@ fn open_disk(
 fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock, stands_in: bool) -> Cache {
     let prefix = options.prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
     let version = options.version.unwrap_or(1);
+    let capabilities = store.capabilities();
     let core = Arc::new(Core {
-        capabilities: store.capabilities(),
+        capabilities,
         holder: HolderId::random(),
         prefix: prefix.into(),
         version,
         own_head: stored_head(prefix, version).into(),
         codec: options.codec.unwrap_or_default(),
         compression: compression(options),
-        policy: policy(options),
-        store_timeout: options.store_timeout.unwrap_or(DEFAULT_STORE_TIMEOUT),
+        policy: policy(options, &capabilities),
+        store_timeout: options.store_timeout.unwrap_or(capabilities.store_timeout),
         clock,
         flights: Arc::default(),
         counters: Counters::default(),
@@ -268,7 +271,7 @@ fn compression(options: &CacheOptions) -> Compression {
     }
 }
 
-fn policy(options: &CacheOptions) -> Policy {
+fn policy(options: &CacheOptions, capabilities: &Capabilities) -> Policy {
     let defaults = Policy::default();
     Policy {
         timeout: options.timeout.unwrap_or(defaults.timeout),
@@ -278,7 +281,7 @@ fn policy(options: &CacheOptions) -> Policy {
         jitter: options.jitter.unwrap_or(defaults.jitter),
         single_flight: options.single_flight.unwrap_or(defaults.single_flight),
         wait: options.wait.unwrap_or(defaults.wait),
-        lease: options.lease.unwrap_or(defaults.lease),
+        lease: options.lease.unwrap_or(capabilities.lease),
         lease_max: options.lease_max.unwrap_or(defaults.lease_max),
         near: options.near.unwrap_or(defaults.near),
         ..defaults

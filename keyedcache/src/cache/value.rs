@@ -13,7 +13,7 @@ use crate::error::{Error, NotCachedError, NotCachedReason};
 use crate::flight::Shared;
 use crate::generation;
 use crate::key::Key;
-use crate::near::{self, NotedValue};
+use crate::near::{self, NotedValue, Vouch};
 use crate::policy::{Freshness, MissingBecause, Standing, Timeout, judge};
 use crate::record::Life;
 use crate::record::{Generation, Header, Record, RecordId, Stamp};

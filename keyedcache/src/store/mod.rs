@@ -258,13 +258,25 @@ pub struct Capabilities {
     pub shared: bool,
     /// The largest record it takes, in bytes.
     pub max_record: Option<usize>,
+    /// How long a call should wait for it in all, unless the cache says otherwise.
+    pub store_timeout: Duration,
+    /// How long a lease of it should stand without being renewed, unless the cache says otherwise.
+    pub lease: Duration,
 }
 
 impl Capabilities {
     /// A store that keeps records and nothing more; switch on what it can.
     #[must_use]
     pub const fn new() -> Self {
-        Self { stores: true, leases: false, pushes: false, shared: false, max_record: None }
+        Self {
+            stores: true,
+            leases: false,
+            pushes: false,
+            shared: false,
+            max_record: None,
+            store_timeout: Duration::from_secs(1),
+            lease: Duration::from_secs(10),
+        }
     }
 }
 

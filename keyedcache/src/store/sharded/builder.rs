@@ -62,6 +62,7 @@ fn refusal(why: &'static str) -> Error {
 /// What all can. But others see what is kept if they see any part of it: then a near cache has to ask
 /// before each hit whether it has heard of everything.
 fn capabilities(shards: &[Shard]) -> Capabilities {
+    let least = Capabilities::new();
     let each = || shards.iter().map(|shard| shard.store.capabilities());
     Capabilities {
         stores: each().all(|one| one.stores),
@@ -69,5 +70,8 @@ fn capabilities(shards: &[Shard]) -> Capabilities {
         pushes: each().all(|one| one.pushes),
         shared: each().any(|one| one.shared),
         max_record: each().filter_map(|one| one.max_record).min(),
+        // What the slowest needs.
+        store_timeout: each().map(|one| one.store_timeout).max().unwrap_or(least.store_timeout),
+        lease: each().map(|one| one.lease).max().unwrap_or(least.lease),
     }
 }
