@@ -485,18 +485,7 @@ impl Store for RedisStore {
     }
 
     fn keep<'a>(&'a self, scopes: &'a [Scope], ttl: Ttl) -> Pending<'a, ()> {
-        Box::pin(async move {
-            let Keeping { short, calls, asked } = self.keeping(scopes, ttl);
-            if calls.is_empty() {
-                return Ok(());
-            }
-            let replies = self.link.call(calls).await;
-            let failed = replies.iter().position(Result::is_err);
-            let mut replies = replies;
-            let error = failed.map(|at| replies.remove(at));
-            self.kept(&short, asked, replies.into_iter());
-            error.transpose().map(|_| ())
-        })
+        Box::pin(self.extend(scopes, ttl))
     }
 
     fn invalidate<'a>(&'a self, scopes: &'a [Scope], severity: Severity) -> Pending<'a, ()> {
