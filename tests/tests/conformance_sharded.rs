@@ -1,5 +1,5 @@
 //! Sharded stores against the conformance suite: three in memory, by the system's clock and by a
-//! manual one, and three folders.
+//! manual one, three folders, and three Redis servers.
 //!
 //! The second handle is another list of the same shards, in another order, as another process may
 //! have it.
@@ -10,9 +10,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use keyedcache::store::{DiskStore, MemoryStore, ShardedStore, Store};
+use keyedcache::store::{DiskStore, MemoryStore, RedisStore, ShardedStore, Store};
 use keyedcache::{Clock, Moment};
 use keyedcache_conformance::Harness;
+use keyedcache_tests::redis::{Reply, Server};
+use keyedcache_tests::watchdog::wait_until;
 use tempfile::TempDir;
 
 const SHARDS: [&str; 3] = ["north", "south", "west"];
@@ -99,6 +101,67 @@ mod manual_clock {
     use super::Sharded;
 
     keyedcache_conformance::suite!(Sharded::manual_clock());
+}
+
+/// Three servers, which each handle has connections of its own to.
+struct Servers([Server; 3]);
+
+impl Servers {
+    fn start() -> Self {
+        Self(SHARDS.map(|_| Server::start()))
+    }
+
+    fn listed(&self, order: [usize; 3]) -> Arc<dyn Store> {
+        let open = |place: usize| -> Arc<dyn Store> {
+            let store = RedisStore::builder(&self.0[place].url())
+                // Many of these run at once on few processors.
+                .timeout(Duration::from_secs(20))
+                .connect_timeout(Duration::from_secs(10))
+                .near_trust(Duration::from_secs(20));
+            Arc::new(store.build().expect("the URL is right"))
+        };
+        let list = ShardedStore::new(order.map(open)).expect("three servers of three ports");
+        wait_until("every shard is trusted", || list.trusted());
+        Arc::new(list)
+    }
+}
+
+impl Harness for Servers {
+    fn store(&self) -> Arc<dyn Store> {
+        self.listed([0, 1, 2])
+    }
+
+    fn again(&self) -> Option<Arc<dyn Store>> {
+        Some(self.listed([2, 0, 1]))
+    }
+
+    fn advance(&self, by: Duration) {
+        thread::sleep(by);
+    }
+
+    fn pushes_travel(&self) -> bool {
+        true
+    }
+
+    fn plant_foreign(&self) -> Option<Box<dyn FnOnce() -> bool + '_>> {
+        for server in &self.0 {
+            server.command(&["SET", "foreign", "mine"]);
+            server.command(&["RPUSH", "conformance-list", "mine"]);
+        }
+        Some(Box::new(|| {
+            let mine = Reply::Text(b"mine".to_vec());
+            self.0.iter().all(|server| {
+                server.command(&["GET", "foreign"]) == mine
+                    && server.command(&["LINDEX", "conformance-list", "0"]) == mine
+            })
+        }))
+    }
+}
+
+mod redis {
+    use super::Servers;
+
+    keyedcache_conformance::suite!(Servers::start());
 }
 
 mod disk {
