@@ -36,8 +36,10 @@ const EACH: usize = 20;
 const BODY: Duration = Duration::from_millis(2);
 
 const BARE: &str = "bare multiplexed GET";
+/// What it costs that a connection is driven by a thread of its own, as keyedcache's are.
+const AWAY: &str = "bare GET, driven on another thread";
 const FUNCTION: &str = "keyedcache #[cached(near = 0)]";
-const VALUES: &str = "keyedcache Cache::get";
+const VALUES: &str = "keyedcache Cache::get, near = 0";
 const CACHED: &str = "cached 4.1 AsyncRedisCache";
 const HITBOX: &str = "hitbox 0.2, RedisBackend";
 
@@ -51,13 +53,14 @@ fn url() -> &'static str {
     URL.get().expect("main sets it first")
 }
 
-fn value(number: usize) -> Vec<u8> {
+/// Text, which no codec takes apart.
+fn value(number: usize) -> String {
     BODIES.fetch_add(1, Ordering::Relaxed);
-    number.to_le_bytes().into_iter().cycle().take(VALUE).collect()
+    format!("{number:0>VALUE$}")
 }
 
 /// What a stampede waits for: the numbers below [`KEYS`] are those of hits.
-fn answer(number: usize) -> Vec<u8> {
+fn answer(number: usize) -> String {
     if number >= KEYS {
         std::thread::sleep(BODY);
     }
@@ -65,19 +68,19 @@ fn answer(number: usize) -> Vec<u8> {
 }
 
 #[cached(cache = "one", timeout = 600, near = 0, name = "f")]
-async fn of_keyedcache(number: usize) -> Vec<u8> {
+async fn of_keyedcache(number: usize) -> String {
     answer(number)
 }
 
 /// The same as another process has it.
 #[cached(cache = "other", timeout = 600, near = 0, name = "f")]
-async fn of_keyedcache_elsewhere(number: usize) -> Vec<u8> {
+async fn of_keyedcache_elsewhere(number: usize) -> String {
     answer(number)
 }
 
 #[concurrent_cached(
     map_error = "|error| error.to_string()",
-    ty = "AsyncRedisCache<usize, Vec<u8>>",
+    ty = "AsyncRedisCache<usize, String>",
     create = r#"{
         AsyncRedisCache::builder("f")
             .connection_string(url())
@@ -87,7 +90,7 @@ async fn of_keyedcache_elsewhere(number: usize) -> Vec<u8> {
             .expect("the server is up")
     }"#
 )]
-async fn of_cached(number: usize) -> Result<Vec<u8>, String> {
+async fn of_cached(number: usize) -> Result<String, String> {
     Ok(answer(number))
 }
 
@@ -96,12 +99,12 @@ struct Number(usize);
 
 #[derive(Clone, Serialize, Deserialize, CacheableResponse)]
 struct Answer {
-    bytes: Vec<u8>,
+    text: String,
 }
 
 #[hitboxed]
 async fn of_hitbox(number: Number) -> Result<Answer, String> {
-    Ok(Answer { bytes: answer(number.0) })
+    Ok(Answer { text: answer(number.0) })
 }
 
 type Hitbox = hitbox_fn::Cache<RedisBackend, BroadcastConcurrencyManager<Result<Answer, String>>>;
@@ -131,12 +134,12 @@ fn near_alone(number: u64) -> Arc<str> {
 }
 
 #[cached(cache = "one", timeout = 600, near = 0, name = "thousand")]
-async fn thousand(number: usize) -> Vec<u8> {
+async fn thousand(number: usize) -> String {
     value(number)
 }
 
 #[cached(cache = "one", timeout = 600, near = 0, name = "million")]
-async fn million(number: usize) -> Vec<u8> {
+async fn million(number: usize) -> String {
     value(number)
 }
 
@@ -144,7 +147,7 @@ fn main() -> Result<(), Failure> {
     let server = RedisServer::start()?;
     URL.set(server.url()).map_err(|_| "the URL is set once")?;
     for alias in ["one", "other"] {
-        open()?.register(alias)?;
+        open(10_000)?.register(alias)?;
     }
     Cache::from_url("memory:")?.register("memory")?;
     let runtime =
@@ -157,14 +160,14 @@ fn main() -> Result<(), Failure> {
     invalidations(&runtime, connection)
 }
 
-/// A cache with connections of its own, as every process has.
-fn open() -> Result<Cache, Failure> {
+/// A cache with connections of its own, as every process has; by default it keeps 10,000 near.
+fn open(near: usize) -> Result<Cache, Failure> {
     let store = RedisStore::builder(url()).build()?;
-    Ok(Cache::builder().store(Arc::new(store)).build()?)
+    Ok(Cache::builder().store(Arc::new(store)).near(near).build()?)
 }
 
 fn hits(runtime: &Runtime, connection: &MultiplexedConnection) -> Result<(), Failure> {
-    let cache = open()?;
+    let cache = open(0)?;
     runtime.block_on(async {
         for number in 0..KEYS {
             cache.set(cache_key!("v", number), &value(number)).await?;
@@ -175,8 +178,10 @@ fn hits(runtime: &Runtime, connection: &MultiplexedConnection) -> Result<(), Fai
         Ok::<_, Failure>(())
     })?;
     let before = BODIES.load(Ordering::Relaxed);
-    let one = race(&cache, connection, |call| one_after_another(runtime, call));
-    let many = race(&cache, connection, |call| at_once(runtime, call));
+    let away = driven_away()?;
+    let connections = [connection, &away];
+    let one = race(&cache, connections, |call| one_after_another(runtime, call));
+    let many = race(&cache, connections, |call| at_once(runtime, call));
     let title = "hit of 1 kB in Redis, ns a call (medians of interleaved rounds)";
     print_table(title, &[("1 task", &one), ("64 tasks", &many)]);
     println!();
@@ -184,6 +189,9 @@ fn hits(runtime: &Runtime, connection: &MultiplexedConnection) -> Result<(), Fai
     print_target("Cache::get / bare GET, one task", one.ratio(VALUES, BARE), 1.15);
     print_target("#[cached] / bare GET, 64 tasks", many.ratio(FUNCTION, BARE), 1.0 / 0.85);
     print_target("Cache::get / bare GET, 64 tasks", many.ratio(VALUES, BARE), 1.0 / 0.85);
+    let of_away = |outcome: &Outcome| outcome.ratio(FUNCTION, AWAY);
+    println!("  {:<58}{:>8.2}", "#[cached] / driven on another thread, one task", of_away(&one));
+    println!("  {:<58}{:>8.2}", "#[cached] / driven on another thread, 64 tasks", of_away(&many));
     for (tasks, outcome) in [("one task", &one), ("64 tasks", &many)] {
         for peer in [CACHED, HITBOX] {
             print_target(
@@ -206,26 +214,43 @@ fn call<F: Future<Output = usize> + Send + 'static>(
     Arc::new(move |number| Box::pin(call(number)))
 }
 
-fn race(cache: &Cache, connection: &MultiplexedConnection, time: impl Fn(&Call) -> f64) -> Outcome {
-    let (connection, cache) = (connection.clone(), cache.clone());
-    let bare = call(move |number| {
-        let mut connection = connection.clone();
-        async move {
-            let get = redis::cmd("GET").arg(format!("keyedcache:1:f::{number}")).to_owned();
-            get.query_async::<Vec<u8>>(&mut connection).await.map_or(0, |found| found.len())
-        }
+/// A connection that a runtime on another thread drives.
+fn driven_away() -> Result<MultiplexedConnection, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let connection = runtime
+        .block_on(async { redis::Client::open(url())?.get_multiplexed_async_connection().await })?;
+    std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+    Ok(connection)
+}
+
+fn race(
+    cache: &Cache,
+    connections: [&MultiplexedConnection; 2],
+    time: impl Fn(&Call) -> f64,
+) -> Outcome {
+    let cache = cache.clone();
+    let [bare, away] = connections.map(|connection| {
+        let connection = connection.clone();
+        call(move |number| {
+            let mut connection = connection.clone();
+            async move {
+                let get = redis::cmd("GET").arg(format!("keyedcache:1:f::{number}")).to_owned();
+                get.query_async::<Vec<u8>>(&mut connection).await.map_or(0, |found| found.len())
+            }
+        })
     });
     let function = call(|number| async move { of_keyedcache(number).await.len() });
     let values = call(move |number| {
-        let found = cache.get::<Vec<u8>>(cache_key!("v", number));
+        let found = cache.get::<String>(cache_key!("v", number));
         async move { found.await.map_or(0, |found| found.len()) }
     });
     let cached = call(|number| async move { of_cached(number).await.map_or(0, |v| v.len()) });
     let hitbox = call(|number| async move {
-        of_hitbox(Number(number)).cache(&HITBOXES[0]).await.map_or(0, |found| found.bytes.len())
+        of_hitbox(Number(number)).cache(&HITBOXES[0]).await.map_or(0, |found| found.text.len())
     });
     Contest::new()
         .enter(BARE, || time(&bare))
+        .enter(AWAY, || time(&away))
         .enter(FUNCTION, || time(&function))
         .enter(VALUES, || time(&values))
         .enter(CACHED, || time(&cached))
@@ -298,7 +323,7 @@ fn stampede(runtime: &Runtime) {
     let of_cached = call(|asked| async move { of_cached(asked / 2).await.map_or(0, |v| v.len()) });
     let hitbox = call(|asked| async move {
         let found = of_hitbox(Number(asked / 2)).cache(&HITBOXES[asked % 2]).await;
-        found.map_or(0, |found| found.bytes.len())
+        found.map_or(0, |found| found.text.len())
     });
     let outcome = Contest::new()
         .enter(FUNCTION, || turn(Arc::clone(&subject), &bodies[0]))
