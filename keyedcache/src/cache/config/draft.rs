@@ -1,7 +1,10 @@
 //! A cache while its configuration is being read, option by option.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+#[cfg(feature = "redis")]
+use super::RedisAddress;
 use super::known::{self, Kind, KnownOption, OPTIONS};
 use super::nearest::nearest;
 use super::quote;
@@ -18,10 +21,44 @@ pub(super) struct Draft {
     pub(super) path: PathBuf,
     pub(super) max_size: Option<u64>,
     pub(super) size_limit: Option<u64>,
+    pub(super) redis: RedisDraft,
     pub(super) options: CacheOptions,
     /// The other shards, if there are several; this one, the last, speaks for the whole cache.
     pub(super) shards_before: Vec<Draft>,
     given: Vec<(&'static KnownOption, String)>,
+}
+
+/// What only Redis stores have.
+#[derive(Debug, Default)]
+#[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "read, and refused by its scheme"))]
+pub(super) struct RedisDraft {
+    #[cfg(feature = "redis")]
+    pub(super) address: Option<RedisAddress>,
+    pub(super) database: Option<u32>,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) near_trust: Option<Duration>,
+    pub(super) concurrency: Option<usize>,
+}
+
+impl RedisDraft {
+    #[cfg(feature = "redis")]
+    fn finish(self) -> Option<StoreConfig> {
+        let address = self.address?;
+        Some(StoreConfig::Redis {
+            address: match self.database {
+                Some(database) => address.with_database(database),
+                None => address,
+            },
+            connect_timeout: self.connect_timeout,
+            near_trust: self.near_trust,
+            concurrency: self.concurrency,
+        })
+    }
+
+    #[cfg(not(feature = "redis"))]
+    fn finish(self) -> Option<StoreConfig> {
+        None
+    }
 }
 
 impl Draft {
@@ -83,13 +120,15 @@ impl Draft {
     }
 
     fn store(self, folder: &Path) -> Result<StoreConfig, String> {
+        let none = || format!("no store is named; known are {}", known::usable_schemes());
         match self.kind {
             Some(Kind::Memory) => Ok(StoreConfig::Memory { max_size: self.max_size }),
             Some(Kind::Disk) => {
                 Ok(StoreConfig::Disk { path: folder.join(self.path), size_limit: self.size_limit })
             }
             Some(Kind::Null) => Ok(StoreConfig::Null),
-            None => Err(format!("no store is named; known are {}", known::usable_schemes())),
+            Some(Kind::Redis) => self.redis.finish().ok_or_else(none),
+            None => Err(none()),
         }
     }
 }

@@ -32,6 +32,8 @@ use crate::codec::Codec;
 use crate::compress::Compressor;
 use crate::error::Error;
 use crate::policy::{SingleFlight, Timeout};
+#[cfg(feature = "redis")]
+pub use crate::store::RedisAddress;
 
 pub(super) use check::{check, check_alias};
 pub use environment::from_environment;
@@ -101,6 +103,18 @@ pub enum StoreConfig {
     Null,
     /// In several, each key in one of them.
     Sharded(Vec<StoreConfig>),
+    /// On a Redis server, shared by everybody who can reach it.
+    #[cfg(feature = "redis")]
+    Redis {
+        /// Where it is.
+        address: RedisAddress,
+        /// How long one attempt to connect may take.
+        connect_timeout: Option<Duration>,
+        /// For how long after a sign of life near caches are trusted.
+        near_trust: Option<Duration>,
+        /// How many requests may be under way at once.
+        concurrency: Option<usize>,
+    },
 }
 
 /// The options of a cache; `None` is the default, which `docs/configuration.md` lists.

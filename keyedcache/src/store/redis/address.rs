@@ -17,9 +17,9 @@ const PORT: u16 = 6379;
 /// The largest number of a database that a server can be configured to have.
 const LARGEST_DATABASE: u32 = i32::MAX as u32;
 
-/// What a URL says.
+/// Where servers are and how one logs in. Shown without the latter.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Address {
+pub struct RedisAddress {
     places: Vec<Place>,
     is_tls: bool,
     user: Option<String>,
@@ -33,7 +33,7 @@ enum Place {
     Unix(PathBuf),
 }
 
-impl Address {
+impl RedisAddress {
     /// What `scheme://place` means, without the options of a query.
     ///
     /// # Errors
@@ -155,7 +155,7 @@ impl Address {
 }
 
 /// `redis://host:6379/0`: where it is, and nobody's name or password.
-impl fmt::Display for Address {
+impl fmt::Display for RedisAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let [Place::Unix(path)] = self.places.as_slice() {
             return write!(f, "redis+unix://{}?db={}", path.display(), self.database);
@@ -172,14 +172,14 @@ impl fmt::Display for Address {
     }
 }
 
-impl fmt::Debug for Address {
+impl fmt::Debug for RedisAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Address({self})")
+        write!(f, "RedisAddress({self})")
     }
 }
 
 /// The address of a whole URL, whose query may name a database.
-pub(super) fn from_url(url: &str) -> Result<Address, Error> {
+pub(super) fn from_url(url: &str) -> Result<RedisAddress, Error> {
     let parsed = || {
         let (scheme, rest) = url.trim().split_once(':').ok_or("it has no scheme")?;
         let scheme = scheme.to_ascii_lowercase();
@@ -187,7 +187,7 @@ pub(super) fn from_url(url: &str) -> Result<Address, Error> {
             return Err("its scheme is none of `redis`, `rediss` and `redis+unix`".to_owned());
         }
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let mut address = Address::parse(&scheme, place)?;
+        let mut address = RedisAddress::parse(&scheme, place)?;
         for option in query.split('&').filter(|option| !option.is_empty()) {
             let Some(database) = option.strip_prefix("db=") else {
                 return Err("it has an option; here only `db` is known".to_owned());
@@ -249,7 +249,7 @@ mod tests {
         ] {
             let address = from_url(url).unwrap();
             assert_eq!(address.to_string(), shown);
-            assert_eq!(format!("{address:?}"), format!("Address({shown})"));
+            assert_eq!(format!("{address:?}"), format!("RedisAddress({shown})"));
         }
     }
 

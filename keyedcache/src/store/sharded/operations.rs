@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::record::{Generation, Life, Record, RecordId, Scope};
 use crate::store::{
     Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Page, Pending,
-    Release, Severity, Sink, Slot, Store, StoredKey, Ttl,
+    Release, See, Severity, Sink, Slot, Store, StoredKey, Ttl,
 };
 
 impl ShardedStore {
@@ -128,6 +128,13 @@ impl Store for ShardedStore {
             }
             Ok(whole)
         })
+    }
+
+    /// Only where one shard has all that is asked for.
+    fn show(&self, key: &str, scopes: &[Scope], see: &mut See<'_>) -> bool {
+        let place = falls_to(&self.shards, key);
+        let has_all = scopes.iter().all(|scope| falls_to(&self.shards, scope.text()) == place);
+        has_all && self.shards[place].store.show(key, scopes, see)
     }
 
     fn save<'a>(
