@@ -7,12 +7,10 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use keyedcache::Cache;
-use keyedcache::store::RedisStore;
 use keyedcache_benches::{RedisServer, median, print_target};
 
 const WAITERS: usize = 4;
@@ -56,7 +54,7 @@ fn main() -> Result<(), Failure> {
 
 fn measure(store: &str, url: &str, at_most: f64) -> Result<(), Failure> {
     let mut waiters = (0..WAITERS).map(|_| Waiter::start(url)).collect::<Result<Vec<_>, _>>()?;
-    open(url)?.register("default")?;
+    Cache::from_url(url)?.register("default")?;
     let (mut after_return, mut after_body, mut ran_elsewhere) = (Vec::new(), Vec::new(), 0);
     for round in 0..ROUNDS {
         let computing = std::thread::spawn(move || {
@@ -81,15 +79,6 @@ fn measure(store: &str, url: &str, at_most: f64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The cache of this URL, all of whose processes have a store of their own.
-fn open(url: &str) -> Result<Cache, Failure> {
-    if url.starts_with("redis:") {
-        let store = RedisStore::builder(url).build()?;
-        return Ok(Cache::builder().store(Arc::new(store)).build()?);
-    }
-    Ok(Cache::from_url(url)?)
-}
-
 fn milliseconds(later: u64, earlier: u64) -> f64 {
     #[allow(clippy::cast_precision_loss)] // some milliseconds
     {
@@ -99,7 +88,7 @@ fn milliseconds(later: u64, earlier: u64) -> f64 {
 
 /// A child: calls with each number that it is told, and tells when it had the answer.
 fn wait_for_rounds() -> Result<(), Failure> {
-    open(&std::env::var(URL)?)?.register("default")?;
+    Cache::from_url(&std::env::var(URL)?)?.register("default")?;
     for line in std::io::stdin().lines() {
         let before = ENDED.load(Ordering::Relaxed);
         slow(line?.parse()?);

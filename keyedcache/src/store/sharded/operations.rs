@@ -130,9 +130,11 @@ impl Store for ShardedStore {
         })
     }
 
-    /// Shows nothing: a scope's generation is most often on another shard than the record.
-    fn show(&self, _: &str, _: &[Scope], _: &mut See<'_>) -> bool {
-        false
+    /// Only where one shard has all that is asked for.
+    fn show(&self, key: &str, scopes: &[Scope], see: &mut See<'_>) -> bool {
+        let place = falls_to(&self.shards, key);
+        let has_all = scopes.iter().all(|scope| falls_to(&self.shards, scope.text()) == place);
+        has_all && self.shards[place].store.show(key, scopes, see)
     }
 
     fn save<'a>(
