@@ -11,6 +11,7 @@ mod count;
 mod free;
 mod get_or_set;
 mod lead;
+mod limits;
 mod look;
 mod plan;
 mod probe;
@@ -32,6 +33,7 @@ pub use verbs::CacheTtl;
 
 pub(crate) use core::Core;
 pub(crate) use lead::{Leader, Refresher, take};
+pub(crate) use limits::Limits;
 pub(crate) use look::Decode;
 pub(crate) use plan::{Begin, Call, Plan};
 pub(crate) use registry::{DEFAULT_ALIAS, Watcher, named_or_broken, watch_registry};

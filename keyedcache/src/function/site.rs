@@ -238,6 +238,11 @@ impl Function {
         StoredKey::new(Key::text_of_parts(&self.stored_head, &self.namespace, arguments))
     }
 
+    /// The text of the key whose stored form this is.
+    pub(super) fn text_of<'a>(&self, key: &'a StoredKey) -> &'a str {
+        key.as_str().strip_prefix(&*self.stored_head).unwrap_or(key.as_str())
+    }
+
     pub(super) fn core(&self) -> &Arc<Core> {
         &self.plan.core
     }
