@@ -236,7 +236,7 @@ impl<'a> Expansion<'a> {
         }
         if let Some(given) = &options.hard_timeout {
             let timed_out = quote_spanned! { ours(given.name.span()) =>
-                <#answer as #private::TimesOut>::timed_out
+                <#answer as #private::TimesOut>::timed_out as fn(_) -> _
             };
             shape = quote!(#private::timing_out(#shape, #timed_out));
         }
