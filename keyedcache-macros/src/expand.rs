@@ -243,7 +243,7 @@ impl<'a> Expansion<'a> {
         let name = home.name("__kc_shape", Span::call_site());
         let declared = function.declared(std::iter::empty(), &answer);
         let (parameters, conditions) = (declared.parameters, declared.conditions);
-        let captured = self.captured(std::iter::empty());
+        let captured = self.captured();
         quote! {
             #[doc(hidden)]
             fn #name #parameters () -> impl #private::Shape<Answer = #answer> + #captured

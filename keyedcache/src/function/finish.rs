@@ -126,6 +126,11 @@ impl<S: Shape> Finish<S> {
         (!timeout.is_zero()).then_some(timeout)
     }
 
+    /// What is to be stored of this answer, and for how long; `None` if it is not to be.
+    pub(super) fn to_store<'a>(&self, answer: &'a S::Answer) -> Option<(Timeout, &'a S::Stored)> {
+        self.timeout(answer).zip(self.shape.stored(answer))
+    }
+
     async fn finish(mut self, mut leader: Box<Leader>, answer: S::Answer) -> S::Answer {
         if self.shape.is_err(&answer) {
             leader = match leader.fail_over().await {
@@ -133,8 +138,7 @@ impl<S: Shape> Finish<S> {
                 Err(leader) => leader,
             };
         }
-        let to_store = self.timeout(&answer).zip(self.shape.stored(&answer));
-        let Some((timeout, stored)) = to_store else {
+        let Some((timeout, stored)) = self.to_store(&answer) else {
             let error = self.shape.share_error(&answer);
             leader.declined(error).await;
             return answer;
@@ -150,9 +154,12 @@ impl<S: Shape> Finish<S> {
     }
 
     /// Stores an answer that was not computed here, as a new write.
-    pub(super) async fn put(mut self, value: &Value, answer: &S::Answer) -> Result<(), Error> {
-        let to_store = self.timeout(answer).zip(self.shape.stored(answer));
-        let Some((timeout, stored)) = to_store else { return Ok(()) };
+    pub(super) async fn put(
+        mut self,
+        value: &Value,
+        to_store: Option<(Timeout, S::Stored)>,
+    ) -> Result<(), Error> {
+        let Some((timeout, ref stored)) = to_store else { return Ok(()) };
         if S::LOCAL {
             value.changed_here();
             if self.function.core().is_enabled() {

@@ -184,7 +184,11 @@ impl Spec {
 /// `shop.Repo/u8+u16|`.
 #[must_use]
 pub fn type_text<T: ?Sized>() -> String {
-    let name = std::any::type_name::<T>();
+    dotted(std::any::type_name::<T>())
+}
+
+/// Not generic, so that it is compiled once and not for each function.
+fn dotted(name: &str) -> String {
     // Lifetimes are all the same here, and not every compiler prints them.
     let name = name.replace("'_, ", "").replace("<'_>", "").replace("'_ ", "");
     name.replace("::", ".").replace(", ", "+").replace('<', "/").replace('>', "|")
