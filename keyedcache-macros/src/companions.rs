@@ -106,7 +106,7 @@ impl OneCall {
     }
 }
 
-impl<'a> Expansion<'a> {
+impl Expansion<'_> {
     /// `use<…>`: the types and constants of an instance, and no lifetimes.
     pub(crate) fn captured(&self) -> TokenStream {
         let types = self.home.instance().into_iter().chain(self.function.instance());

@@ -224,10 +224,8 @@ impl Options {
             }
             "lease" => set(&mut self.lease, name, input, "\"30s\"", value(Period::parse)),
             "lease_max" => set(&mut self.lease_max, name, input, "\"10m\"", value(Period::parse)),
-            "companion" => set(&mut self.companion, name, input, "Name", value(Ident::parse)),
-            "crate" => {
-                set(&mut self.krate, name, input, "::keyedcache", value(Path::parse_mod_style))
-            }
+            "companion" => set(&mut self.companion, name, input, "Name", value(companion)),
+            "crate" => set(&mut self.krate, name, input, "::keyedcache", value(path)),
             _ => Err(unknown(&name)),
         }
     }
@@ -372,8 +370,18 @@ fn choice<T: Copy, const N: usize>(
     Err(Error::new_spanned(expr, format!("write {names}")))
 }
 
+fn companion(input: ParseStream<'_>) -> syn::Result<Ident> {
+    let why = "write the name itself: `companion = Name`";
+    input.parse().map_err(|_| input.error(why))
+}
+
+fn path(input: ParseStream<'_>) -> syn::Result<Path> {
+    let why = "write the path itself: `crate = ::keyedcache`";
+    Path::parse_mod_style(input).map_err(|_| input.error(why))
+}
+
 fn text(input: ParseStream<'_>) -> syn::Result<LitStr> {
-    let text: LitStr = input.parse()?;
+    let text: LitStr = input.parse().map_err(|_| input.error("write a name in quotes"))?;
     if text.value().trim().is_empty() {
         return Err(Error::new_spanned(text, "this name is empty"));
     }

@@ -76,7 +76,7 @@ fn without_it_a_stale_answer_is_served_at_once() {
 #[test]
 fn it_bounds_the_wait_where_the_older_answer_is_for_errors_only() {
     static GATE: Gate = Gate::new();
-    #[cached(cache = "o_soft_on_error", timeout = 60, stale_if_error = 60, soft_timeout = "20ms")]
+    #[cached(cache = "o_soft_on_error", timeout = 60, stale_if_error = 60, soft_timeout = "500ms")]
     async fn f(x: u8) -> Result<usize, String> {
         Ok(GATE.pass_async().await + usize::from(x))
     }
