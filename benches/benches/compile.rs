@@ -18,7 +18,7 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> Result<(), Failure> {
     let benches = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = benches.join("../target/compile");
-    let ours = format!("keyedcache = {{ path = {:?} }}", benches.join("../keyedcache"));
+    let ours = format!("keyedcache = {{ path = \"{}\" }}", benches.join("../keyedcache").display());
     write_crate(&folder, "ours", &ours, "keyedcache::cached(timeout = 60)")?;
     let theirs = "cached = \"4.1\"";
     write_crate(&folder, "theirs", theirs, "cached::macros::cached(ttl_secs = 60)")?;

@@ -370,3 +370,6 @@ pub(crate) fn without_expectations(attribute: &Attribute) -> Attribute {
     }
     attribute
 }
+
+#[cfg(test)]
+mod tests;
