@@ -8,7 +8,7 @@ use keyedcache::Moment;
 use keyedcache::record::{Generation, Life, Record, RecordId, Scope};
 use keyedcache::store::{
     Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Page, Pending,
-    Release, Severity, Sink, Store, StoredKey, Ttl,
+    Release, See, Severity, Sink, Store, StoredKey, Ttl,
 };
 
 /// An operation of a store.
@@ -103,14 +103,20 @@ impl<M: Manner> Store for Front<M> {
         self.manner.perform(Operation::Load, || self.inner.load(keys, scopes))
     }
 
+    /// Nothing: every manner of loading is seen.
+    fn show(&self, _: &str, _: &[Scope], _: &mut See<'_>) -> bool {
+        false
+    }
+
     fn save<'a>(
         &'a self,
         key: &'a StoredKey,
         record: Record,
         ttl: Ttl,
         guard: Guard,
+        scopes: &'a [Scope],
     ) -> Pending<'a, bool> {
-        self.manner.perform(Operation::Save, || self.inner.save(key, record, ttl, guard))
+        self.manner.perform(Operation::Save, || self.inner.save(key, record, ttl, guard, scopes))
     }
 
     fn delete<'a>(&'a self, keys: &'a [StoredKey]) -> Pending<'a, usize> {
@@ -162,8 +168,14 @@ impl<M: Manner> Store for Front<M> {
         self.manner.perform(Operation::Invalidate, || self.inner.invalidate(scopes, severity))
     }
 
-    fn touch<'a>(&'a self, key: &'a StoredKey, seen: RecordId, life: Life) -> Pending<'a, bool> {
-        self.manner.perform(Operation::Touch, || self.inner.touch(key, seen, life))
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoredKey,
+        seen: RecordId,
+        life: Life,
+        scopes: &'a [Scope],
+    ) -> Pending<'a, bool> {
+        self.manner.perform(Operation::Touch, || self.inner.touch(key, seen, life, scopes))
     }
 
     fn increment<'a>(

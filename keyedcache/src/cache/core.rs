@@ -17,7 +17,7 @@ use crate::compress::Compression;
 use crate::error::{Error, ErrorKind};
 use crate::flight::Flights;
 use crate::key::Key;
-use crate::near::{self, Epoch, Values};
+use crate::near::{self, Epoch, Values, Vouch};
 use crate::observe::{CacheStats, Counter, Counters};
 use crate::policy::{Policy, Timeout};
 use crate::record::{Header, Record, Scope, ScopeId};
@@ -25,6 +25,7 @@ use crate::runtime;
 use crate::store::{Capabilities, HolderId, KeyDigest, Pending, Severity, Sink, Store, StoredKey};
 
 use super::renewal::Renewals;
+use super::scopes::Scopes;
 
 /// How many times as long as any other operation reclaiming room may take: its steps are as many as
 /// there are records.
@@ -47,8 +48,7 @@ pub(crate) struct Core {
     pub(crate) flights: Arc<Flights>,
     pub(crate) counters: Counters,
     pub(crate) renewals: Arc<Renewals>,
-    /// The scope that everything in this cache belongs to.
-    pub(crate) everything: Scope,
+    pub(crate) scopes: Scopes,
     pub(crate) enabled: AtomicBool,
     pub(crate) epochs: Epochs,
     pub(crate) values: Values,
@@ -77,23 +77,6 @@ impl Core {
         }
     }
 
-    /// The scope of all keys below these segments. It knows no version.
-    ///
-    /// `::` cannot come from a stored key's version, which is a number.
-    pub(crate) fn prefix_scope(&self, segments: &str) -> Scope {
-        Scope::new(format!("{}::prefix:{segments}", self.prefix))
-    }
-
-    /// The scopes of a key: the cache and every proper prefix; of a call, the cache and the function.
-    pub(crate) fn scopes_of(&self, key: &Key) -> Arc<[Scope]> {
-        if key.is_call() {
-            return [self.everything.clone(), self.prefix_scope(key.namespace())].into();
-        }
-        std::iter::once(self.everything.clone())
-            .chain(key.prefixes().map(|prefix| self.prefix_scope(&prefix)))
-            .collect()
-    }
-
     pub(crate) fn is_enabled(&self) -> bool {
         self.enabled.load(Ordering::Acquire)
     }
@@ -120,11 +103,6 @@ impl Core {
     /// Whether near entries must ask the store, or a clock that is not the system's, at each hit.
     pub(crate) fn near_asks(&self) -> bool {
         self.capabilities.shared || self.clock.is_manual()
-    }
-
-    /// Whether near entries that ask may be trusted until `deadline`.
-    pub(crate) fn vouch(&self, deadline: Moment) -> bool {
-        self.store.trusted() && self.clock.coarse_now() < deadline
     }
 
     /// Invalidates scopes for everyone. What this process computes of them is not joined any more,
@@ -217,7 +195,7 @@ impl Core {
         }
     }
 
-    fn no_answer(&self, operation: &'static str, within: Duration) -> Error {
+    pub(super) fn no_answer(&self, operation: &'static str, within: Duration) -> Error {
         let must_not_be_done_twice = matches!(operation, "save" | "touch" | "increment");
         let kind =
             if must_not_be_done_twice { ErrorKind::OutcomeUnknown } else { ErrorKind::Timeout };
@@ -242,6 +220,12 @@ impl Core {
     }
 }
 
+impl Vouch for Core {
+    fn vouch(&self, deadline: Moment) -> bool {
+        self.store.trusted() && self.clock.coarse_now() < deadline
+    }
+}
+
 impl Sink for Core {
     fn key_changed(&self, key: KeyDigest) {
         near::drop_key(key);
@@ -250,7 +234,7 @@ impl Sink for Core {
 
     fn scope_changed(&self, scope: ScopeId) {
         self.flights.detach_scope(scope);
-        if scope == self.everything.id() {
+        if scope == self.scopes.everything().id() {
             self.lost();
         } else {
             self.epochs.bump(scope);

@@ -13,6 +13,7 @@ use crate::policy::{Freshness, Standing, Times, head_start, judge};
 use crate::record::{Generation, Header, Record, RecordId};
 use crate::store::{LeaseToken, Slot};
 
+use super::patience::Patience;
 use super::plan::Call;
 
 /// Turns the payload of a record into the value its function answers with.
@@ -52,11 +53,12 @@ impl Found {
 
 impl Call {
     /// Reads the key and its scopes, in one round trip, and judges what is there.
-    pub(crate) async fn look(&self) -> Result<Look, Error> {
+    pub(crate) async fn look(&self, patience: &mut Patience) -> Result<Look, Error> {
         let core = &self.plan.core;
         let since = core.flights.tick();
         let keys = std::slice::from_ref(&self.key);
-        let mut loaded = core.ask("load", core.store.load(keys, &self.plan.scopes)).await?;
+        let load = core.store.load(keys, &self.plan.scopes);
+        let mut loaded = patience.ask(core, "load", load).await?;
         let slot = loaded.slots.pop().unwrap_or_default();
         Ok(self.judge(slot, loaded.generations, since))
     }
@@ -85,7 +87,7 @@ impl Call {
     fn judge_record(&self, record: &Record, generations: &[Option<Generation>]) -> Found {
         let plan = &self.plan;
         let opened = record.open().and_then(|(header, payload)| {
-            let standing = generation::standing(&header.stamp, &plan.scopes, generations);
+            let standing = generation::standing(header.stamp.in_place(), &plan.scopes, generations);
             if !header.fingerprint.agrees_with(plan.fingerprint)
                 || standing == Standing::Invalidated
             {
@@ -126,11 +128,13 @@ impl Call {
 
     /// How long before its end this record is refreshed already.
     fn head_start(&self, header: &Header) -> Duration {
-        match self.plan.policy.early {
-            Some(beta) => head_start(header.cost, beta, draw()),
-            None => Duration::ZERO,
-        }
+        head_start_of(header.cost, self.plan.policy.early)
     }
+}
+
+/// How long before its end a record that cost this much is refreshed already, as of this throw.
+pub(super) fn head_start_of(cost: Duration, early: Option<f64>) -> Duration {
+    early.map_or(Duration::ZERO, |beta| head_start(cost, beta, draw()))
 }
 
 pub(super) fn times(header: &Header) -> Times {

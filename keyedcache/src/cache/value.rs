@@ -13,7 +13,7 @@ use crate::error::{Error, NotCachedError, NotCachedReason};
 use crate::flight::Shared;
 use crate::generation;
 use crate::key::Key;
-use crate::near::{self, NotedValue};
+use crate::near::{self, NotedValue, Vouch};
 use crate::policy::{Freshness, MissingBecause, Standing, Timeout, judge};
 use crate::record::Life;
 use crate::record::{Generation, Header, Record, RecordId, Stamp};
@@ -46,8 +46,9 @@ pub(super) struct Gone {
 }
 
 impl Value {
-    /// The value that is cached.
-    pub(crate) async fn get<T>(&self) -> Result<T, NotCachedError>
+    /// The value, if this process has it or the store shows it; else what was noted before the store
+    /// was asked, for [`get_from_afar`](Self::get_from_afar).
+    pub(super) fn in_reach<T>(&self) -> Result<T, Option<NotedValue>>
     where
         T: DeserializeOwned + Clone + Send + Sync + 'static,
     {
@@ -55,6 +56,24 @@ impl Value {
             return Ok(value);
         }
         let noted = self.note();
+        // Nobody is here to refresh it, so nobody does so early.
+        match self.plan.hit(self.stored.as_str(), None, codec::decode_coded) {
+            Some((value, until)) => {
+                self.keep_near(|| Arc::new(T::clone(&value)), until, noted);
+                Ok(value)
+            }
+            None => Err(noted),
+        }
+    }
+
+    /// The value that is cached, as the store loads it.
+    pub(super) async fn get_from_afar<T>(
+        &self,
+        noted: Option<NotedValue>,
+    ) -> Result<T, NotCachedError>
+    where
+        T: DeserializeOwned + Clone + Send + Sync + 'static,
+    {
         let (value, until) = self
             .get_as(|header, payload| {
                 let value: T = codec::decode_payload(header, payload)?;
@@ -173,7 +192,8 @@ impl Value {
     /// Stores a record, whatever is there.
     pub(crate) async fn replace(&self, header: &Header, record: Record) -> Result<(), Error> {
         let core = &self.plan.core;
-        let save = core.store.save(&self.stored, record, header.ttl(), Guard::Always);
+        let save =
+            core.store.save(&self.stored, record, header.ttl(), Guard::Always, &self.plan.scopes);
         let saved = core.ask("save", save).await;
         self.changed_here();
         saved.map(drop).map_err(|error| error.with("key", &self.key))
@@ -258,7 +278,7 @@ impl Value {
             header.fresh_for = timeout.as_duration();
             let anew =
                 Life { created: header.created, fresh_for: header.fresh_for, ttl: header.ttl() };
-            let touch = core.store.touch(&self.stored, live.record.id(), anew);
+            let touch = core.store.touch(&self.stored, live.record.id(), anew, &self.plan.scopes);
             let touched = core.ask("touch", touch).await;
             near::drop_key(self.stored.digest());
             if touched.map_err(|error| error.with("key", &self.key))? {
@@ -286,7 +306,7 @@ impl Value {
         seen: Option<RecordId>,
     ) -> Result<bool, Error> {
         let core = &self.plan.core;
-        let save = core.store.save(&self.stored, record, ttl, Guard::Seen(seen));
+        let save = core.store.save(&self.stored, record, ttl, Guard::Seen(seen), &self.plan.scopes);
         let saved = core.ask("save", save).await;
         self.changed_here();
         saved
@@ -311,7 +331,7 @@ pub(super) fn judge_slot(
     if !header.fingerprint.agrees_with(plan.fingerprint) {
         return gone(NotCachedReason::Undecodable);
     }
-    let standing = generation::standing(&header.stamp, &plan.scopes, generations);
+    let standing = generation::standing(header.stamp.in_place(), &plan.scopes, generations);
     let verdict = judge(&times(&header), standing, plan.core.store.now(), Duration::ZERO);
     match verdict.freshness {
         Freshness::Fresh | Freshness::Early => Ok(Live { header, payload, record }),

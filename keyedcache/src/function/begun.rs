@@ -11,13 +11,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::cache::{Begin, take};
-use crate::codec;
+use crate::codec::{self, Coding};
 use crate::error::Error;
 use crate::flight::Shared;
 use crate::key::{KeyParts, Lookup};
 use crate::record::Header;
 use crate::runtime;
 use crate::shape::Shape;
+use crate::store::StoredKey;
 
 use super::away::Away;
 use super::finish::{Alone, Finish, Lead};
@@ -44,7 +45,11 @@ pub fn begin<'a, S: Shape, A: KeyParts + Sync>(
         if let Some(answer) = near_answer(site, shape, arguments) {
             return Begun::Answer(answer);
         }
-        begin_boxed(site, shape, arguments).await
+        let missed = match shown_answer(site, shape, arguments) {
+            Ok(answer) => return Begun::Answer(answer),
+            Err(missed) => missed,
+        };
+        begin_boxed(missed, site, arguments).await
     }
 }
 
@@ -59,7 +64,11 @@ pub fn begin_away<'a, S: Shape, A: KeyParts + Sync>(
         if let Some(answer) = near_answer(site, shape, arguments) {
             return Ok(Begun::Answer(answer));
         }
-        begin_away_boxed(site, shape, arguments).await
+        let missed = match shown_answer(site, shape, arguments) {
+            Ok(answer) => return Ok(Begun::Answer(answer)),
+            Err(missed) => missed,
+        };
+        begin_away_boxed(missed, site, arguments).await
     }
 }
 
@@ -69,20 +78,20 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 #[inline(never)]
 fn begin_boxed<'a, S: Shape, A: KeyParts + Sync>(
+    missed: Missed<S>,
     site: &'static Site,
-    shape: S,
     arguments: &'a A,
 ) -> Boxed<'a, Begun<S>> {
-    Box::pin(begin_slowly(site, shape, arguments))
+    Box::pin(begin_slowly(missed, site, arguments))
 }
 
 #[inline(never)]
 fn begin_away_boxed<'a, S: Shape, A: KeyParts + Sync>(
+    missed: Missed<S>,
     site: &'static Site,
-    shape: S,
     arguments: &'a A,
 ) -> Boxed<'a, Result<Begun<S>, Away<S>>> {
-    Box::pin(begin_away_slowly(site, shape, arguments))
+    Box::pin(begin_away_slowly(missed, site, arguments))
 }
 
 /// Looks for the answer of a sync function.
@@ -91,12 +100,19 @@ pub fn begin_wait<S: Shape, A: KeyParts>(site: &'static Site, shape: S, argument
     if let Some(answer) = near_answer(site, shape, arguments) {
         return Begun::Answer(answer);
     }
-    begin_and_wait(site, shape, arguments)
+    match shown_answer(site, shape, arguments) {
+        Ok(answer) => Begun::Answer(answer),
+        Err(missed) => begin_and_wait(missed, site, arguments),
+    }
 }
 
 #[inline(never)]
-fn begin_and_wait<S: Shape, A: KeyParts>(site: &'static Site, shape: S, arguments: &A) -> Begun<S> {
-    runtime::wait(begin_slowly(site, shape, arguments))
+fn begin_and_wait<S: Shape, A: KeyParts>(
+    missed: Missed<S>,
+    site: &'static Site,
+    arguments: &A,
+) -> Begun<S> {
+    runtime::wait(begin_slowly(missed, site, arguments))
 }
 
 /// The same of one that can be computed away from its caller.
@@ -109,16 +125,19 @@ pub fn begin_away_wait<S: Shape, A: KeyParts>(
     if let Some(answer) = near_answer(site, shape, arguments) {
         return Ok(Begun::Answer(answer));
     }
-    begin_away_and_wait(site, shape, arguments)
+    match shown_answer(site, shape, arguments) {
+        Ok(answer) => Ok(Begun::Answer(answer)),
+        Err(missed) => begin_away_and_wait(missed, site, arguments),
+    }
 }
 
 #[inline(never)]
 fn begin_away_and_wait<S: Shape, A: KeyParts>(
+    missed: Missed<S>,
     site: &'static Site,
-    shape: S,
     arguments: &A,
 ) -> Result<Begun<S>, Away<S>> {
-    runtime::wait(begin_away_slowly(site, shape, arguments))
+    runtime::wait(begin_away_slowly(missed, site, arguments))
 }
 
 /// The near cache's answer: no await, no lock but a shard's, no allocation.
@@ -129,26 +148,52 @@ fn near_answer<S: Shape, A: KeyParts>(
     arguments: &A,
 ) -> Option<S::Answer> {
     let near = site.near::<A::Identities, S::Stored>()?;
-    let stored = near.get(&Lookup(arguments), &site.epoch, |deadline| site.vouch(deadline))?;
+    let stored = near.get(&Lookup(arguments), &site.epoch)?;
     site.near_hits.count();
     Some(shape.answer(stored))
 }
 
-async fn begin_slowly<S: Shape, A: KeyParts>(
+/// A call that goes the long way: what was noted when it began, and its key in its stored form.
+type Missed<S> = Box<(Finish<S>, String)>;
+
+/// The answer, if the store shows a fresh one: no await, and but for the value no allocation that
+/// lasts.
+#[inline(never)]
+fn shown_answer<S: Shape, A: KeyParts>(
     site: &'static Site,
     shape: S,
     arguments: &A,
+) -> Result<S::Answer, Missed<S>> {
+    let epoch = site.epoch.note();
+    let function = site.function();
+    let key = function.stored_text(arguments);
+    let mut finish = Finish::new(site, function, shape, epoch, &key, arguments);
+    match finish.hit(&key) {
+        Some((stored, until)) => {
+            finish.put_near(&stored, until);
+            Ok(shape.answer(stored))
+        }
+        None => Err(Box::new((finish, key))),
+    }
+}
+
+async fn begin_slowly<S: Shape, A: KeyParts>(
+    missed: Missed<S>,
+    site: &'static Site,
+    arguments: &A,
 ) -> Begun<S> {
-    let (begin, finish) = begin_call(site, shape, arguments).await;
+    let (begin, finish) = begin_call(missed).await;
+    let shape = finish.shape();
     begun(begin, finish, || near_answer(site, shape, arguments))
 }
 
 async fn begin_away_slowly<S: Shape, A: KeyParts>(
+    missed: Missed<S>,
     site: &'static Site,
-    shape: S,
     arguments: &A,
 ) -> Result<Begun<S>, Away<S>> {
-    let (begin, finish) = begin_call(site, shape, arguments).await;
+    let (begin, finish) = begin_call(missed).await;
+    let shape = finish.shape();
     match begin {
         Begin::Stale { value, refresh: Some(refresher) } => match take::<S::Stored>(value) {
             Some(stored) => Err(Away::refresh(shape.answer(stored), refresher, finish)),
@@ -158,16 +203,9 @@ async fn begin_away_slowly<S: Shape, A: KeyParts>(
     }
 }
 
-async fn begin_call<S: Shape, A: KeyParts>(
-    site: &'static Site,
-    shape: S,
-    arguments: &A,
-) -> (Begin, Finish<S>) {
-    let epoch = site.epoch.note();
-    let function = site.function();
-    let key = function.stored_key(arguments);
-    let finish = Finish::new(site, function, shape, epoch, &key, arguments);
-    let call = finish.call(key, decode::<S>);
+async fn begin_call<S: Shape>(missed: Missed<S>) -> (Begin, Finish<S>) {
+    let (finish, key) = *missed;
+    let call = finish.call(StoredKey::new(key), decode::<S>);
     let begin = if S::LOCAL { call.begin_local().await } else { call.begin().await };
     (begin, finish)
 }
@@ -219,13 +257,18 @@ fn begun<S: Shape>(
 
 /// Reads the payload of a record as what this shape stores.
 pub(super) fn decode<S: Shape>(header: &Header, payload: &Bytes) -> Result<Shared, Error> {
-    struct Stored<'a>(&'a Header, &'a Bytes);
+    let coding = Coding { codec: header.codec, compressor: header.compressor };
+    Ok(Arc::new(decode_stored::<S>(coding, payload)?))
+}
+
+/// The same, for nobody to share.
+pub(super) fn decode_stored<S: Shape>(coding: Coding, payload: &Bytes) -> Result<S::Stored, Error> {
+    struct Stored<'a>(Coding, &'a Bytes);
     impl crate::shape::Decode for Stored<'_> {
         fn decode<T: serde::de::DeserializeOwned + 'static>(self) -> Result<T, Error> {
-            codec::decode_payload(self.0, self.1)
+            codec::decode_coded(self.0, self.1)
         }
     }
-    let stored = S::decode(Stored(header, payload));
-    let stored = stored.expect("a local function reads no records")?;
-    Ok(Arc::new(stored))
+    let stored = S::decode(Stored(coding, payload));
+    stored.expect("a local function reads no records")
 }

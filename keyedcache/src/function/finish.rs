@@ -15,9 +15,10 @@ use crate::policy::Timeout;
 use crate::record::{Header, Record};
 use crate::runtime;
 use crate::shape::{Encode, Shape};
-use crate::store::StoredKey;
+use crate::store::{KeyDigest, StoredKey};
 use crate::{Moment, TimedOut};
 
+use super::begun::decode_stored;
 use super::site::{Function, Site};
 
 /// What finishing a call needs, noted when it began.
@@ -30,7 +31,7 @@ pub(super) struct Finish<S: Shape> {
     near: Option<ToNear<S::Stored>>,
     limits: Limits,
     /// `None` where time is not limited.
-    key: Option<StoredKey>,
+    key: Option<Box<str>>,
 }
 
 /// What it takes to keep an answer near.
@@ -51,16 +52,16 @@ impl<S: Shape> Finish<S> {
         function: Arc<Function>,
         shape: S,
         epoch: NotedEpoch,
-        key: &StoredKey,
+        key: &str,
         arguments: &A,
     ) -> Self {
         let near = (function.near > 0).then(|| ToNear {
-            noted: Noted::now(epoch, key.digest()),
+            noted: Noted::now(epoch, KeyDigest::of(key)),
             put: put_under(Owned::of(arguments)),
         });
         let plan = function.plan_of(arguments);
         let limits = Limits::from_now(&plan.policy);
-        let key = plan.policy.hard_timeout.map(|_| key.clone());
+        let key = plan.policy.hard_timeout.map(|_| key.into());
         Self { site, function, plan, shape, near, limits, key }
     }
 
@@ -76,6 +77,15 @@ impl<S: Shape> Finish<S> {
     pub(super) fn timed_out(&self) -> TimedOut {
         let key = self.key.as_ref().map_or("", |key| self.function.text_of(key));
         TimedOut::new(key, self.plan.policy.hard_timeout.unwrap_or_default())
+    }
+
+    /// What is stored under the stored key of this text, if the store shows it and it is fresh, and
+    /// until when that is.
+    pub(super) fn hit(&self, key: &str) -> Option<(S::Stored, Moment)> {
+        if S::LOCAL {
+            return None;
+        }
+        self.plan.hit(key, self.plan.policy.early, decode_stored::<S>)
     }
 
     pub(super) fn plan(&self) -> &Arc<Plan> {
@@ -222,7 +232,7 @@ where
 {
     Box::new(move |site, function, stored, deadline, noted| {
         let near = site.near_or_new(function.near);
-        near.put(key, stored, deadline, (noted, &site.epoch), function.near_asks);
+        near.put(key, stored, deadline, (noted, &site.epoch), function.voucher.as_ref());
     })
 }
 

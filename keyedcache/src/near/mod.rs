@@ -12,11 +12,13 @@
 //! Counters are noted *before* a store is asked, so a change that arrives between the answer and
 //! the insertion is not lost.
 
+mod entries;
 mod values;
 
 pub(crate) use values::{NotedValue, Values, drop_scope};
 
 use std::hash::Hash;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use equivalent::Equivalent;
@@ -24,6 +26,8 @@ use equivalent::Equivalent;
 use crate::clock::{Clock, Moment};
 use crate::key::Owned;
 use crate::store::KeyDigest;
+
+use entries::Entries;
 
 const STRIPES: usize = 4096;
 
@@ -99,7 +103,6 @@ impl Noted {
     }
 }
 
-#[derive(Clone)]
 struct Entry<V> {
     value: V,
     deadline: Moment,
@@ -107,11 +110,35 @@ struct Entry<V> {
     asks: bool,
 }
 
+impl<V: Clone> Entry<V> {
+    #[inline]
+    fn hit(&self, epoch: &Epoch, voucher: &Voucher) -> Option<V> {
+        // Asked before the counters are compared, which it may bump.
+        let in_time = match voucher {
+            Some(voucher) if self.asks => voucher.vouch(self.deadline),
+            None if self.asks => false,
+            _ => Clock::system().coarse_now() < self.deadline,
+        };
+        (in_time && self.noted.still_stand(epoch)).then(|| self.value.clone())
+    }
+}
+
+/// Whom near entries ask that the system's clock alone cannot vouch for.
+pub(crate) trait Vouch: Send + Sync {
+    /// Whether what is said to be fresh until `deadline` may be trusted now. Costs nanoseconds.
+    fn vouch(&self, deadline: Moment) -> bool;
+}
+
+type Voucher = Option<Arc<dyn Vouch>>;
+
 /// Typed values under argument lists, bounded by their number, the least useful evicted.
 ///
 /// A hit costs one hash, one lookup, three loads, and the clone of the value; no allocation.
+///
+/// Invariant: entries that ask and stand were put with the voucher of now, since a function whose cache
+/// is replaced bumps its epoch.
 pub(crate) struct Near<K: 'static, V> {
-    entries: quick_cache::sync::Cache<Owned<K>, Entry<V>>,
+    entries: Entries<Owned<K>, Entry<V>, Voucher>,
 }
 
 impl<K, V> Near<K, V>
@@ -121,45 +148,43 @@ where
 {
     /// A near cache of at most `capacity` entries.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { entries: quick_cache::sync::Cache::new(capacity) }
+        Self { entries: Entries::new(capacity) }
     }
 
     /// The value, if it is there, in time, and nothing it depends on has changed.
-    ///
-    /// `vouch` is asked, with the entry's deadline, only for entries that were
-    /// [put](Self::put) to ask; and before the counters are compared, which it may bump.
     #[inline]
-    pub(crate) fn get<Q>(
-        &self,
-        key: &Q,
-        epoch: &Epoch,
-        vouch: impl FnOnce(Moment) -> bool,
-    ) -> Option<V>
+    pub(crate) fn get<Q>(&self, key: &Q, epoch: &Epoch) -> Option<V>
     where
         Q: Hash + Equivalent<Owned<K>>,
     {
-        let entry = self.entries.get(key)?;
-        let in_time = if entry.asks {
-            vouch(entry.deadline)
-        } else {
-            Clock::system().coarse_now() < entry.deadline
-        };
-        (in_time && entry.noted.still_stand(epoch)).then_some(entry.value)
+        self.entries.get(key, |entry, voucher| entry.hit(epoch, voucher))?
     }
 
-    /// Keeps a value until `deadline`, as long as what was noted stands; `asks` when more than the
-    /// system's clock must vouch for it. What does not stand any more takes nobody's place.
+    /// Keeps a value until `deadline`, as long as what was noted stands. With a voucher, it must
+    /// vouch for the entry at each hit; there is one for all entries, the last that was given. What
+    /// does not stand any more takes nobody's place.
     pub(crate) fn put(
         &self,
         key: Owned<K>,
         value: V,
         deadline: Moment,
         noted: (Noted, &Epoch),
-        asks: bool,
+        voucher: Option<&Arc<dyn Vouch>>,
     ) {
         let (noted, epoch) = noted;
-        if noted.still_stand(epoch) {
-            self.entries.insert(key, Entry { value, deadline, noted, asks });
-        }
+        let entry = Entry { value, deadline, noted, asks: voucher.is_some() };
+        self.entries.insert(key, entry, |current| {
+            let stands = noted.still_stand(epoch);
+            if let Some(voucher) = voucher.filter(|_| stands) {
+                *current = Some(Arc::clone(voucher));
+            }
+            stands
+        });
+    }
+
+    /// Keeps nobody alive any more who vouches. What was put before must not stand any more.
+    pub(crate) fn forget_voucher(&self) {
+        // Dropped after the lock is given back.
+        let _voucher = self.entries.beside(Option::take);
     }
 }

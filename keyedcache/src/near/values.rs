@@ -11,6 +11,7 @@ use crate::flight::Shared;
 use crate::record::{Scope, ScopeId};
 use crate::store::StoredKey;
 
+use super::entries::Entries;
 use super::{Epoch, Noted};
 
 const STRIPES: usize = 1024;
@@ -52,7 +53,7 @@ impl NotedValue {
 #[derive(Default)]
 pub(crate) struct Values {
     epoch: Epoch,
-    entries: OnceLock<quick_cache::sync::Cache<StoredKey, Entry>>,
+    entries: OnceLock<Entries<StoredKey, Entry>>,
 }
 
 #[derive(Clone)]
@@ -88,7 +89,7 @@ impl Values {
         key: &StoredKey,
         vouch: impl FnOnce(Moment) -> bool,
     ) -> Option<Shared> {
-        let entry = self.entries.get()?.get(key)?;
+        let entry = self.entries.get()?.get(key, |entry, ()| entry.clone())?;
         let in_time = if entry.asks {
             vouch(entry.deadline)
         } else {
@@ -109,8 +110,8 @@ impl Values {
         capacity: usize,
     ) {
         if noted.still_stands(&self.epoch) {
-            let entries = self.entries.get_or_init(|| quick_cache::sync::Cache::new(capacity));
-            entries.insert(key, Entry { value, deadline, noted, asks });
+            let entries = self.entries.get_or_init(|| Entries::new(capacity));
+            entries.insert(key, Entry { value, deadline, noted, asks }, |()| true);
         }
     }
 }

@@ -16,7 +16,7 @@ const SHARED: usize = 8;
 pub(crate) struct Counter([Lane; OWNED + SHARED]);
 
 #[derive(Debug)]
-#[repr(align(64))]
+#[repr(align(128))]
 struct Lane(AtomicU64);
 
 impl Counter {

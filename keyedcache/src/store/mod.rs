@@ -19,16 +19,23 @@ pub(crate) mod broken;
 mod disk;
 mod memory;
 mod null;
+pub(crate) mod percent;
+#[cfg(feature = "redis")]
+mod redis;
+mod stored_key;
 
+#[cfg(feature = "redis")]
+pub use self::redis::{OnFailover, RedisAddress, RedisStore, RedisStoreBuilder};
 #[cfg(feature = "disk")]
 pub use disk::{DiskStore, DiskStoreBuilder};
 pub use memory::{MemoryStore, MemoryStoreBuilder};
 pub use null::NullStore;
+pub use stored_key::{KeyDigest, StoredKey};
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
 use crate::Moment;
@@ -37,47 +44,6 @@ use crate::record::{Generation, Life, Record, RecordId, Scope, ScopeId, random_b
 
 /// What every operation of a store returns.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
-
-/// A key as stores see it: `{prefix}:{version}:{key}`, printable text.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StoredKey(Arc<str>);
-
-impl StoredKey {
-    /// The stored key of this text.
-    #[must_use]
-    pub fn new(text: impl Into<Arc<str>>) -> Self {
-        Self(text.into())
-    }
-
-    /// Its text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// What pushes name it by: the XXH3-64 of its text.
-    #[must_use]
-    pub fn digest(&self) -> KeyDigest {
-        KeyDigest(xxhash_rust::xxh3::xxh3_64(self.0.as_bytes()))
-    }
-}
-
-impl fmt::Debug for StoredKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StoredKey({})", self.0)
-    }
-}
-
-impl fmt::Display for StoredKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// 64 bits that stand for a stored key in pushed changes. Two keys may share one: a push may drop a
-/// neighbour's near entry, never spare the right one.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct KeyDigest(pub u64);
 
 /// Who asks: 64 random bits for each cache handle of each process, the first half of its lease
 /// tokens.
@@ -180,6 +146,10 @@ pub struct Loaded {
     pub generations: Vec<Option<Generation>>,
 }
 
+/// Who looks at what a store [shows](Store::show): the bytes of a record, and a generation for each
+/// scope, as in [`Loaded`].
+pub type See<'a> = dyn FnMut(&[u8], &[Option<Generation>]) + 'a;
+
 /// The answer to a request for a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -251,13 +221,25 @@ pub struct Capabilities {
     pub shared: bool,
     /// The largest record it takes, in bytes.
     pub max_record: Option<usize>,
+    /// How long a call should wait for it in all, unless the cache says otherwise.
+    pub store_timeout: Duration,
+    /// How long a lease of it should stand without being renewed, unless the cache says otherwise.
+    pub lease: Duration,
 }
 
 impl Capabilities {
     /// A store that keeps records and nothing more; switch on what it can.
     #[must_use]
     pub const fn new() -> Self {
-        Self { stores: true, leases: false, pushes: false, shared: false, max_record: None }
+        Self {
+            stores: true,
+            leases: false,
+            pushes: false,
+            shared: false,
+            max_record: None,
+            store_timeout: Duration::from_secs(1),
+            lease: Duration::from_secs(10),
+        }
     }
 }
 
@@ -299,17 +281,32 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// - One round trip, or one for each node in parallel.
     fn load<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded>;
 
+    /// Shows the record that [`load`](Self::load) would find under the stored key of this text, and
+    /// the generation of each scope, where that takes neither waiting nor copying; says whether it
+    /// did.
+    ///
+    /// Of what it does not show `load` is asked: a store that answers over a network, or finds no
+    /// record, or fails, shows nothing, as by default. What is shown is worth as much as what `load`
+    /// returns. `see` returns soon and asks no store: it may be called within a transaction.
+    fn show(&self, key: &str, scopes: &[Scope], see: &mut See<'_>) -> bool {
+        let _ = (key, scopes, see);
+        false
+    }
+
     /// Stores a record if the guard holds; says whether it did.
     ///
     /// - With [`Guard::Lease`], ends the lease in the same step. With the others, takes away
     ///   whatever lease stands on the key.
     /// - A record that cannot be stored (too large, no room) is an error and leaves what was there.
+    /// - `scopes` are those it is stamped with. A store that keeps generations for a limited time
+    ///   keeps these as long as the record; one that keeps them for ever has no use for it.
     fn save<'a>(
         &'a self,
         key: &'a StoredKey,
         record: Record,
         ttl: Ttl,
         guard: Guard,
+        scopes: &'a [Scope],
     ) -> Pending<'a, bool>;
 
     /// Deletes records and takes the leases on their keys away; says how many records were there.
@@ -362,7 +359,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     ///
     /// Every change of a record or a scope by anyone is told, but for saves under a lease of
     /// `holder`. A change is told before the operation that made it resolves in this process, and
-    /// before [`trusted`](Self::trusted) next returns `true` when another process made it.
+    /// before [`trusted`](Self::trusted) next returns `true` when another process made it; of a store
+    /// that is reached over a network, before the next answer to a load that was asked for after the
+    /// change was acknowledged.
     fn subscribe(&self, holder: HolderId, sink: Weak<dyn Sink>);
 
     /// Whether every change so far has been told to the sinks. Asked before each near hit, so it
@@ -380,8 +379,14 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Gives a record another life if it is still the one `seen`; says whether it did.
     ///
-    /// The record keeps its id. Takes no lease away.
-    fn touch<'a>(&'a self, key: &'a StoredKey, seen: RecordId, life: Life) -> Pending<'a, bool>;
+    /// The record keeps its id. Takes no lease away. `scopes` as of [`save`](Self::save).
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoredKey,
+        seen: RecordId,
+        life: Life,
+        scopes: &'a [Scope],
+    ) -> Pending<'a, bool>;
 
     /// Adds to a counter if its record is still the one `seen`; atomic, and keeps its life and id.
     ///

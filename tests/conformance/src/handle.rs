@@ -43,7 +43,28 @@ impl Handle {
     }
 
     pub(crate) fn load_all(&self, keys: &[StoredKey], scopes: &[Scope]) -> Loaded {
-        done("load", self.0.load(keys, scopes))
+        let loaded = done("load", self.0.load(keys, scopes));
+        if let [key] = keys {
+            self.shows_what_it_loads(key, scopes, &loaded);
+        }
+        loaded
+    }
+
+    /// What a store shows is what it loads; it may show nothing.
+    fn shows_what_it_loads(&self, key: &StoredKey, scopes: &[Scope], loaded: &Loaded) {
+        let mut seen = None;
+        let shown = self.0.show(key.as_str(), scopes, &mut |record, generations| {
+            seen = Some((record.to_vec(), generations.to_vec()));
+        });
+        assert_eq!(shown, seen.is_some(), "show says whether it has shown anything");
+        let Some((record, generations)) = seen else { return };
+        // Others may write meanwhile: only what nothing has come between must agree.
+        if done("load", self.0.load(std::slice::from_ref(key), scopes)) == *loaded {
+            let slot = loaded.slots.first().expect("load gives one slot for one key");
+            let loaded_record = slot.record.as_ref().map(|record| record.bytes().to_vec());
+            assert_eq!(Some(record), loaded_record, "show and load find the same record");
+            assert_eq!(generations, loaded.generations, "show and load find the same generations");
+        }
     }
 
     pub(crate) fn load(&self, key: &StoredKey) -> Slot {
@@ -64,11 +85,11 @@ impl Handle {
         ttl: Ttl,
         guard: Guard,
     ) -> Result<bool, Error> {
-        block_on(self.0.save(key, record.clone(), ttl, guard))
+        block_on(self.0.save(key, record.clone(), ttl, guard, &[]))
     }
 
     pub(crate) fn save(&self, key: &StoredKey, record: &Record, guard: Guard) -> bool {
-        done("save", self.0.save(key, record.clone(), None, guard))
+        done("save", self.0.save(key, record.clone(), None, guard, &[]))
     }
 
     /// Saves whatever stands there, for ever.
@@ -77,7 +98,7 @@ impl Handle {
     }
 
     pub(crate) fn put_for(&self, key: &StoredKey, record: &Record, ttl: Ttl) {
-        let saved = done("save", self.0.save(key, record.clone(), ttl, Guard::Always));
+        let saved = done("save", self.0.save(key, record.clone(), ttl, Guard::Always, &[]));
         assert!(saved, "a save that nothing guards takes place");
     }
 
@@ -147,7 +168,7 @@ impl Handle {
     }
 
     pub(crate) fn touch(&self, key: &StoredKey, seen: RecordId, life: Life) -> bool {
-        done("touch", self.0.touch(key, seen, life))
+        done("touch", self.0.touch(key, seen, life, &[]))
     }
 
     /// The life of a record that begins now.

@@ -1,12 +1,15 @@
 //! A cache while its configuration is being read, option by option.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::known::{self, Kind, KnownOption, OPTIONS};
 use super::nearest::nearest;
 use super::quote;
 use super::value::Refusal;
 use super::{CacheConfig, CacheOptions, StoreConfig};
+#[cfg(feature = "redis")]
+use super::{OnFailover, RedisAddress};
 
 /// What has been read so far.
 #[derive(Debug, Default)]
@@ -18,8 +21,41 @@ pub(super) struct Draft {
     pub(super) path: PathBuf,
     pub(super) max_size: Option<u64>,
     pub(super) size_limit: Option<u64>,
+    pub(super) redis: RedisDraft,
     pub(super) options: CacheOptions,
     given: Vec<&'static str>,
+}
+
+/// What only Redis stores have.
+#[derive(Debug, Default)]
+pub(super) struct RedisDraft {
+    #[cfg(feature = "redis")]
+    pub(super) address: Option<RedisAddress>,
+    pub(super) database: Option<u32>,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) near_trust: Option<Duration>,
+    pub(super) concurrency: Option<usize>,
+    /// Whether everything is missing after a failover.
+    pub(super) forgets: Option<bool>,
+}
+
+#[cfg(feature = "redis")]
+impl RedisDraft {
+    fn finish(self) -> Option<StoreConfig> {
+        let address = self.address?;
+        Some(StoreConfig::Redis {
+            address: match self.database {
+                Some(database) => address.with_database(database),
+                None => address,
+            },
+            connect_timeout: self.connect_timeout,
+            near_trust: self.near_trust,
+            concurrency: self.concurrency,
+            on_failover: self
+                .forgets
+                .map(|forgets| if forgets { OnFailover::Forget } else { OnFailover::Resend }),
+        })
+    }
 }
 
 impl Draft {
@@ -52,15 +88,16 @@ impl Draft {
         {
             return Err("`lease` is longer than `lease_max`".to_owned());
         }
+        let none = || format!("no store is named; known are {}", known::usable_schemes());
         let store = match self.kind {
             Some(Kind::Memory) => StoreConfig::Memory { max_size: self.max_size },
             Some(Kind::Disk) => {
                 StoreConfig::Disk { path: folder.join(self.path), size_limit: self.size_limit }
             }
             Some(Kind::Null) => StoreConfig::Null,
-            None => {
-                return Err(format!("no store is named; known are {}", known::usable_schemes()));
-            }
+            #[cfg(feature = "redis")]
+            Some(Kind::Redis) => self.redis.finish().ok_or_else(none)?,
+            _ => return Err(none()),
         };
         Ok(CacheConfig { store, options })
     }
