@@ -80,7 +80,6 @@ impl Place {
 
 /// Has one test of a program run at a time while it is held: functions find their cache by an alias,
 /// which tests register anew, and that empties the near caches of all functions.
-#[must_use]
 pub fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     // A test that failed leaves nothing behind that would harm the next.

@@ -70,8 +70,12 @@ fn nobody_reads_an_older_value_one_round_trip_after_a_write_was_acknowledged() {
         Child::in_role_with(NAME, &number.to_string(), &environment)
     };
     let mut children: Vec<_> = proxies.iter().enumerate().map(start).collect();
-    children.iter().for_each(|child| child.expect("ready"));
-    children.iter_mut().for_each(|child| child.say("go"));
+    for child in &children {
+        child.expect("ready");
+    }
+    for child in &mut children {
+        child.say("go");
+    }
 
     let is_over = AtomicBool::new(false);
     let found: Vec<_> = thread::scope(|scope| {
@@ -123,13 +127,15 @@ fn work(process: u64) {
     let is_over = AtomicBool::new(false);
     let mut writes = 0;
     thread::scope(|scope| {
-        let writer = Dice::of(dice.seed());
-        let writing = scope.spawn(|| write(process, writer, &is_over));
+        let seed = dice.seed();
+        let writing = scope.spawn(|| write(process, Dice::of(seed), &is_over));
         let reading = |dice: Dice| scope.spawn(|| read(dice, &left, &older));
         let reading: Vec<_> = (0..READERS).map(|_| reading(Dice::of(dice.seed()))).collect();
         {
             let _over = Over(&is_over);
-            reading.into_iter().for_each(|reader| reader.join().unwrap());
+            for reader in reading {
+                reader.join().unwrap();
+            }
         }
         writes = writing.join().unwrap();
     });

@@ -31,14 +31,14 @@ fn sent(calls: &BTreeMap<String, u64>) -> u64 {
 fn ten_thousand_tasks_of_four_processes_execute_each_key_once_for_three_commands_each() {
     let server = Server::start();
     // So many are too many for a build without optimization on a machine that does something else.
-    let ground = Ground::redis(&server.url()).with("store_timeout=5s");
+    let ground = Ground::at(&server.url()).with("store_timeout=5s");
     stampede(&server, &ground, Duration::from_millis(600), 25);
 }
 
 #[test]
 fn each_renewal_costs_each_process_that_waits_one_command() {
     let server = Server::start();
-    let ground = Ground::redis(&server.url()).with("lease=600ms");
+    let ground = Ground::at(&server.url()).lease(Duration::from_millis(600));
     let renewals = stampede(&server, &ground, Duration::from_millis(1_500), 2);
     assert!(renewals > 2 * KEYS, "there were {renewals} renewals only");
 }
@@ -97,7 +97,7 @@ fn stampede(server: &Server, ground: &Ground, takes: Duration, each: usize) -> u
 #[test]
 fn who_waits_sends_nothing_while_nothing_happens() {
     let server = Server::start();
-    let ground = Ground::redis(&server.url());
+    let ground = Ground::at(&server.url());
     let mut team = Team::start(ACTOR, &ground, PROCESSES);
     let surface = Surface::Sync;
     let held = Callers { surface, keys: vec![1], each: 1, work: Work::Held };

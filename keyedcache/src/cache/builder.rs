@@ -15,16 +15,16 @@ use crate::error::Error;
 use crate::near::Values;
 use crate::observe::Counters;
 use crate::policy::{Policy, SingleFlight, Timeout};
-use crate::record::Scope;
 #[cfg(feature = "redis")]
 use crate::store::RedisStore;
 use crate::store::broken::BrokenStore;
-use crate::store::{Capabilities, HolderId, MemoryStore, NullStore, Sink, Store};
+use crate::store::{Capabilities, HolderId, MemoryStore, NullStore, ShardedStore, Sink, Store};
 
 use super::Cache;
 use super::config::{self, CacheConfig, CacheOptions, StoreConfig};
 use super::core::{Core, Epochs, stored_head};
 use super::renewal::Renewals;
+use super::scopes::Scopes;
 
 const DEFAULT_PREFIX: &str = "keyedcache";
 
@@ -215,6 +215,11 @@ fn open(
             }
             Ok(Arc::new(redis.build()?))
         }
+        StoreConfig::Sharded(shards) => {
+            let shards: Result<Vec<_>, _> =
+                shards.iter().map(|shard| open(shard, options, clock)).collect();
+            Ok(Arc::new(ShardedStore::new(shards?)?))
+        }
     }
 }
 
@@ -267,7 +272,7 @@ fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock, stands_
         flights: Arc::default(),
         counters: Counters::default(),
         renewals: Renewals::new(Arc::clone(&store)),
-        everything: Scope::new(format!("{prefix}::everything")),
+        scopes: Scopes::new(prefix),
         enabled: AtomicBool::new(options.enabled.unwrap_or(true)),
         epochs: Epochs::default(),
         values: Values::default(),

@@ -23,7 +23,7 @@ fn pair() -> (Server, Server, Ground) {
     let primary = Server::start();
     let replica = primary.replica();
     let url = primary.url_at(&[primary.address(), replica.address()].join(","));
-    (primary, replica, Ground::redis(&url))
+    (primary, replica, Ground::at(&url))
 }
 
 fn quick(surface: Surface, key: u64) -> Callers {
@@ -85,7 +85,7 @@ fn invalidation_that_the_new_primary_has_not_seen_is_sent_to_it_again() {
 #[test]
 fn invalidation_that_an_older_snapshot_has_not_seen_is_sent_to_the_server_again() {
     let server = Server::start();
-    comes_not_back(&Ground::redis(&server.url()), || {
+    comes_not_back(&Ground::at(&server.url()), || {
         let snapshot = server.snapshot();
         let server = &server;
         Box::new(move || server.restart_from(&snapshot))
@@ -96,7 +96,7 @@ fn invalidation_that_an_older_snapshot_has_not_seen_is_sent_to_the_server_again(
 fn invalidation_that_was_taken_back_under_a_connection_that_stands_is_sent_again() {
     let server = Server::start();
     let other = Server::start();
-    comes_not_back(&Ground::redis(&server.url()), || {
+    comes_not_back(&Ground::at(&server.url()), || {
         other.follow(&server);
         server.cut_replication();
         let (server, other) = (&server, &other);
@@ -151,7 +151,7 @@ fn everything_is_missing_on_a_new_primary_where_that_is_asked_for() {
 #[test]
 fn everything_is_missing_after_a_restart_from_a_snapshot_where_that_is_asked_for() {
     let server = Server::start();
-    is_forgotten(&Ground::redis(&server.url()).with("on_failover=forget"), || {
+    is_forgotten(&Ground::at(&server.url()).with("on_failover=forget"), || {
         let snapshot = server.snapshot();
         let server = &server;
         Box::new(move || server.restart_from(&snapshot))

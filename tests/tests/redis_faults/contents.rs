@@ -9,7 +9,7 @@ use keyedcache_tests::redis::{Options, Server};
 use keyedcache_tests::watchdog::wait_until;
 
 use crate::site::{
-    KNOWN, Site, fresh, is_stored, names, record_of, serves, told, told_elsewhere, truth,
+    KNOWN, Site, change, fresh, is_stored, names, record_of, serves, told, told_elsewhere, truth,
 };
 
 /// A server that throws away what was not used for long, soon.
@@ -66,9 +66,11 @@ fn evicted_generations_make_missing_what_they_stamped_and_nothing_comes_back() {
     let server = small();
     let site = Site::on(&server);
     let keys: Vec<_> = (0..40).map(|_| fresh()).collect();
-    keys.iter().for_each(|key| assert_eq!(told(*key), truth()));
+    for key in &keys {
+        assert_eq!(told(*key), truth());
+    }
     // What is of before must be missing now, and after its generation is gone, too.
-    let truth = site.change(false).unwrap();
+    let truth = change(false).unwrap();
     let generations = || names(&server, ":generation");
     assert_eq!(generations().len(), 2, "of the cache, and of the function");
     fill(&server, "evicted generations", || generations().is_empty());
@@ -81,9 +83,11 @@ fn evicted_generations_make_missing_what_they_stamped_and_nothing_comes_back() {
     }
 
     // What bears the new ones is missing when they go, in the near caches too.
-    let truth = site.change(true).unwrap();
+    let truth = change(true).unwrap();
     wait_until("it is heard of", || told(keys[0]) == truth);
-    keys.iter().for_each(|key| assert_eq!(told(*key), truth));
+    for key in &keys {
+        assert_eq!(told(*key), truth);
+    }
     fill(&server, "evicted generations", || generations().is_empty());
     let misses = site.cache.stats().misses;
     wait_until("what has no generation is not served", || {
@@ -125,7 +129,7 @@ fn what_is_of_another_type_is_no_record_no_lease_and_no_generation() {
             serves(truth());
             wait_until(&about, || is_stored(&server, KNOWN) && told(KNOWN) == truth());
             assert_eq!(server.command(&["TYPE", &record]).text(), "string", "{about}");
-            let truth = site.change(true).expect("what is foreign is overwritten");
+            let truth = change(true).expect("what is foreign is overwritten");
             wait_until(&about, || told(KNOWN) == truth);
             assert_eq!(told_elsewhere(KNOWN), truth, "{about}");
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use keyedcache::ErrorKind;
 use keyedcache_tests::redis::{Options, Server};
 
-use crate::site::{KNOWN, SOON, Site, serves, told, told_elsewhere, truth};
+use crate::site::{KNOWN, SOON, Site, change, serves, told, told_elsewhere, truth};
 
 /// What `Cache::require` says, and that it comes at once.
 fn complaint(site: &Site) -> String {
@@ -62,7 +62,7 @@ fn primary_that_becomes_a_replica_is_not_used_until_it_is_one_again() {
     server.follow(&other);
     serves(before);
     let became = Instant::now();
-    while site.change(false).is_ok() {
+    while change(false).is_ok() {
         assert!(became.elapsed() < SOON, "a replica takes what it must not");
     }
     serves(before);
@@ -77,7 +77,7 @@ fn server_that_loads_an_older_snapshot_brings_nothing_back() {
     told(KNOWN);
     server.command(&["DEBUG", "POPULATE", "3000"]);
     let snapshot = server.snapshot();
-    let truth = site.change(false).unwrap();
+    let truth = change(false).unwrap();
     server.kill();
     fs::write(server.folder().join("dump.rdb"), snapshot).unwrap();
     server.launch();
@@ -101,7 +101,7 @@ fn server_without_memory_serves_what_it_has_and_takes_invalidations() {
     server.command(&["CONFIG", "SET", "maxmemory", "1"]);
     serves(truth());
     for is_elsewhere in [true, false] {
-        let truth = site.change(is_elsewhere).expect("room is needed by none of it");
+        let truth = change(is_elsewhere).expect("room is needed by none of it");
         let changed = Instant::now();
         while told(KNOWN) != truth || told_elsewhere(KNOWN) != truth {
             assert!(changed.elapsed() < SOON, "what was invalidated is served");

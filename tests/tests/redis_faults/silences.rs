@@ -10,7 +10,9 @@ use keyedcache_tests::proxy::Proxy;
 use keyedcache_tests::redis::Server;
 use keyedcache_tests::watchdog::wait_until;
 
-use crate::site::{AT_MOST, KNOWN, NEAR_TRUST, Site, fresh, serves, told, told_elsewhere, truth};
+use crate::site::{
+    AT_MOST, KNOWN, NEAR_TRUST, Site, change, fresh, serves, told, told_elsewhere, truth,
+};
 
 #[test]
 fn killed_server_costs_nobody_more_than_its_time_and_is_used_when_it_is_back() {
@@ -19,7 +21,7 @@ fn killed_server_costs_nobody_more_than_its_time_and_is_used_when_it_is_back() {
     let before = truth();
     server.kill();
     serves(before);
-    let refused = site.change(false).expect_err("there is nobody who could have taken it");
+    let refused = change(false).expect_err("there is nobody who could have taken it");
     assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused}");
     let began = Instant::now();
     for _ in 0..20 {
@@ -37,7 +39,7 @@ fn server_that_pauses_for_five_seconds_costs_nobody_more_than_its_time() {
     let pause = Duration::from_secs(5);
     let returns = Instant::now() + pause;
     server.pause(pause);
-    stays_away(&site, returns);
+    stays_away(returns);
     site.comes_right(&server, returns);
 }
 
@@ -48,16 +50,16 @@ fn server_that_sleeps_costs_nobody_more_than_its_time() {
     let sleep = Duration::from_secs(4);
     let returns = Instant::now() + sleep;
     server.send(&["DEBUG", "SLEEP", "4"]);
-    stays_away(&site, returns);
+    stays_away(returns);
     site.comes_right(&server, returns);
 }
 
 /// Asks all the while, and changes the truth once: who is told that it was not heard may hope, and
 /// who asks much later gets nothing of before.
-fn stays_away(site: &Site, returns: Instant) {
+fn stays_away(returns: Instant) {
     let before = truth();
     serves(before);
-    let refused = site.change(false).expect_err("nobody answers");
+    let refused = change(false).expect_err("nobody answers");
     assert!(
         [ErrorKind::Timeout, ErrorKind::Unavailable].contains(&refused.kind()),
         "another error: {refused:?}"
@@ -87,7 +89,7 @@ fn slow_server_costs_a_call_its_time_once_however_many_operations_it_needs() {
     site.comes_right(&server, Instant::now());
     // One operation is in time; a call that needs three is not.
     proxy.delay(AT_MOST * 36 / 100);
-    site.change(true).unwrap();
+    change(true).unwrap();
     told_elsewhere(KNOWN);
     let hits = site.cache.stats().store_hits;
     for _ in 0..3 {
@@ -199,7 +201,7 @@ fn what_is_invalidated_elsewhere_while_a_connection_is_cut_is_not_missed() {
         let near = site.cache.stats().near_hits;
         wait_until("a near hit", || told(KNOWN) == truth() && site.cache.stats().near_hits > near);
         proxy.refuse();
-        let truth = site.change(true).unwrap();
+        let truth = change(true).unwrap();
         wait_until("the loss of the connection", || told(KNOWN) == truth);
         serves(truth);
         proxy.pass();

@@ -47,6 +47,7 @@ pub(crate) fn told_elsewhere(key: u64) -> u64 {
 
 /// The same in async code.
 #[cached(cache = "site", name = "told", timeout = 600)]
+#[allow(clippy::unused_async)] // it answers at once
 async fn told_async(key: u64) -> u64 {
     assert!(key < u64::MAX);
     TRUTH.load(Ordering::SeqCst)
@@ -100,9 +101,23 @@ pub(crate) fn serves(at_least: u64) {
         }
     };
     let callers: Vec<_> = (0..CALLERS).map(|number| thread::spawn(caller(number))).collect();
-    callers.into_iter().for_each(|caller| caller.join().unwrap());
+    for caller in callers {
+        caller.join().unwrap();
+    }
 }
 
+/// Changes the truth, and has a function forget in one of the caches; the new truth.
+pub(crate) fn change(is_elsewhere: bool) -> Result<u64, Error> {
+    let truth = TRUTH.fetch_add(1, Ordering::SeqCst) + 1;
+    if is_elsewhere {
+        told_elsewhere::invalidate_all().wait()?;
+    } else {
+        told::invalidate_all().wait()?;
+    }
+    Ok(truth)
+}
+
+/// The two caches.
 pub(crate) struct Site {
     pub(crate) cache: Cache,
     pub(crate) elsewhere: Cache,
@@ -125,17 +140,6 @@ impl Site {
         site
     }
 
-    /// Changes the truth, and has a function forget in one of the caches; the new truth.
-    pub(crate) fn change(&self, is_elsewhere: bool) -> Result<u64, Error> {
-        let truth = TRUTH.fetch_add(1, Ordering::SeqCst) + 1;
-        if is_elsewhere {
-            told_elsewhere::invalidate_all().wait()?;
-        } else {
-            told::invalidate_all().wait()?;
-        }
-        Ok(truth)
-    }
-
     /// Soon after the server is there, both caches store, keep near, hear of each other's
     /// invalidations, and have nothing of before.
     pub(crate) fn comes_right(&self, server: &Server, there_since: Instant) {
@@ -153,7 +157,7 @@ impl Site {
         soon("answers are stored", &mut || stores(told));
         soon("answers are stored elsewhere", &mut || stores(told_elsewhere));
         for is_elsewhere in [true, false] {
-            soon("an invalidation is taken", &mut || self.change(is_elsewhere).is_ok());
+            soon("an invalidation is taken", &mut || change(is_elsewhere).is_ok());
             soon("it is heard of", &mut || told(KNOWN) == truth());
             soon("it is heard of elsewhere", &mut || told_elsewhere(KNOWN) == truth());
             soon("the near cache answers", &mut || is_near(&self.cache, told));

@@ -16,6 +16,7 @@ mod known;
 mod mistake;
 mod nearest;
 mod quote;
+mod several;
 mod size;
 mod url;
 mod value;
@@ -57,7 +58,8 @@ pub struct CacheConfig {
 }
 
 impl CacheConfig {
-    /// The cache that a URL describes: `memory:`, `disk:/var/cache/app?timeout=5m`, `null:`.
+    /// The cache that a URL describes: `memory:`, `disk:/var/cache/app?timeout=5m`, `null:`; or
+    /// several with commas between, the shards of one store.
     ///
     /// # Errors
     ///
@@ -113,6 +115,8 @@ pub enum StoreConfig {
         /// What is done when the server turns out to have another history.
         on_failover: Option<OnFailover>,
     },
+    /// In several, each key in one of them.
+    Sharded(Vec<StoreConfig>),
 }
 
 /// The options of a cache; `None` is the default, which `docs/configuration.md` lists.
