@@ -126,8 +126,8 @@ fn work(process: u64) {
     child::hear().expect("a word to begin");
     let is_over = AtomicBool::new(false);
     let mut writes = 0;
+    let seed = dice.seed();
     thread::scope(|scope| {
-        let seed = dice.seed();
         let writing = scope.spawn(|| write(process, Dice::of(seed), &is_over));
         let reading = |dice: Dice| scope.spawn(|| read(dice, &left, &older));
         let reading: Vec<_> = (0..READERS).map(|_| reading(Dice::of(dice.seed()))).collect();
