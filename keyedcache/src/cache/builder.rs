@@ -196,7 +196,7 @@ fn open(
         StoreConfig::Null => Ok(Arc::new(NullStore::with_clock(clock.clone()))),
         StoreConfig::Disk { path, size_limit } => open_disk(path, *size_limit, options, clock),
         #[cfg(feature = "redis")]
-        StoreConfig::Redis { address, connect_timeout, near_trust, concurrency } => {
+        StoreConfig::Redis { address, connect_timeout, near_trust, concurrency, on_failover } => {
             let mut redis = RedisStore::at(address.clone());
             if let Some(timeout) = options.store_timeout {
                 redis = redis.timeout(timeout);
@@ -209,6 +209,9 @@ fn open(
             }
             if let Some(requests) = concurrency {
                 redis = redis.concurrency(*requests);
+            }
+            if let Some(on_failover) = on_failover {
+                redis = redis.on_failover(*on_failover);
             }
             Ok(Arc::new(redis.build()?))
         }

@@ -25,7 +25,7 @@ mod redis;
 mod stored_key;
 
 #[cfg(feature = "redis")]
-pub use self::redis::{RedisAddress, RedisStore, RedisStoreBuilder};
+pub use self::redis::{OnFailover, RedisAddress, RedisStore, RedisStoreBuilder};
 #[cfg(feature = "disk")]
 pub use disk::{DiskStore, DiskStoreBuilder};
 pub use memory::{MemoryStore, MemoryStoreBuilder};

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-#[cfg(feature = "redis")]
-use super::RedisAddress;
 use super::known::{self, Kind, KnownOption, OPTIONS};
 use super::nearest::nearest;
 use super::quote;
 use super::value::Refusal;
 use super::{CacheConfig, CacheOptions, StoreConfig};
+#[cfg(feature = "redis")]
+use super::{OnFailover, RedisAddress};
 
 /// What has been read so far.
 #[derive(Debug, Default)]
@@ -28,7 +28,6 @@ pub(super) struct Draft {
 
 /// What only Redis stores have.
 #[derive(Debug, Default)]
-#[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "read, and refused by its scheme"))]
 pub(super) struct RedisDraft {
     #[cfg(feature = "redis")]
     pub(super) address: Option<RedisAddress>,
@@ -36,10 +35,12 @@ pub(super) struct RedisDraft {
     pub(super) connect_timeout: Option<Duration>,
     pub(super) near_trust: Option<Duration>,
     pub(super) concurrency: Option<usize>,
+    /// Whether everything is missing after a failover.
+    pub(super) forgets: Option<bool>,
 }
 
+#[cfg(feature = "redis")]
 impl RedisDraft {
-    #[cfg(feature = "redis")]
     fn finish(self) -> Option<StoreConfig> {
         let address = self.address?;
         Some(StoreConfig::Redis {
@@ -50,12 +51,10 @@ impl RedisDraft {
             connect_timeout: self.connect_timeout,
             near_trust: self.near_trust,
             concurrency: self.concurrency,
+            on_failover: self
+                .forgets
+                .map(|forgets| if forgets { OnFailover::Forget } else { OnFailover::Resend }),
         })
-    }
-
-    #[cfg(not(feature = "redis"))]
-    fn finish(self) -> Option<StoreConfig> {
-        None
     }
 }
 
@@ -96,8 +95,9 @@ impl Draft {
                 StoreConfig::Disk { path: folder.join(self.path), size_limit: self.size_limit }
             }
             Some(Kind::Null) => StoreConfig::Null,
+            #[cfg(feature = "redis")]
             Some(Kind::Redis) => self.redis.finish().ok_or_else(none)?,
-            None => return Err(none()),
+            _ => return Err(none()),
         };
         Ok(CacheConfig { store, options })
     }

@@ -32,7 +32,7 @@ use crate::compress::Compressor;
 use crate::error::Error;
 use crate::policy::{SingleFlight, Timeout};
 #[cfg(feature = "redis")]
-pub use crate::store::RedisAddress;
+pub use crate::store::{OnFailover, RedisAddress};
 
 pub(super) use check::{check, check_alias};
 pub use environment::from_environment;
@@ -110,6 +110,8 @@ pub enum StoreConfig {
         near_trust: Option<Duration>,
         /// How many requests may be under way at once.
         concurrency: Option<usize>,
+        /// What is done when the server turns out to have another history.
+        on_failover: Option<OnFailover>,
     },
 }
 

@@ -21,8 +21,8 @@ const PHRASES: [(&str, &str); 5] = [
     (
         "{every option}",
         "`codec`, `compress_min`, `compressor`, `concurrency`, `connect_timeout`, `db`, `early`, \
-         `enabled`, `jitter`, `lease`, `lease_max`, `max_size`, `near`, `near_trust`, `prefix`, \
-         `single_flight`, `size_limit`, `stale`, `stale_if_error`, `store_timeout`, `timeout`, \
+         `enabled`, `jitter`, `lease`, `lease_max`, `max_size`, `near`, `near_trust`, \
+         `on_failover`, `prefix`, `single_flight`, `size_limit`, `stale`, `stale_if_error`, `store_timeout`, `timeout`, \
          `version` and `wait`",
     ),
 ];
