@@ -9,7 +9,7 @@
 //! | `names` `records` | what the store's keys are called; how records and counters stand under them |
 //! | `script` `scripts/` | what is done in one step |
 //! | `link` | the seam: what one server, a cluster or sentinels have in common |
-//! | `server/` | one server: its connection, its signs of life |
+//! | `server/` | one server: where it is, its connection, its signs of life; its replicas |
 //! | `trust` | whether pushes are complete; the server's clock |
 //! | `pushed` `waiters` | who is told of changes; who waits for a lease |
 //! | `lives` `sent` | what this process remembers: how long generations live, what it invalidated |
