@@ -18,7 +18,7 @@ use crate::policy::{Policy, SingleFlight, Timeout};
 #[cfg(feature = "redis")]
 use crate::store::RedisStore;
 use crate::store::broken::BrokenStore;
-use crate::store::{Capabilities, HolderId, MemoryStore, NullStore, Sink, Store};
+use crate::store::{Capabilities, HolderId, MemoryStore, NullStore, ShardedStore, Sink, Store};
 
 use super::Cache;
 use super::config::{self, CacheConfig, CacheOptions, StoreConfig};
@@ -224,6 +224,11 @@ fn open(
                 redis = redis.read_replicas(*read_replicas);
             }
             Ok(Arc::new(redis.build()?))
+        }
+        StoreConfig::Sharded(shards) => {
+            let shards: Result<Vec<_>, _> =
+                shards.iter().map(|shard| open(shard, options, clock)).collect();
+            Ok(Arc::new(ShardedStore::new(shards?)?))
         }
     }
 }

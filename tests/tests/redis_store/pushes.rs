@@ -109,11 +109,12 @@ fn nothing_is_trusted_when_the_loss_of_a_connection_is_told() {
 
 #[test]
 fn write_that_was_given_up_is_told() {
-    let (_server, store) = ground();
+    let (server, store) = ground();
     let listener = Listener::on(&store);
     let (k, l) = (key("k"), key("l"));
     drop(store.delete(std::slice::from_ref(&l)));
     assert!(!listener.knows(&l), "never begun");
+    server.freeze(); // so that it does not answer before it is given up
     let mut delete = store.delete(std::slice::from_ref(&k));
     let waker = std::task::Waker::noop();
     let polled = delete.as_mut().poll(&mut std::task::Context::from_waker(waker));

@@ -16,6 +16,7 @@ mod known;
 mod mistake;
 mod nearest;
 mod quote;
+mod several;
 mod size;
 mod url;
 mod value;
@@ -57,7 +58,8 @@ pub struct CacheConfig {
 }
 
 impl CacheConfig {
-    /// The cache that a URL describes: `memory:`, `disk:/var/cache/app?timeout=5m`, `null:`.
+    /// The cache that a URL describes: `memory:`, `disk:/var/cache/app?timeout=5m`, `null:`; or
+    /// several with commas between, the shards of one store.
     ///
     /// # Errors
     ///
@@ -115,6 +117,8 @@ pub enum StoreConfig {
         /// Whether records are read from replicas where they can be.
         read_replicas: Option<bool>,
     },
+    /// In several, each key in one of them.
+    Sharded(Vec<StoreConfig>),
 }
 
 /// The options of a cache; `None` is the default, which `docs/configuration.md` lists.

@@ -2,6 +2,8 @@
 
 mod documentation;
 mod messages;
+#[cfg(feature = "disk")]
+mod shards;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -96,12 +96,25 @@ impl RedisStore {
         Keeping { short, calls, asked: Instant::now() }
     }
 
+    /// Lets the generations of these scopes live as long as a record that is saved elsewhere now.
+    pub(super) async fn extend(&self, scopes: &[Scope], ttl: Ttl) -> Result<(), Error> {
+        let Keeping { short, calls, asked } = self.keeping(scopes, ttl);
+        if calls.is_empty() {
+            return Ok(());
+        }
+        let mut failed = None;
+        let replies = self.link.call(calls).await.into_iter();
+        let seen = replies.map(|reply| reply.map_err(|error| failed.insert(error).kind()));
+        self.kept(&short, asked, seen);
+        failed.map_or(Ok(()), Err)
+    }
+
     /// Remembers how long they live now. A failure costs another attempt at the next save.
-    pub(super) fn kept(
+    pub(super) fn kept<E>(
         &self,
         short: &[&Scope],
         asked: Instant,
-        replies: impl Iterator<Item = Result<Value, Error>>,
+        replies: impl Iterator<Item = Result<Value, E>>,
     ) {
         for (scope, reply) in short.iter().zip(replies) {
             if let Ok(Value::Int(left)) = reply

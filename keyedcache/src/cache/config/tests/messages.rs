@@ -303,7 +303,10 @@ fn a_mistake_in_a_file_is_told_with_its_line_and_table() {
                 "[default]\nurl = \"redis://user:secret@host",
                 "etc/app.toml:2: not TOML: invalid basic string, expected `\"`",
             ),
-            ("[default]\nurl = 5\n", "etc/app.toml:2: [default] `url` takes text in quotes"),
+            (
+                "[default]\nurl = 5\n",
+                "etc/app.toml:2: [default] `url` takes text in quotes, or a list of such: `[\"…\", \"…\"]`",
+            ),
             (
                 "[default]\nurl = \"memory:\"\ntimeout = [5]\ntags = [5]\n",
                 "2 mistakes:\n  etc/app.toml:3: [default] `timeout` takes one value, not a TOML array\n  etc/app.toml:4: [default] unknown option `tags`; known are {memory's options}",
