@@ -14,6 +14,10 @@ use crate::store::percent::decoded;
 
 const PORT: u16 = 6379;
 
+const SENTINEL_PORT: u16 = 26379;
+
+const SCHEMES: [&str; 5] = ["redis", "rediss", "redis+unix", "redis+sentinel", "rediss+sentinel"];
+
 /// The largest number of a database that a server can be configured to have.
 const LARGEST_DATABASE: u32 = i32::MAX as u32;
 
@@ -22,13 +26,24 @@ const LARGEST_DATABASE: u32 = i32::MAX as u32;
 pub struct RedisAddress {
     places: Vec<Place>,
     is_tls: bool,
+    /// What is asked for at these places, if they are sentinels'.
+    watched: Option<Watched>,
     user: Option<String>,
     password: Option<String>,
     database: u32,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
+/// What sentinels watch over, and how one logs in to them.
+#[derive(Clone, PartialEq, Eq)]
+struct Watched {
+    service: String,
+    user: Option<String>,
+    password: Option<String>,
+}
+
+/// Where one server is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Place {
     Tcp { host: String, port: u16 },
     Unix(PathBuf),
 }
@@ -50,7 +65,8 @@ impl RedisAddress {
         };
         let mut address = Self {
             places: Vec::new(),
-            is_tls: scheme == "rediss",
+            is_tls: scheme.starts_with("rediss"),
+            watched: None,
             user: None,
             password: None,
             database: 0,
@@ -62,7 +78,8 @@ impl RedisAddress {
             address.socket(hosts, path)?;
         } else {
             address.hosts(hosts, scheme)?;
-            let database = path.trim_start_matches('/');
+            let path = path.trim_start_matches('/');
+            let database = if is_sentinels(scheme) { address.watch(path, scheme)? } else { path };
             if !database.is_empty() {
                 address.database = number(database)?;
             }
@@ -74,6 +91,41 @@ impl RedisAddress {
     pub(crate) fn with_database(mut self, database: u32) -> Self {
         self.database = database;
         self
+    }
+
+    /// The same with a user and a password for the sentinels.
+    ///
+    /// # Errors
+    ///
+    /// If it names none.
+    pub(crate) fn with_sentinel_login(
+        mut self,
+        user: Option<String>,
+        password: Option<String>,
+    ) -> Result<Self, String> {
+        if user.is_some() && password.is_none() {
+            return Err("a user of the sentinels is named without a password".to_owned());
+        }
+        let watched = self.watched.as_mut();
+        let watched = watched.ok_or("what logs in to sentinels is for `redis+sentinel:` only")?;
+        (watched.user, watched.password) = (user, password);
+        Ok(self)
+    }
+
+    /// Takes the name of what sentinels watch over from the path; what is left of that.
+    fn watch<'a>(&mut self, path: &'a str, scheme: &str) -> Result<&'a str, String> {
+        let (service, database) = path.split_once('/').unwrap_or((path, ""));
+        // What sentinels take for a name.
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+        if service.is_empty() || !service.chars().all(is_plain) {
+            return Err(format!(
+                "the name that the sentinels know the primary by is missing or is none; write {}",
+                example(scheme)
+            ));
+        }
+        let service = service.to_owned();
+        self.watched = Some(Watched { service, user: None, password: None });
+        Ok(database)
     }
 
     fn log_in(&mut self, login: &str) -> Result<(), String> {
@@ -106,8 +158,9 @@ impl RedisAddress {
     }
 
     fn hosts(&mut self, hosts: &str, scheme: &str) -> Result<(), String> {
+        let usual = if is_sentinels(scheme) { SENTINEL_PORT } else { PORT };
         for host in hosts.split(',') {
-            let (host, port) = split_port(host)?;
+            let (host, port) = split_port(host, usual)?;
             let host = decoded(host).map_err(|wrong| format!("in a host, {wrong}"))?;
             let is_plain = |c: char| c.is_alphanumeric() || "-._:".contains(c);
             if host.is_empty() || !host.chars().all(is_plain) {
@@ -123,15 +176,38 @@ impl RedisAddress {
         self.places.iter().map(|place| self.info(place)).collect()
     }
 
-    fn info(&self, place: &Place) -> Result<ConnectionInfo, redis::RedisError> {
-        let mut login = RedisConnectionInfo::default()
+    /// What the library is told, for a server at this place.
+    pub(super) fn info(&self, place: &Place) -> Result<ConnectionInfo, redis::RedisError> {
+        let login = RedisConnectionInfo::default()
             .set_protocol(ProtocolVersion::RESP3)
-            .set_db(i64::from(self.database))
-            .set_skip_set_lib_name();
-        if let Some(user) = &self.user {
+            .set_db(i64::from(self.database));
+        self.connecting(place, login, self.user.as_ref(), self.password.as_ref())
+    }
+
+    /// The name that sentinels know the primary by, and what the library is told, for each sentinel.
+    pub(super) fn sentinels(
+        &self,
+    ) -> Option<(&str, Result<Vec<ConnectionInfo>, redis::RedisError>)> {
+        let Watched { service, user, password } = self.watched.as_ref()?;
+        let info = |place| {
+            let login = RedisConnectionInfo::default();
+            self.connecting(place, login, user.as_ref(), password.as_ref())
+        };
+        Some((service, self.places.iter().map(info).collect()))
+    }
+
+    fn connecting(
+        &self,
+        place: &Place,
+        mut login: RedisConnectionInfo,
+        user: Option<&String>,
+        password: Option<&String>,
+    ) -> Result<ConnectionInfo, redis::RedisError> {
+        login = login.set_skip_set_lib_name();
+        if let Some(user) = user {
             login = login.set_username(user);
         }
-        if let Some(password) = &self.password {
+        if let Some(password) = password {
             login = login.set_password(password);
         }
         let place = match place {
@@ -154,19 +230,29 @@ impl RedisAddress {
     }
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
 /// `redis://host:6379/0`: where it is, and nobody's name or password.
 impl fmt::Display for RedisAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let [Place::Unix(path)] = self.places.as_slice() {
             return write!(f, "redis+unix://{}?db={}", path.display(), self.database);
         }
-        f.write_str(if self.is_tls { "rediss://" } else { "redis://" })?;
+        f.write_str(if self.is_tls { "rediss" } else { "redis" })?;
+        f.write_str(if self.watched.is_some() { "+sentinel://" } else { "://" })?;
         for (number, place) in self.places.iter().enumerate() {
-            if let Place::Tcp { host, port } = place {
-                let comma = if number == 0 { "" } else { "," };
-                let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
-                write!(f, "{comma}{open}{host}{close}:{port}")?;
-            }
+            write!(f, "{}{place}", if number == 0 { "" } else { "," })?;
+        }
+        if let Some(Watched { service, .. }) = &self.watched {
+            write!(f, "/{service}")?;
         }
         write!(f, "/{}", self.database)
     }
@@ -183,8 +269,8 @@ pub(super) fn from_url(url: &str) -> Result<RedisAddress, Error> {
     let parsed = || {
         let (scheme, rest) = url.trim().split_once(':').ok_or("it has no scheme")?;
         let scheme = scheme.to_ascii_lowercase();
-        if !["redis", "rediss", "redis+unix"].contains(&scheme.as_str()) {
-            return Err("its scheme is none of `redis`, `rediss` and `redis+unix`".to_owned());
+        if !SCHEMES.contains(&scheme.as_str()) {
+            return Err(format!("its scheme is none of `{}`", SCHEMES.join("`, `")));
         }
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mut address = RedisAddress::parse(&scheme, place)?;
@@ -205,7 +291,7 @@ fn number(text: &str) -> Result<u32, String> {
 }
 
 /// Host and port; a host of colons stands in brackets.
-fn split_port(host: &str) -> Result<(&str, u16), String> {
+fn split_port(host: &str, usual: u16) -> Result<(&str, u16), String> {
     let wrong = || "a port is not a number from 1 to 65535".to_owned();
     let port = |text: &str| text.parse().ok().filter(|port| *port != 0).ok_or_else(wrong);
     if let Some(rest) = host.strip_prefix('[') {
@@ -214,20 +300,27 @@ fn split_port(host: &str) -> Result<(&str, u16), String> {
         };
         return match rest.strip_prefix(':') {
             Some(text) => Ok((host, port(text)?)),
-            None if rest.is_empty() => Ok((host, PORT)),
+            None if rest.is_empty() => Ok((host, usual)),
             None => Err(wrong()),
         };
     }
     match host.split_once(':') {
         Some((host, text)) => Ok((host, port(text)?)),
-        None => Ok((host, PORT)),
+        None => Ok((host, usual)),
     }
+}
+
+/// Whether the places of a URL of this scheme are sentinels'.
+fn is_sentinels(scheme: &str) -> bool {
+    scheme.ends_with("+sentinel")
 }
 
 fn example(scheme: &str) -> &'static str {
     match scheme {
         "rediss" => "`rediss://host:6379/0`",
         "redis+unix" => "`redis+unix:///run/redis.sock`",
+        "redis+sentinel" => "`redis+sentinel://host:26379,other:26379/name/0`",
+        "rediss+sentinel" => "`rediss+sentinel://host:26379,other:26379/name/0`",
         _ => "`redis://host:6379/0`",
     }
 }
@@ -246,6 +339,8 @@ mod tests {
             ("redis://p@ss:w@a", "redis://a:6379/0"),
             ("redis://[::1]:7000?db=4", "redis://[::1]:7000/4"),
             ("redis+unix:///run/redis.sock?db=2", "redis+unix:///run/redis.sock?db=2"),
+            ("redis+sentinel://u:p@a,b:7/main", "redis+sentinel://a:26379,b:7/main/0"),
+            ("rediss+sentinel://a/main/3", "rediss+sentinel://a:26379/main/3"),
         ] {
             let address = from_url(url).unwrap();
             assert_eq!(address.to_string(), shown);
@@ -265,6 +360,25 @@ mod tests {
     }
 
     #[test]
+    fn sentinels_have_a_login_of_their_own() {
+        let address = from_url("redis+sentinel://:servers@a/main").unwrap();
+        let info = |address: &RedisAddress| {
+            let (service, infos) = address.sentinels().unwrap();
+            assert_eq!(service, "main");
+            infos.unwrap()[0].redis_settings().clone()
+        };
+        assert_eq!(info(&address).password(), None);
+        let (user, password) = (Some("eye".to_owned()), Some("sentinels".to_owned()));
+        let address = address.with_sentinel_login(user, password).unwrap();
+        assert_eq!(info(&address).password(), Some("sentinels"));
+        assert_eq!(info(&address).username(), Some("eye"));
+        assert!(!format!("{address} {address:?}").contains("sentinels"));
+        let plain = from_url("redis://a").unwrap();
+        plain.clone().with_sentinel_login(None, Some("p".to_owned())).unwrap_err();
+        address.with_sentinel_login(Some("eye".to_owned()), None).unwrap_err();
+    }
+
+    #[test]
     fn what_is_wrong_is_said_without_the_url() {
         for url in [
             "secret",
@@ -281,6 +395,9 @@ mod tests {
             "redis+unix://secret/x",
             "redis+unix://",
             "http://secret",
+            "redis+sentinel://:secret@a",
+            "redis+sentinel://a/sec:ret",
+            "redis+sentinel://a/main/secret",
         ] {
             let error = from_url(url).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{url}");

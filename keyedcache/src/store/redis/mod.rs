@@ -9,7 +9,7 @@
 //! | `names` `records` | what the store's keys are called; how records and counters stand under them |
 //! | `script` `scripts/` | what is done in one step |
 //! | `link` | the seam: what one server, a cluster or sentinels have in common |
-//! | `server/` | one server: its connection, its signs of life |
+//! | `server/` | one server: where it is, its connection, its signs of life; its replicas |
 //! | `trust` | whether pushes are complete; the server's clock |
 //! | `pushed` `waiters` | who is told of changes; who waits for a lease |
 //! | `lives` `sent` | what this process remembers: how long generations live, what it invalidated |
@@ -93,6 +93,25 @@ const MAX_RECORD: usize = 64 << 20;
 /// What a process that has ended since had struck is not sent again. Who needs certainty says
 /// [`OnFailover::Forget`]. A lost write (`cache_set`) is lost.
 ///
+/// # Sentinels
+///
+/// Each time a connection is made, all sentinels are asked where the primary is; the newest
+/// configuration counts, and the server that is found must say itself that it is a primary. While the
+/// connection stands they are asked each second, over connections that are kept, so that a primary
+/// that they have replaced and cannot reach is left too. Until there is a primary again, operations
+/// fail at once.
+///
+/// # Replicas
+///
+/// With [`read_replicas`](RedisStoreBuilder::read_replicas) a read asks the primary for leases,
+/// generations and the first 256 bytes of each record, and at the same time one of its replicas, in
+/// turn, for the records. What the replica shows counts only if it is what the primary has now: so
+/// reads are as current, and near caches as coherent, as without. It takes the bytes of large records
+/// off the primary, and costs it a `GETRANGE` a record; where a replica lags behind what is read, a
+/// second round trip. Which replicas there are the primary says with each sign of life; one that is
+/// down, slow, or lags for more than 3 s, is passed over. Leases, generations and writes never go to
+/// replicas.
+///
 /// # Memory
 ///
 /// Set `maxmemory`, and `maxmemory-policy` to `allkeys-lru`, `allkeys-lfu` or one of `volatile-*`.
@@ -119,7 +138,9 @@ pub struct RedisStore {
 impl RedisStore {
     /// Settings to change before it is built, for the server or servers of this URL:
     /// `redis://[user:password@]host[:port][,host…][/database]`, `rediss://…` for TLS, or
-    /// `redis+unix:///path?db=0`.
+    /// `redis+unix:///path?db=0`; or, for the primary that sentinels know by a name,
+    /// `redis+sentinel://[user:password@]sentinel[:26379][,other…]/name[/database]`, where user and
+    /// password are for the servers.
     ///
     /// Of several addresses the first that is a primary's is used.
     pub fn builder(url: &str) -> RedisStoreBuilder {

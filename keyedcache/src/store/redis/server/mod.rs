@@ -4,11 +4,16 @@
 //! |---|---|
 //! | `connect` | making a connection, and what it is asked before and while it is used |
 //! | `upkeep` | that one stands, and what callers are told while none does |
+//! | `sentinels` | where the primary is, if sentinels know |
+//! | `replicas` `apart` | connections to its replicas; reading records from them |
 //!
 //! Everything that reads or writes a socket runs on the crate's background runtime; callers only pass
 //! messages to it.
 
+mod apart;
 mod connect;
+mod replicas;
+mod sentinels;
 mod upkeep;
 
 use std::fmt;
@@ -22,6 +27,8 @@ use redis::{Cmd, Pipeline, RedisError, RedisResult, Value, cmd};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use self::replicas::Replicas;
+use self::sentinels::Sentinels;
 use super::builder::Settings;
 use super::fault;
 use super::link::{Link, Replies, Step};
@@ -48,6 +55,9 @@ struct Shared {
     state: watch::Sender<State>,
     trust: Trust,
     clock: ServerClock,
+    sentinels: Option<Sentinels>,
+    /// Where records are read from, if not from the primary alone.
+    replicas: Option<Replicas>,
     permits: Semaphore,
     /// Whether a request was not answered in time, and none has been since.
     is_suspect: AtomicBool,
@@ -75,6 +85,8 @@ impl Server {
     ) -> Self {
         let shared = Arc::new(Shared {
             permits: Semaphore::new(settings.concurrency),
+            sentinels: Sentinels::of(&settings),
+            replicas: settings.read_replicas.then(|| Replicas::new(settings.clone())),
             settings,
             name,
             pushed,
@@ -223,6 +235,12 @@ impl Shared {
         self.dropped(number);
     }
 
+    /// What stands under each name; registers for all of them.
+    async fn read(&self, names: &[String]) -> Result<Vec<Option<Bytes>>, Error> {
+        let reply = self.command("load", &mget(names)).await?;
+        texts(reply).ok_or_else(|| fault::garbled("load", &self.name))
+    }
+
     async fn command(&self, operation: &'static str, command: &Cmd) -> Result<Value, Error> {
         let send = |mut connection: MultiplexedConnection| async move {
             connection.send_packed_command(command).await
@@ -294,21 +312,36 @@ async fn run_all(
     Ok(replies)
 }
 
+fn mget<'a>(names: impl IntoIterator<Item = &'a String> + Clone) -> Cmd {
+    let (count, bytes) = names
+        .clone()
+        .into_iter()
+        .fold((1, 4), |(count, bytes), name| (count + 1, bytes + name.len()));
+    let mut command = Cmd::with_capacity(count, bytes);
+    command.arg("MGET");
+    for name in names {
+        command.arg(name);
+    }
+    command
+}
+
+/// What MGET answers.
+fn texts(reply: Value) -> Option<Vec<Option<Bytes>>> {
+    let Value::Array(texts) = reply else { return None };
+    let text = |value| match value {
+        Value::BulkString(text) => Some(Bytes::from(text)),
+        _ => None,
+    };
+    Some(texts.into_iter().map(text).collect())
+}
+
 impl Link for Server {
     fn read(&self, names: Vec<String>) -> Pending<'_, Vec<Option<Bytes>>> {
         Box::pin(async move {
-            let bytes: usize = names.iter().map(String::len).sum();
-            let mut command = Cmd::with_capacity(1 + names.len(), 4 + bytes);
-            command.arg("MGET").arg(names);
-            let reply = self.shared.command("load", &command).await?;
-            let Value::Array(texts) = reply else {
-                return Err(fault::garbled("load", &self.shared.name));
-            };
-            let text = |value| match value {
-                Value::BulkString(text) => Some(Bytes::from(text)),
-                _ => None,
-            };
-            Ok(texts.into_iter().map(text).collect())
+            match self.shared.replicas.as_ref().and_then(Replicas::next) {
+                Some(replica) => self.shared.read_apart(&replica, &names).await,
+                None => self.shared.read(&names).await,
+            }
         })
     }
 

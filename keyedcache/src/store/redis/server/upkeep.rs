@@ -12,6 +12,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 
 use super::connect::{self, Ready};
+use super::sentinels::Watch;
 use super::{Shared, State, run_all};
 use crate::record::random_bytes;
 use crate::runtime;
@@ -122,8 +123,9 @@ async fn send_again(shared: &Shared, connection: &mut MultiplexedConnection) -> 
 }
 
 /// Serves callers until the connection is of no use any more.
-async fn stay(shared: &Shared, number: u64, ready: Ready, identity: &mut Option<Identity>) {
-    let Ready { mut connection, beat, .. } = ready;
+async fn stay(shared: &Arc<Shared>, number: u64, ready: Ready, identity: &mut Option<Identity>) {
+    let Ready { mut connection, beat, told, .. } = ready;
+    let _watch = told.map(|told| Watch::begin(shared, number, told));
     beat.set(shared);
     shared.is_up(number, connection.clone());
     shared.trust.vouch(number, beat.sent, shared.settings.near_trust);
