@@ -7,7 +7,6 @@ use redis::Value;
 use super::asking::{Short, TRIES, same_short, slot_of, with_short};
 use super::keeping::millis;
 use super::script::{Call, LEASE, STANDING};
-use super::waiters::Heard;
 use super::{RedisStore, names, records};
 use crate::error::Error;
 use crate::record::RecordId;
@@ -71,10 +70,8 @@ impl RedisStore {
             None => (waiters.watch(key), false),
         };
         loop {
-            match watching.heard() {
-                Heard::Over => return Ok(()),
-                Heard::LeaseChanged => is_known = false,
-                Heard::Nothing => {}
+            if watching.has_heard() {
+                return Ok(());
             }
             if !is_known {
                 let call = Call::new("wait", &STANDING, names::all(key));

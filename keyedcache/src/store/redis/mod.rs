@@ -69,7 +69,7 @@ const MAX_RECORD: usize = 64 << 20;
 /// | lease | 1 | a script |
 /// | save: stores, publishes, and ends the lease | 1 | a script, and one a scope whenever the scope's generation would not live as long |
 /// | delete, touch (2), increment, invalidate | 1 | a script for each key or scope, sent together |
-/// | waiting for another's lease | – | none; 1 for each renewal |
+/// | waiting for another's lease | – | none: its end is pushed; a look and the lease again whenever its first time is over |
 /// | signs of life | – | `TIME` and `INFO replication` each second |
 ///
 /// Changes are pushed by [client tracking](https://redis.io/docs/latest/develop/reference/client-side-caching/)

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a record | the stored key itself, `K` |
 //! | its lease | `{K}:lease` |
+//! | what those who wait for the lease are told of: it goes when the lease ends, and not before | `{K}:held` |
 //! | the header of a counter, whose record is its number alone | `{K}:header` |
 //! | the generation of a scope | `{scope}:generation` |
 //! | the era, where a failover makes everything missing | `{keyedcache}:era` |
@@ -18,6 +19,7 @@ use crate::record::{Scope, ScopeId};
 use crate::store::StoredKey;
 
 const LEASE: &str = "}:lease";
+const HELD: &str = "}:held";
 const HEADER: &str = "}:header";
 const GENERATION: &str = "}:generation";
 
@@ -47,9 +49,9 @@ pub(super) fn generation(scope: &Scope) -> String {
     tagged(scope.text(), GENERATION)
 }
 
-/// All three names of a key, in the order in which scripts take them.
-pub(super) fn all(key: &StoredKey) -> [String; 3] {
-    [record(key), lease(key), header(key)]
+/// All names of a key, in the order in which scripts take them.
+pub(super) fn all(key: &StoredKey) -> [String; 4] {
+    [record(key), lease(key), header(key), tagged(key.as_str(), HELD)]
 }
 
 /// Whether this is the name of a record.
@@ -81,8 +83,8 @@ pub(super) fn pattern(prefix: &str) -> String {
 pub(super) enum Named {
     /// The record of this key, or its header.
     Record(StoredKey),
-    /// The lease on this key.
-    Lease(StoredKey),
+    /// The end of a lease on this key.
+    Held(StoredKey),
     /// The generation of this scope.
     Generation(ScopeId),
     /// What all generations depend on.
@@ -99,8 +101,8 @@ pub(super) fn named(name: &[u8]) -> Option<Named> {
         return Some(Named::Era);
     }
     let text = |ending| inner.strip_suffix(ending).map(|text| with_braces(text).into_owned());
-    if let Some(key) = text(LEASE) {
-        return Some(Named::Lease(StoredKey::new(key)));
+    if let Some(key) = text(HELD) {
+        return Some(Named::Held(StoredKey::new(key)));
     }
     if let Some(key) = text(HEADER) {
         return Some(Named::Record(StoredKey::new(key)));
@@ -143,7 +145,9 @@ mod tests {
             let key = key(text);
             assert_eq!(named(record(&key).as_bytes()), Some(Named::Record(key.clone())), "{text}");
             assert_eq!(named(header(&key).as_bytes()), Some(Named::Record(key.clone())));
-            assert_eq!(named(lease(&key).as_bytes()), Some(Named::Lease(key.clone())));
+            let [_, lease_name, _, held] = all(&key);
+            assert_eq!(named(held.as_bytes()), Some(Named::Held(key.clone())));
+            assert_eq!(named(lease_name.as_bytes()), None, "who looks need not hear of a grant");
             let scope = Scope::new(text);
             let expected = Named::Generation(scope.id());
             assert_eq!(named(generation(&scope).as_bytes()), Some(expected));
@@ -157,7 +161,12 @@ mod tests {
         let key = key("app:1:product::123");
         assert_eq!(
             all(&key),
-            ["app:1:product::123", "{app:1:product::123}:lease", "{app:1:product::123}:header"]
+            [
+                "app:1:product::123",
+                "{app:1:product::123}:lease",
+                "{app:1:product::123}:header",
+                "{app:1:product::123}:held"
+            ]
         );
         assert_eq!(generation(&Scope::new("app::everything")), "{app::everything}:generation");
     }
@@ -170,8 +179,8 @@ mod tests {
             tag.filter(|tag| !tag.is_empty()).unwrap_or(name)
         }
         for text in ["app:1:product::123", "a:1:{tag}", "a:1:x{", "a:1:}{", "a:1:{}"] {
-            let [record, lease, header] = all(&key(text));
-            assert_eq!((tag(&record), tag(&lease)), (tag(&lease), tag(&header)), "{text}");
+            let names = all(&key(text));
+            assert!(names.iter().all(|name| tag(name) == tag(&names[0])), "{text}");
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Weak;
 
 use super::lives::Lives;
 use super::names::{self, Named};
-use super::waiters::{Heard, Waiters};
+use super::waiters::Waiters;
 use crate::record::{Scope, ScopeId};
 use crate::store::audience::Audience;
 use crate::store::{HolderId, Sink, StoredKey};
@@ -27,9 +27,9 @@ impl Pushed {
         match names::named(name) {
             Some(Named::Record(key)) => {
                 self.audience.tell(None, |sink| sink.key_changed(key.digest()));
-                self.waiters.hear(&key, Heard::Over);
+                self.waiters.hear(&key);
             }
-            Some(Named::Lease(key)) => self.waiters.hear(&key, Heard::LeaseChanged),
+            Some(Named::Held(key)) => self.waiters.hear(&key),
             Some(Named::Generation(scope)) => self.scope_changed(scope),
             Some(Named::Era) => self.lost(),
             None => {}
@@ -109,7 +109,7 @@ impl Drop for Writing<'_> {
                 self.pushed.audience.tell(Some(holder), |sink| sink.key_changed(digest));
             }
         }
-        self.pushed.waiters.hear(self.key, Heard::Over);
+        self.pushed.waiters.hear(self.key);
     }
 }
 

@@ -2,12 +2,12 @@
 //!
 //! - A watch stands in the table before the command is sent that makes the server push, so a push
 //!   that comes before its reply is not missed.
-//! - That the lease has changed may be a renewal: who waits asks once more. That the record has
-//!   changed ends the wait without a question, so that a waiter costs the server two commands.
+//! - What is heard ends the wait without a question: neither a grant nor a renewal is pushed to those
+//!   who wait. So a waiter costs the server three commands: a look, the lease, and a look.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -19,21 +19,10 @@ use crate::store::{LeaseToken, StoredKey};
 /// From how many keys on the table is looked through for watches that nobody came for.
 const SWEPT_FROM: usize = 256;
 
-/// What has been heard of a key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Heard {
-    /// Nothing.
-    Nothing,
-    /// Its lease is another, or has another end.
-    LeaseChanged,
-    /// There is nothing to wait for any more.
-    Over,
-}
-
 /// One who waits, or who has asked for a lease and may wait for another's.
 #[derive(Debug)]
 pub(super) struct Watch {
-    heard: AtomicU8,
+    has_heard: AtomicBool,
     told: Notify,
     standing: Mutex<Option<(LeaseToken, Instant)>>,
     is_claimed: AtomicBool,
@@ -42,7 +31,7 @@ pub(super) struct Watch {
 impl Watch {
     fn new(is_claimed: bool) -> Arc<Self> {
         Arc::new(Self {
-            heard: AtomicU8::new(Heard::Nothing as u8),
+            has_heard: AtomicBool::new(false),
             told: Notify::new(),
             standing: Mutex::new(None),
             is_claimed: AtomicBool::new(is_claimed),
@@ -63,18 +52,14 @@ impl Watch {
         self.standing.lock().is_some_and(|(standing, _)| standing == lease)
     }
 
-    fn hear(&self, heard: Heard) {
-        self.heard.fetch_max(heard as u8, Ordering::AcqRel);
+    fn hear(&self) {
+        self.has_heard.store(true, Ordering::Release);
         self.told.notify_one();
     }
 
-    /// What has been heard since this was last asked.
-    pub(super) fn heard(&self) -> Heard {
-        match self.heard.swap(Heard::Nothing as u8, Ordering::AcqRel) {
-            0 => Heard::Nothing,
-            1 => Heard::LeaseChanged,
-            _ => Heard::Over,
-        }
+    /// Whether there is nothing to wait for any more.
+    pub(super) fn has_heard(&self) -> bool {
+        self.has_heard.load(Ordering::Acquire)
     }
 
     /// Returns when something has been heard, or after `at_most`.
@@ -128,16 +113,16 @@ impl Waiters {
     }
 
     /// Tells those who watch this key.
-    pub(super) fn hear(&self, key: &StoredKey, heard: Heard) {
+    pub(super) fn hear(&self, key: &StoredKey) {
         let watches = self.table.lock().watches.get(key).cloned();
-        watches.iter().flatten().for_each(|watch| watch.hear(heard));
+        watches.iter().flatten().for_each(|watch| watch.hear());
     }
 
     /// Wakes everybody: changes may have been missed.
     pub(super) fn wake_all(&self) {
         let watches: Vec<_> = self.table.lock().watches.values().flatten().cloned().collect();
         for watch in watches {
-            watch.hear(Heard::Over);
+            watch.hear();
         }
     }
 }

@@ -8,6 +8,7 @@ elseif by then
   local left = redis.call('PTTL', KEYS[2])
   -- What has no end was not put there by a lease.
   if left >= 0 then
+    watch()
     return { 2, by, left }
   end
 end
@@ -15,4 +16,6 @@ if stands(ARGV[3], ARGV[4], ARGV[5]) ~= true then
   return { 3, text(KEYS[1]), text(KEYS[3]), text(KEYS[2]) }
 end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+-- Neither here nor by a renewal are those told who wait; by the end of the lease they are.
+redis.call('SET', KEYS[4], '', 'PX', 3600000)
 return { 1 }

@@ -3,6 +3,7 @@
 if holder(KEYS[2]) ~= ARGV[1] then
   return 0
 end
+redis.call('UNLINK', KEYS[4])
 if ARGV[2] == '0' then
   redis.call('UNLINK', KEYS[2])
 else

@@ -17,10 +17,10 @@ end
 -- First what needs memory: refused, it leaves everything as it was.
 set(KEYS[1], value, ttl)
 if head == '' then
-  redis.call('UNLINK', KEYS[2], KEYS[3])
+  redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])
 else
   set(KEYS[3], head, ttl)
-  redis.call('UNLINK', KEYS[2])
+  redis.call('UNLINK', KEYS[2], KEYS[4])
 end
 -- A write ends the writer's own tracking of a key.
 redis.call('EXISTS', KEYS[1])

@@ -1,4 +1,5 @@
--- What several scripts know. KEYS are a key's record, lease and header, in this order.
+-- What several scripts know. KEYS are a key's record, lease, header, and what goes with the lease, in
+-- this order.
 
 -- The text under a name: `false` if nothing, or something of another type, is there.
 local function text(name)
@@ -10,6 +11,15 @@ end
 local function holder(lease)
   local value = text(lease)
   return value and #value == 16 and value
+end
+
+-- Has this process told of the lease's end, and of a record that comes. What goes with the lease is put
+-- there anew if it was evicted; without it only the record tells.
+local function watch()
+  if redis.call('EXISTS', KEYS[4]) == 0 then
+    redis.pcall('SET', KEYS[4], '', 'PX', 3600000)
+  end
+  redis.call('EXISTS', KEYS[1], KEYS[4])
 end
 
 -- Whether what stands under the record's name is what was seen: '' is nothing, 16 bytes an id.

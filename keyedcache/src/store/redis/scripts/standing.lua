@@ -2,4 +2,5 @@
 if holder(KEYS[2]) ~= ARGV[1] then
   return 0
 end
+watch()
 return redis.call('PTTL', KEYS[2])
