@@ -14,6 +14,8 @@ use crate::store::percent::decoded;
 
 const PORT: u16 = 6379;
 
+const SCHEMES: [&str; 5] = ["redis", "rediss", "redis+unix", "redis+cluster", "rediss+cluster"];
+
 /// The largest number of a database that a server can be configured to have.
 const LARGEST_DATABASE: u32 = i32::MAX as u32;
 
@@ -22,13 +24,15 @@ const LARGEST_DATABASE: u32 = i32::MAX as u32;
 pub(crate) struct Address {
     places: Vec<Place>,
     is_tls: bool,
+    is_cluster: bool,
     user: Option<String>,
     password: Option<String>,
     database: u32,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
+/// Where one server is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Place {
     Tcp { host: String, port: u16 },
     Unix(PathBuf),
 }
@@ -50,7 +54,8 @@ impl Address {
         };
         let mut address = Self {
             places: Vec::new(),
-            is_tls: scheme == "rediss",
+            is_tls: scheme.starts_with("rediss"),
+            is_cluster: scheme.ends_with("+cluster"),
             user: None,
             password: None,
             database: 0,
@@ -64,16 +69,33 @@ impl Address {
             address.hosts(hosts, scheme)?;
             let database = path.trim_start_matches('/');
             if !database.is_empty() {
-                address.database = number(database)?;
+                address = address.with_database(number(database)?)?;
             }
         }
         Ok(address)
     }
 
     /// The same for another database.
-    pub(crate) fn with_database(mut self, database: u32) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// That a cluster has only one.
+    pub(crate) fn with_database(mut self, database: u32) -> Result<Self, String> {
+        if self.is_cluster && database != 0 {
+            return Err("a cluster has no database but 0".to_owned());
+        }
         self.database = database;
-        self
+        Ok(self)
+    }
+
+    /// The same for one server alone, at this place.
+    pub(super) fn only(&self, place: Place) -> Self {
+        Self { places: vec![place], is_cluster: false, ..self.clone() }
+    }
+
+    /// Where the servers are that it names.
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
     }
 
     fn log_in(&mut self, login: &str) -> Result<(), String> {
@@ -148,9 +170,24 @@ impl Address {
         Ok(place.into_connection_info()?.set_redis_settings(login).set_tcp_settings(tcp))
     }
 
+    /// Whether the servers are a cluster's, which says itself where all of them are.
+    pub(super) fn is_cluster(&self) -> bool {
+        self.is_cluster
+    }
+
     /// Whether connections to it are encrypted.
     pub(super) fn is_tls(&self) -> bool {
         self.is_tls
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "{}", path.display()),
+        }
     }
 }
 
@@ -160,15 +197,12 @@ impl fmt::Display for Address {
         if let [Place::Unix(path)] = self.places.as_slice() {
             return write!(f, "redis+unix://{}?db={}", path.display(), self.database);
         }
-        f.write_str(if self.is_tls { "rediss://" } else { "redis://" })?;
+        f.write_str(if self.is_tls { "rediss" } else { "redis" })?;
+        f.write_str(if self.is_cluster { "+cluster://" } else { "://" })?;
         for (number, place) in self.places.iter().enumerate() {
-            if let Place::Tcp { host, port } = place {
-                let comma = if number == 0 { "" } else { "," };
-                let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
-                write!(f, "{comma}{open}{host}{close}:{port}")?;
-            }
+            write!(f, "{}{place}", if number == 0 { "" } else { "," })?;
         }
-        write!(f, "/{}", self.database)
+        if self.is_cluster { Ok(()) } else { write!(f, "/{}", self.database) }
     }
 }
 
@@ -183,8 +217,9 @@ pub(super) fn from_url(url: &str) -> Result<Address, Error> {
     let parsed = || {
         let (scheme, rest) = url.trim().split_once(':').ok_or("it has no scheme")?;
         let scheme = scheme.to_ascii_lowercase();
-        if !["redis", "rediss", "redis+unix"].contains(&scheme.as_str()) {
-            return Err("its scheme is none of `redis`, `rediss` and `redis+unix`".to_owned());
+        if !SCHEMES.contains(&scheme.as_str()) {
+            let schemes = "`redis`, `rediss`, `redis+unix`, `redis+cluster` and `rediss+cluster`";
+            return Err(format!("its scheme is none of {schemes}"));
         }
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mut address = Address::parse(&scheme, place)?;
@@ -192,7 +227,7 @@ pub(super) fn from_url(url: &str) -> Result<Address, Error> {
             let Some(database) = option.strip_prefix("db=") else {
                 return Err("it has an option; here only `db` is known".to_owned());
             };
-            address = address.with_database(number(database)?);
+            address = address.with_database(number(database)?)?;
         }
         Ok(address)
     };
@@ -228,6 +263,8 @@ fn example(scheme: &str) -> &'static str {
     match scheme {
         "rediss" => "`rediss://host:6379/0`",
         "redis+unix" => "`redis+unix:///run/redis.sock`",
+        "redis+cluster" => "`redis+cluster://host:6379,other:6379`",
+        "rediss+cluster" => "`rediss+cluster://host:6379,other:6379`",
         _ => "`redis://host:6379/0`",
     }
 }
@@ -246,6 +283,8 @@ mod tests {
             ("redis://p@ss:w@a", "redis://a:6379/0"),
             ("redis://[::1]:7000?db=4", "redis://[::1]:7000/4"),
             ("redis+unix:///run/redis.sock?db=2", "redis+unix:///run/redis.sock?db=2"),
+            ("redis+cluster://:secret@a,[::1]:2/0", "redis+cluster://a:6379,[::1]:2"),
+            ("rediss+cluster://a", "rediss+cluster://a:6379"),
         ] {
             let address = from_url(url).unwrap();
             assert_eq!(address.to_string(), shown);
@@ -281,6 +320,8 @@ mod tests {
             "redis+unix://secret/x",
             "redis+unix://",
             "http://secret",
+            "redis+cluster://secret/1",
+            "redis+cluster://secret?db=1",
         ] {
             let error = from_url(url).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{url}");

@@ -8,7 +8,9 @@
 //! | `script` `scripts/` | what is done in one step |
 //! | `link` | the seam: what one server, a cluster or sentinels have in common |
 //! | `server/` | one server: its connection, its signs of life |
-//! | `trust` | whether pushes are complete; the server's clock |
+//! | `cluster/` `slots` | a cluster of them: who serves what, and how one gets there |
+//! | `copies` | copies of the generations that everybody reads, over the slots of a cluster |
+//! | `heartbeats` `clocks` | whether pushes are complete; the servers' clock |
 //! | `pushed` `waiters` | who is told of changes; who waits for a lease |
 //! | `lives` `sent` | what this process remembers: how long generations live, what it invalidated |
 //! | `fault` | errors |
@@ -24,7 +26,11 @@
 
 pub(crate) mod address;
 mod builder;
+mod clocks;
+mod cluster;
+mod copies;
 mod fault;
+mod heartbeats;
 mod keeping;
 mod link;
 mod lives;
@@ -35,7 +41,7 @@ mod records;
 mod script;
 mod sent;
 mod server;
-mod trust;
+mod slots;
 mod waiters;
 
 use std::fmt;
@@ -43,10 +49,12 @@ use std::sync::Arc;
 
 pub use self::builder::RedisStoreBuilder;
 use self::builder::Settings;
+use self::cluster::Cluster;
+use self::heartbeats::Heartbeats;
 use self::link::Link;
 use self::pushed::Pushed;
 use self::sent::Sent;
-use self::server::Server;
+use self::server::{Common, Server};
 
 /// The largest record it takes.
 const MAX_RECORD: usize = 64 << 20;
@@ -104,6 +112,9 @@ pub struct RedisStore {
     link: Box<dyn Link>,
     pushed: Arc<Pushed>,
     sent: Arc<Sent>,
+    beats: Arc<Heartbeats>,
+    /// Whether there are [`copies`] of generations.
+    has_copies: bool,
 }
 
 impl RedisStore {
@@ -122,10 +133,20 @@ impl RedisStore {
 
     fn start(settings: Settings) -> Self {
         let name: Arc<str> = settings.address.to_string().into();
-        let (pushed, sent) = (Arc::<Pushed>::default(), Arc::<Sent>::default());
-        let server =
-            Server::start(settings, Arc::clone(&name), Arc::clone(&pushed), Arc::clone(&sent));
-        Self { name, link: Box::new(server), pushed, sent }
+        let has_copies = settings.address.is_cluster();
+        let common = Common {
+            name: Arc::clone(&name),
+            pushed: Arc::default(),
+            sent: Arc::new(Sent::new(has_copies)),
+            beats: Arc::default(),
+        };
+        let Common { pushed, sent, beats, .. } = common.clone();
+        let link: Box<dyn Link> = if settings.address.is_cluster() {
+            Box::new(Cluster::start(settings, common))
+        } else {
+            Box::new(Server::start(settings, common, None))
+        };
+        Self { name, link, pushed, sent, beats, has_copies }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What each operation sends, and what its reply means.
 
+use std::borrow::Cow;
 use std::sync::Weak;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::keeping::{self, Keeping, millis};
 use super::link::Step;
 use super::script::{Call, INCREMENT, LEASE, RELEASE, RENEW, SAVE, STANDING, TOUCH};
 use super::waiters::Heard;
-use super::{MAX_RECORD, RedisStore, fault, names, records, sent};
+use super::{MAX_RECORD, RedisStore, copies, fault, names, records, sent, slots};
 use crate::Moment;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Generation, Life, Record, RecordId, Scope};
@@ -374,7 +375,7 @@ impl Store for RedisStore {
     }
 
     fn now(&self) -> Moment {
-        self.link.now()
+        self.beats.clock.now()
     }
 
     fn load<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded> {
@@ -477,7 +478,15 @@ impl Store for RedisStore {
     }
 
     fn trusted(&self) -> bool {
-        self.link.trusted()
+        self.beats.trust.holds()
+    }
+
+    fn scopes_for<'a>(&self, key: &StoredKey, scopes: &'a [Scope]) -> Cow<'a, [Scope]> {
+        if self.has_copies {
+            copies::chosen(scopes, slots::slot(&names::record(key)))
+        } else {
+            scopes.into()
+        }
     }
 
     fn generations<'a>(&'a self, scopes: &'a [Scope]) -> Pending<'a, Vec<Generation>> {
@@ -488,7 +497,7 @@ impl Store for RedisStore {
         Box::pin(async move {
             self.sent.strikes(scopes, severity);
             let _telling = self.pushed.striking(scopes);
-            let calls = scopes.iter().map(|scope| sent::strike(scope, severity));
+            let calls = scopes.iter().flat_map(|scope| self.sent.strike(scope, severity));
             self.link.call(calls.collect()).await.into_iter().try_for_each(|reply| reply.map(drop))
         })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, Pipeline, PushInfo, PushKind, Value};
 
-use super::Shared;
+use super::{Settings, Shared};
 use crate::clock::{self, Moment, Ticks};
 use crate::runtime;
 use crate::store::redis::fault;
@@ -21,12 +21,23 @@ pub(super) struct Beat {
     time: Moment,
     /// Names the history of the data: another one may lack what was acknowledged.
     pub(super) history: String,
+    /// Changes when, in a cluster, slots become another's.
+    pub(super) epoch: String,
+    /// Whether it answers for its slots: not while it cannot reach most of a cluster.
+    pub(super) is_serving: bool,
 }
 
 impl Beat {
     /// Tells the clock what time it was at the server.
     pub(super) fn set(&self, shared: &Shared) {
-        shared.clock.set(self.time, self.asked, self.answered);
+        shared.heart.tell_time(self.time, self.asked, self.answered);
+    }
+
+    /// Vouches for what this connection has pushed.
+    pub(super) fn vouch(&self, shared: &Shared, number: u64) {
+        if self.is_serving {
+            shared.heart.vouch(number, self.sent, shared.settings.near_trust);
+        }
     }
 }
 
@@ -56,7 +67,7 @@ pub(super) async fn connect(shared: &Arc<Shared>, number: u64) -> Result<Ready, 
 }
 
 async fn one(shared: &Arc<Shared>, number: u64, info: ConnectionInfo) -> Result<Ready, String> {
-    let client = open(shared, info)?;
+    let client = open(&shared.settings, info)?;
     let hearer = Arc::downgrade(shared);
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(None) // ours is around all of this
@@ -77,28 +88,34 @@ async fn one(shared: &Arc<Shared>, number: u64, info: ConnectionInfo) -> Result<
         .map_err(|error| fault::words(&error))?;
     let mut server = String::new();
     for reply in replies {
-        let reply = fault::checked("connect", &shared.name, reply).map_err(|e| e.to_string())?;
+        let reply =
+            fault::checked("connect", &shared.common.name, reply).map_err(|e| e.to_string())?;
         server = text(reply).unwrap_or_default();
     }
     let run = field(&server, "run_id").unwrap_or_default().to_owned();
-    let beat = beat(&mut connection).await?;
+    let beat = beat(&mut connection, shared.whole.is_some()).await?;
     Ok(Ready { connection, beat, run })
 }
 
+/// What connects to a place.
 #[cfg(not(feature = "redis-tls"))]
-fn open(_: &Shared, info: ConnectionInfo) -> Result<Client, String> {
+pub(in crate::store::redis) fn open(_: &Settings, info: ConnectionInfo) -> Result<Client, String> {
     Client::open(info).map_err(|error| fault::words(&error))
 }
 
+/// What connects to a place.
 #[cfg(feature = "redis-tls")]
-fn open(shared: &Shared, info: ConnectionInfo) -> Result<Client, String> {
-    let address = &shared.settings.address;
+pub(in crate::store::redis) fn open(
+    settings: &Settings,
+    info: ConnectionInfo,
+) -> Result<Client, String> {
+    let address = &settings.address;
     if address.is_tls() && rustls::crypto::CryptoProvider::get_default().is_none() {
         // Where a program links several and has chosen none, rustls would panic. An error means that
         // another thread has just chosen one.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
-    match &shared.settings.tls_root {
+    match &settings.tls_root {
         Some(root) if address.is_tls() => {
             let root_cert = Some(root.to_vec());
             Client::build_with_tls(info, redis::TlsCertificates { client_tls: None, root_cert })
@@ -108,26 +125,38 @@ fn open(shared: &Shared, info: ConnectionInfo) -> Result<Client, String> {
     .map_err(|error| fault::words(&error))
 }
 
-/// Asks the server what time it is, what it is, and whose data it has.
-pub(super) async fn beat(connection: &mut MultiplexedConnection) -> Result<Beat, String> {
+/// Asks the server what time it is, what it is, and whose data it has; of a node of a cluster, what
+/// it knows of that.
+pub(super) async fn beat(
+    connection: &mut MultiplexedConnection,
+    is_node: bool,
+) -> Result<Beat, String> {
     let mut questions = Pipeline::new();
     questions.cmd("TIME");
     questions.cmd("INFO").arg("replication");
+    if is_node {
+        questions.cmd("CLUSTER").arg("INFO");
+    }
     let (sent, asked) = (clock::coarse_ticks(), clock::uptime());
     let replies = connection
-        .send_packed_commands(&questions, 0, 2)
+        .send_packed_commands(&questions, 0, questions.len())
         .await
         .map_err(|error| fault::words(&error))?;
     let answered = clock::uptime();
-    let [time, replication] =
-        <[Value; 2]>::try_from(replies).map_err(|_| "its answer makes no sense")?;
+    let mut replies = replies.into_iter();
+    let (Some(time), Some(replication)) = (replies.next(), replies.next()) else {
+        return Err("its answer makes no sense".to_owned());
+    };
+    let cluster = replies.next().and_then(text).unwrap_or_default();
     let time = moment(&time).ok_or("it does not tell the time")?;
     let replication = text(replication).ok_or("it does not tell its role")?;
     if field(&replication, "role") != Some("master") {
         return Err("it is a read-only replica".to_owned());
     }
     let history = field(&replication, "master_replid").unwrap_or_default().to_owned();
-    Ok(Beat { sent, asked, answered, time, history })
+    let epoch = field(&cluster, "cluster_current_epoch").unwrap_or_default().to_owned();
+    let is_serving = !is_node || field(&cluster, "cluster_state") == Some("ok");
+    Ok(Beat { sent, asked, answered, time, history, epoch, is_serving })
 }
 
 /// Called by the connection, in the order in which pushes and replies come.
@@ -139,12 +168,12 @@ fn hear(shared: &Weak<Shared>, number: u64, push: PushInfo) -> Result<(), ()> {
             Some(Value::Array(names)) => {
                 for name in &names {
                     if let Value::BulkString(name) = name {
-                        shared.pushed.changed(name);
+                        shared.common.pushed.changed(name);
                     }
                 }
             }
             // All keys: the server was emptied.
-            _ => shared.pushed.lost(),
+            _ => shared.common.pushed.lost(),
         },
         _ => {}
     }
@@ -164,7 +193,7 @@ fn moment(reply: &Value) -> Option<Moment> {
     Some(Moment::from_micros(micros))
 }
 
-fn text(reply: Value) -> Option<String> {
+pub(in crate::store::redis) fn text(reply: Value) -> Option<String> {
     match reply {
         Value::BulkString(text) => String::from_utf8(text).ok(),
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text),
@@ -174,7 +203,7 @@ fn text(reply: Value) -> Option<String> {
 }
 
 /// The value of a field of what INFO answers.
-fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+pub(in crate::store::redis) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 

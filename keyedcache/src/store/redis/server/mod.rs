@@ -11,10 +11,13 @@
 mod connect;
 mod upkeep;
 
+pub(super) use self::connect::{field, open, text};
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
@@ -24,12 +27,11 @@ use tokio::task::JoinHandle;
 
 use super::builder::Settings;
 use super::fault;
+use super::heartbeats::{Heart, Heartbeats};
 use super::link::{Link, Replies, Step};
 use super::pushed::Pushed;
 use super::script::{Call, is_unknown};
 use super::sent::Sent;
-use super::trust::{ServerClock, Trust};
-use crate::Moment;
 use crate::error::{Error, ErrorKind};
 use crate::runtime;
 use crate::store::Pending;
@@ -40,14 +42,31 @@ pub(super) struct Server {
     upkeep: JoinHandle<()>,
 }
 
+/// What the servers of one store have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Common {
+    /// What the store is called in messages.
+    pub(super) name: Arc<str>,
+    pub(super) pushed: Arc<Pushed>,
+    pub(super) sent: Arc<Sent>,
+    pub(super) beats: Arc<Heartbeats>,
+}
+
+/// What a server is part of, where it does not serve everything.
+pub(super) trait Whole: Send + Sync {
+    /// Whether it is this server that serves a name.
+    fn is_here(&self, name: &str) -> bool;
+
+    /// Who serves what may have changed.
+    fn look(&self);
+}
+
 struct Shared {
     settings: Settings,
-    name: Arc<str>,
-    pushed: Arc<Pushed>,
-    sent: Arc<Sent>,
+    common: Common,
+    whole: Option<Box<dyn Whole>>,
     state: watch::Sender<State>,
-    trust: Trust,
-    clock: ServerClock,
+    heart: Heart,
     permits: Semaphore,
     /// Whether a request was not answered in time, and none has been since.
     is_suspect: AtomicBool,
@@ -67,26 +86,40 @@ enum State {
 
 impl Server {
     /// Begins to connect.
-    pub(super) fn start(
-        settings: Settings,
-        name: Arc<str>,
-        pushed: Arc<Pushed>,
-        sent: Arc<Sent>,
-    ) -> Self {
+    pub(super) fn start(settings: Settings, common: Common, whole: Option<Box<dyn Whole>>) -> Self {
         let shared = Arc::new(Shared {
             permits: Semaphore::new(settings.concurrency),
             settings,
-            name,
-            pushed,
-            sent,
+            heart: Heart::new(&common.beats),
+            common,
+            whole,
             state: watch::Sender::new(State::Connecting),
-            trust: Trust::default(),
-            clock: ServerClock::new(),
             is_suspect: AtomicBool::new(false),
             poked: Notify::new(),
         });
         let upkeep = runtime::background().spawn(upkeep::run(Arc::clone(&shared)));
         Self { shared, upkeep }
+    }
+
+    /// Whether a connection stands that answers.
+    pub(super) fn is_up(&self) -> bool {
+        let is_suspect = self.shared.is_suspect.load(Ordering::Acquire);
+        !is_suspect && matches!(&*self.shared.state.borrow(), State::Up { .. })
+    }
+
+    /// Sends commands in one go: their replies, errors of the server among them. They are sent once
+    /// more if they may be and the connection is lost; nothing takes longer than `at_most`.
+    pub(super) async fn send(
+        &self,
+        operation: &'static str,
+        commands: &Pipeline,
+        is_repeatable: bool,
+        at_most: Duration,
+    ) -> Result<Vec<Value>, Error> {
+        let send = |mut connection: MultiplexedConnection| async move {
+            connection.send_packed_commands(commands, 0, commands.len()).await
+        };
+        self.shared.exchange(operation, is_repeatable, at_most, send).await
     }
 }
 
@@ -103,7 +136,10 @@ impl fmt::Debug for Server {
             State::Up { .. } => "up",
             State::Down(_) => "down",
         };
-        f.debug_struct("Server").field("name", &self.shared.name).field("state", &state).finish()
+        f.debug_struct("Server")
+            .field("name", &self.shared.common.name)
+            .field("state", &state)
+            .finish()
     }
 }
 
@@ -111,7 +147,7 @@ impl Shared {
     /// This connection is of no use any more: nothing it pushed can be trusted, and whoever asks now
     /// waits for the next.
     fn dropped(&self, number: u64) {
-        let was_trusted = self.trust.end(number);
+        let was_trusted = self.heart.end(number);
         let was_up = self.state.send_if_modified(|state| {
             let is_up = matches!(state, State::Up { number: current, .. } if *current == number);
             if is_up {
@@ -120,8 +156,16 @@ impl Shared {
             is_up
         });
         if was_trusted || was_up {
-            self.pushed.lost();
+            self.common.pushed.lost();
             self.poked.notify_one();
+            self.look();
+        }
+    }
+
+    /// Whatever it is part of should look who serves what.
+    fn look(&self) {
+        if let Some(whole) = &self.whole {
+            whole.look();
         }
     }
 
@@ -146,7 +190,7 @@ impl Shared {
         let mut states = self.state.subscribe();
         let settled = states.wait_for(|state| !matches!(state, State::Connecting)).await;
         settled.ok().and_then(|state| self.ready(operation, &state)).unwrap_or_else(|| {
-            Err(fault::unavailable(operation, &self.name, "the store has been closed"))
+            Err(fault::unavailable(operation, &self.common.name, "the store has been closed"))
         })
     }
 
@@ -155,7 +199,8 @@ impl Shared {
         operation: &'static str,
         state: &State,
     ) -> Option<Result<(u64, MultiplexedConnection), Error>> {
-        let unavailable = |because: &str| Err(fault::unavailable(operation, &self.name, because));
+        let unavailable =
+            |because: &str| Err(fault::unavailable(operation, &self.common.name, because));
         match state {
             State::Connecting => None,
             State::Up { .. } if self.is_suspect.load(Ordering::Acquire) => {
@@ -166,11 +211,12 @@ impl Shared {
         }
     }
 
-    /// What `send` gets over the connection, within the timeout.
+    /// What `send` gets over the connection, within `at_most`.
     async fn exchange<T, F>(
         &self,
         operation: &'static str,
         is_repeatable: bool,
+        at_most: Duration,
         send: impl Fn(MultiplexedConnection) -> F,
     ) -> Result<T, Error>
     where
@@ -192,13 +238,13 @@ impl Shared {
                     Err(error) => {
                         self.failed(number, &error);
                         if tries == 0 {
-                            return Err(fault::lost(operation, &self.name, is_repeatable));
+                            return Err(fault::lost(operation, &self.common.name, is_repeatable));
                         }
                     }
                 }
             }
         };
-        let answer = runtime::timeout(self.settings.timeout, attempts).await;
+        let answer = runtime::timeout(at_most, attempts).await;
         answer.unwrap_or_else(|| {
             let kind = match (is_sent.load(Ordering::Relaxed), is_repeatable) {
                 (false, _) => ErrorKind::Unavailable,
@@ -209,14 +255,14 @@ impl Shared {
                 self.is_suspect.store(true, Ordering::Release);
                 self.poked.notify_one();
             }
-            let message = format!("no answer within {:?}", self.settings.timeout);
-            Err(Error::new(kind, operation, message).with("store", &self.name))
+            let message = format!("no answer within {at_most:?}");
+            Err(Error::new(kind, operation, message).with("store", &self.common.name))
         })
     }
 
     /// What the library says of a request is about the connection: errors of servers are replies.
     fn failed(&self, number: u64, error: &RedisError) {
-        tracing::debug!(target: "keyedcache", store = &*self.name, %error, "request failed");
+        tracing::debug!(target: "keyedcache", store = &*self.common.name, %error, "request failed");
         self.dropped(number);
     }
 
@@ -224,8 +270,8 @@ impl Shared {
         let send = |mut connection: MultiplexedConnection| async move {
             connection.send_packed_command(command).await
         };
-        let reply = self.exchange(operation, true, send).await?;
-        fault::checked(operation, &self.name, reply).inspect_err(|_| self.poked.notify_one())
+        let reply = self.exchange(operation, true, self.settings.timeout, send).await?;
+        fault::checked(operation, &self.common.name, reply).inspect_err(|_| self.poked.notify_one())
     }
 
     async fn call_all(&self, calls: &[Call]) -> Vec<Result<Value, Error>> {
@@ -234,11 +280,11 @@ impl Shared {
         let send = |mut connection: MultiplexedConnection| async move {
             run_all(&mut connection, calls).await
         };
-        match self.exchange(first.operation, is_repeatable, send).await {
+        match self.exchange(first.operation, is_repeatable, self.settings.timeout, send).await {
             Ok(replies) => calls
                 .iter()
                 .zip(replies)
-                .map(|(call, reply)| fault::checked(call.operation, &self.name, reply))
+                .map(|(call, reply)| fault::checked(call.operation, &self.common.name, reply))
                 .inspect(|reply| {
                     // It may be a primary no more.
                     if reply.is_err() {
@@ -296,7 +342,7 @@ impl Link for Server {
             names.iter().for_each(|name| _ = command.arg(name));
             let reply = self.shared.command("load", &command).await?;
             let Value::Array(texts) = reply else {
-                return Err(fault::garbled("load", &self.shared.name));
+                return Err(fault::garbled("load", &self.shared.common.name));
             };
             let text = |value| match value {
                 Value::BulkString(text) => Some(Bytes::from(text)),
@@ -316,7 +362,7 @@ impl Link for Server {
             names.iter().for_each(|name| _ = command.arg(name));
             match self.shared.command("clear", &command).await? {
                 Value::Int(count) => Ok(usize::try_from(count).unwrap_or_default()),
-                _ => Err(fault::garbled("clear", &self.shared.name)),
+                _ => Err(fault::garbled("clear", &self.shared.common.name)),
             }
         })
     }
@@ -332,21 +378,13 @@ impl Link for Server {
             command.arg(from.unwrap_or("0")).arg("MATCH").arg(pattern);
             command.arg("COUNT").arg(count).arg("TYPE").arg("string");
             let reply = self.shared.command("scan", &command).await?;
-            step(reply).ok_or_else(|| fault::garbled("scan", &self.shared.name))
+            step(reply).ok_or_else(|| fault::garbled("scan", &self.shared.common.name))
         })
-    }
-
-    fn trusted(&self) -> bool {
-        self.shared.trust.holds()
-    }
-
-    fn now(&self) -> Moment {
-        self.shared.clock.now()
     }
 }
 
 /// What SCAN answers.
-fn step(reply: Value) -> Option<Step> {
+pub(super) fn step(reply: Value) -> Option<Step> {
     let Value::Array(parts) = reply else { return None };
     let [cursor, names] = <[Value; 2]>::try_from(parts).ok()?;
     let (Value::BulkString(cursor), Value::Array(names)) = (cursor, names) else { return None };

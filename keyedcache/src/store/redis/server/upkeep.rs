@@ -36,7 +36,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     let (mut number, mut pause) = (0, PAUSE.0);
     loop {
         number += 1;
-        shared.trust.begin(number);
+        shared.heart.begin(number);
         let connected = match connect::connect(&shared, number).await {
             Ok(ready) => welcome(&shared, ready, &mut identity).await,
             Err(because) => Err(because),
@@ -48,7 +48,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 shared.dropped(number);
             }
             Err(because) => {
-                shared.trust.end(number);
+                shared.heart.end(number);
                 shared.is_down(&because);
                 runtime::sleep(jittered(pause)).await;
                 pause = (pause * 2).min(PAUSE.1);
@@ -72,11 +72,14 @@ async fn welcome(
 }
 
 async fn send_again(shared: &Shared, connection: &mut MultiplexedConnection) -> Result<(), String> {
-    let again = shared.sent.again();
+    let mut again = shared.common.sent.again();
+    if let Some(whole) = &shared.whole {
+        again.retain(|call| whole.is_here(call.key()));
+    }
     if again.is_empty() {
         return Ok(());
     }
-    tracing::info!(target: "keyedcache", store = &*shared.name, count = again.len(),
+    tracing::info!(target: "keyedcache", store = &*shared.common.name, count = again.len(),
         "the server's history is another: invalidations of the last minute are sent again");
     let sending = run_all(connection, &again);
     let sent = runtime::timeout(shared.settings.connect_timeout, sending).await;
@@ -90,22 +93,26 @@ async fn stay(shared: &Shared, number: u64, ready: Ready, identity: &mut Option<
     let Ready { mut connection, beat, .. } = ready;
     beat.set(shared);
     shared.is_up(number, connection.clone());
-    shared.trust.vouch(number, beat.sent, shared.settings.near_trust);
+    beat.vouch(shared, number);
+    let mut epoch = beat.epoch;
     let interval = INTERVAL.min(shared.settings.near_trust / 2);
     loop {
         runtime::timeout(interval, shared.poked.notified()).await;
         if !shared.is_current(number) {
             return;
         }
-        let beat = runtime::timeout(shared.settings.near_trust, connect::beat(&mut connection));
+        let beat = runtime::timeout(
+            shared.settings.near_trust,
+            connect::beat(&mut connection, shared.whole.is_some()),
+        );
         let beat = match beat.await {
             Some(Ok(beat)) => beat,
             Some(Err(because)) => {
-                tracing::warn!(target: "keyedcache", store = &*shared.name, %because, "connection given up");
+                tracing::warn!(target: "keyedcache", store = &*shared.common.name, %because, "connection given up");
                 return;
             }
             None => {
-                tracing::warn!(target: "keyedcache", store = &*shared.name, "the server does not answer");
+                tracing::warn!(target: "keyedcache", store = &*shared.common.name, "the server does not answer");
                 return;
             }
         };
@@ -116,11 +123,15 @@ async fn stay(shared: &Shared, number: u64, ready: Ready, identity: &mut Option<
                 return;
             }
             known.history.clone_from(&beat.history);
-            shared.pushed.lost();
+            shared.common.pushed.lost();
         }
         beat.set(shared);
         shared.has_answered();
-        shared.trust.vouch(number, beat.sent, shared.settings.near_trust);
+        beat.vouch(shared, number);
+        if epoch != beat.epoch || !beat.is_serving {
+            epoch = beat.epoch;
+            shared.look();
+        }
     }
 }
 
@@ -128,7 +139,7 @@ impl Shared {
     /// Callers may use this connection.
     fn is_up(&self, number: u64, connection: MultiplexedConnection) {
         self.has_answered();
-        tracing::debug!(target: "keyedcache", store = &*self.name, "connected");
+        tracing::debug!(target: "keyedcache", store = &*self.common.name, "connected");
         self.state.send_replace(State::Up { number, connection });
     }
 
@@ -136,9 +147,10 @@ impl Shared {
     fn is_down(&self, because: &str) {
         let is_new = !matches!(&*self.state.borrow(), State::Down(before) if **before == *because);
         if is_new {
-            tracing::warn!(target: "keyedcache", store = &*self.name, because, "no connection");
+            tracing::warn!(target: "keyedcache", store = &*self.common.name, because, "no connection");
         }
         self.state.send_replace(State::Down(because.into()));
+        self.look();
     }
 }
 
