@@ -9,7 +9,7 @@ use keyedcache::Moment;
 use keyedcache::record::{Generation, Life, Record, RecordId, Scope};
 use keyedcache::store::{
     Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Page, Pending,
-    Release, Severity, Sink, Store, StoredKey, Ttl,
+    Release, See, Severity, Sink, Store, StoredKey, Ttl,
 };
 
 /// An operation of a store.
@@ -106,6 +106,11 @@ impl<M: Manner> Store for Front<M> {
 
     fn load<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded> {
         self.manner.perform(Operation::Load, || self.inner.load(keys, scopes))
+    }
+
+    /// Nothing: every manner of loading is seen.
+    fn show(&self, _: &str, _: &[Scope], _: &mut See<'_>) -> bool {
+        false
     }
 
     fn save<'a>(

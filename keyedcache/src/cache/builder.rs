@@ -15,7 +15,8 @@ use crate::error::Error;
 use crate::near::Values;
 use crate::observe::Counters;
 use crate::policy::{Policy, SingleFlight, Timeout};
-use crate::record::Scope;
+#[cfg(feature = "redis")]
+use crate::store::RedisStore;
 use crate::store::broken::BrokenStore;
 use crate::store::{Capabilities, HolderId, MemoryStore, NullStore, Sink, Store};
 
@@ -23,6 +24,7 @@ use super::Cache;
 use super::config::{self, CacheConfig, CacheOptions, StoreConfig};
 use super::core::{Core, Epochs, stored_head};
 use super::renewal::Renewals;
+use super::scopes::Scopes;
 
 const DEFAULT_PREFIX: &str = "keyedcache";
 
@@ -193,6 +195,23 @@ fn open(
         }
         StoreConfig::Null => Ok(Arc::new(NullStore::with_clock(clock.clone()))),
         StoreConfig::Disk { path, size_limit } => open_disk(path, *size_limit, options, clock),
+        #[cfg(feature = "redis")]
+        StoreConfig::Redis { address, connect_timeout, near_trust, concurrency } => {
+            let mut redis = RedisStore::at(address.clone());
+            if let Some(timeout) = options.store_timeout {
+                redis = redis.timeout(timeout);
+            }
+            if let Some(timeout) = connect_timeout {
+                redis = redis.connect_timeout(*timeout);
+            }
+            if let Some(near_trust) = near_trust {
+                redis = redis.near_trust(*near_trust);
+            }
+            if let Some(requests) = concurrency {
+                redis = redis.concurrency(*requests);
+            }
+            Ok(Arc::new(redis.build()?))
+        }
     }
 }
 
@@ -245,7 +264,7 @@ fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock, stands_
         flights: Arc::default(),
         counters: Counters::default(),
         renewals: Renewals::new(Arc::clone(&store)),
-        everything: Scope::new(format!("{prefix}::everything")),
+        scopes: Scopes::new(prefix),
         enabled: AtomicBool::new(options.enabled.unwrap_or(true)),
         epochs: Epochs::default(),
         values: Values::default(),

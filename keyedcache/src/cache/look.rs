@@ -88,7 +88,7 @@ impl Call {
     fn judge_record(&self, record: &Record, generations: &[Option<Generation>]) -> Found {
         let plan = &self.plan;
         let opened = record.open().and_then(|(header, payload)| {
-            let standing = generation::standing(&header.stamp, &plan.scopes, generations);
+            let standing = generation::standing(header.stamp.in_place(), &plan.scopes, generations);
             if !header.fingerprint.agrees_with(plan.fingerprint)
                 || standing == Standing::Invalidated
             {
@@ -128,11 +128,13 @@ impl Call {
 
     /// How long before its end this record is refreshed already.
     fn head_start(&self, header: &Header) -> Duration {
-        match self.plan.policy.early {
-            Some(beta) => head_start(header.cost, beta, draw()),
-            None => Duration::ZERO,
-        }
+        head_start_of(header.cost, self.plan.policy.early)
     }
+}
+
+/// How long before its end a record that cost this much is refreshed already, as of this throw.
+pub(super) fn head_start_of(cost: Duration, early: Option<f64>) -> Duration {
+    early.map_or(Duration::ZERO, |beta| head_start(cost, beta, draw()))
 }
 
 pub(super) fn times(header: &Header) -> Times {

@@ -10,6 +10,7 @@ mod core;
 mod count;
 mod free;
 mod get_or_set;
+mod hit;
 mod lead;
 mod look;
 mod patience;
@@ -18,6 +19,7 @@ mod probe;
 mod registry;
 mod renewal;
 mod request;
+mod scopes;
 mod value;
 mod verbs;
 
@@ -28,7 +30,7 @@ pub use free::{
     cache_persist, cache_require, cache_set, cache_set_many, cache_stats, cache_touch, cache_ttl,
 };
 pub use get_or_set::GetOrSet;
-pub use request::{Add, Boxed, Delete, Increment, Request, Set};
+pub use request::{Add, Boxed, Delete, Get, Increment, Request, Set};
 pub use verbs::CacheTtl;
 
 pub(crate) use core::Core;

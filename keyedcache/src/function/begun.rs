@@ -11,13 +11,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::cache::{Begin, take};
-use crate::codec;
+use crate::codec::{self, Coding};
 use crate::error::Error;
 use crate::flight::Shared;
 use crate::key::{KeyParts, Lookup};
 use crate::record::Header;
 use crate::runtime;
 use crate::shape::Shape;
+use crate::store::StoredKey;
 
 use super::finish::{Alone, Finish, Lead, Refresh};
 use super::site::Site;
@@ -45,7 +46,11 @@ pub fn begin<'a, S: Shape, A: KeyParts + Sync>(
         if let Some(answer) = near_answer(site, shape, arguments) {
             return Begun::Answer(answer);
         }
-        begin_boxed(site, shape, arguments).await
+        let missed = match shown_answer(site, shape, arguments) {
+            Ok(answer) => return Begun::Answer(answer),
+            Err(missed) => missed,
+        };
+        begin_boxed(missed, site, arguments).await
     }
 }
 
@@ -53,11 +58,11 @@ pub fn begin<'a, S: Shape, A: KeyParts + Sync>(
 /// recursion would carry the future's size at every level.
 #[inline(never)]
 fn begin_boxed<'a, S: Shape, A: KeyParts + Sync>(
+    missed: Missed<S>,
     site: &'static Site,
-    shape: S,
     arguments: &'a A,
 ) -> Pin<Box<dyn Future<Output = Begun<S>> + Send + 'a>> {
-    Box::pin(begin_slowly(site, shape, arguments))
+    Box::pin(begin_slowly(missed, site, arguments))
 }
 
 /// Looks for the answer of a sync function.
@@ -66,12 +71,19 @@ pub fn begin_wait<S: Shape, A: KeyParts>(site: &'static Site, shape: S, argument
     if let Some(answer) = near_answer(site, shape, arguments) {
         return Begun::Answer(answer);
     }
-    begin_and_wait(site, shape, arguments)
+    match shown_answer(site, shape, arguments) {
+        Ok(answer) => Begun::Answer(answer),
+        Err(missed) => begin_and_wait(missed, site, arguments),
+    }
 }
 
 #[inline(never)]
-fn begin_and_wait<S: Shape, A: KeyParts>(site: &'static Site, shape: S, arguments: &A) -> Begun<S> {
-    runtime::wait(begin_slowly(site, shape, arguments))
+fn begin_and_wait<S: Shape, A: KeyParts>(
+    missed: Missed<S>,
+    site: &'static Site,
+    arguments: &A,
+) -> Begun<S> {
+    runtime::wait(begin_slowly(missed, site, arguments))
 }
 
 /// The near cache's answer: no await, no lock but a shard's, no allocation.
@@ -87,16 +99,38 @@ fn near_answer<S: Shape, A: KeyParts>(
     Some(shape.answer(stored))
 }
 
-async fn begin_slowly<S: Shape, A: KeyParts>(
+/// A call that goes the long way: what was noted when it began, and its key in its stored form.
+type Missed<S> = Box<(Finish<S>, String)>;
+
+/// The answer, if the store shows a fresh one: no await, and but for the value no allocation that
+/// lasts.
+#[inline(never)]
+fn shown_answer<S: Shape, A: KeyParts>(
     site: &'static Site,
     shape: S,
     arguments: &A,
-) -> Begun<S> {
+) -> Result<S::Answer, Missed<S>> {
     let epoch = site.epoch.note();
     let function = site.function();
-    let key = function.stored_key(arguments);
-    let finish = Finish::new(site, function, shape, epoch, &key, arguments);
-    let call = finish.call(key, decode::<S>);
+    let key = function.stored_text(arguments);
+    let mut finish = Finish::new(site, function, shape, epoch, &key, arguments);
+    match finish.hit(&key) {
+        Some((stored, until)) => {
+            finish.put_near(&stored, until);
+            Ok(shape.answer(stored))
+        }
+        None => Err(Box::new((finish, key))),
+    }
+}
+
+async fn begin_slowly<S: Shape, A: KeyParts>(
+    missed: Missed<S>,
+    site: &'static Site,
+    arguments: &A,
+) -> Begun<S> {
+    let (finish, key) = *missed;
+    let shape = finish.shape();
+    let call = finish.call(StoredKey::new(key), decode::<S>);
     let begin = if S::LOCAL { call.begin_local().await } else { call.begin().await };
     begun(begin, finish, || near_answer(site, shape, arguments))
 }
@@ -142,13 +176,18 @@ fn begun<S: Shape>(
 
 /// Reads the payload of a record as what this shape stores.
 pub(super) fn decode<S: Shape>(header: &Header, payload: &Bytes) -> Result<Shared, Error> {
-    struct Stored<'a>(&'a Header, &'a Bytes);
+    let coding = Coding { codec: header.codec, compressor: header.compressor };
+    Ok(Arc::new(decode_stored::<S>(coding, payload)?))
+}
+
+/// The same, for nobody to share.
+pub(super) fn decode_stored<S: Shape>(coding: Coding, payload: &Bytes) -> Result<S::Stored, Error> {
+    struct Stored<'a>(Coding, &'a Bytes);
     impl crate::shape::Decode for Stored<'_> {
         fn decode<T: serde::de::DeserializeOwned + 'static>(self) -> Result<T, Error> {
-            codec::decode_payload(self.0, self.1)
+            codec::decode_coded(self.0, self.1)
         }
     }
-    let stored = S::decode(Stored(header, payload));
-    let stored = stored.expect("a local function reads no records")?;
-    Ok(Arc::new(stored))
+    let stored = S::decode(Stored(coding, payload));
+    stored.expect("a local function reads no records")
 }

@@ -66,7 +66,7 @@ impl<S: Shape> Call<S> {
         let function = site.function();
         let key = function.key(arguments);
         let stored = function.stored_key(arguments);
-        let finish = Finish::new(site, function, shape, epoch, &stored, arguments);
+        let finish = Finish::new(site, function, shape, epoch, stored.as_str(), arguments);
         let value = Value { plan: Arc::clone(finish.plan()), key, stored };
         let near_key = Owned::of(arguments);
         let near = Box::new(move || {

@@ -18,8 +18,9 @@ use crate::policy::Timeout;
 use crate::record::{Header, Record};
 use crate::runtime;
 use crate::shape::{Encode, Shape};
-use crate::store::StoredKey;
+use crate::store::{KeyDigest, StoredKey};
 
+use super::begun::decode_stored;
 use super::site::{Function, Site};
 
 /// What finishing a call needs, noted when it began.
@@ -50,11 +51,11 @@ impl<S: Shape> Finish<S> {
         function: Arc<Function>,
         shape: S,
         epoch: NotedEpoch,
-        key: &StoredKey,
+        key: &str,
         arguments: &A,
     ) -> Self {
         let near = (function.near > 0).then(|| ToNear {
-            noted: Noted::now(epoch, key.digest()),
+            noted: Noted::now(epoch, KeyDigest::of(key)),
             put: put_under(Owned::of(arguments)),
         });
         let plan = function.plan_of(arguments);
@@ -63,6 +64,15 @@ impl<S: Shape> Finish<S> {
 
     pub(super) fn call(&self, key: StoredKey, decode: Decode) -> Call {
         Call { plan: Arc::clone(&self.plan), key, decode }
+    }
+
+    /// What is stored under the stored key of this text, if the store shows it and it is fresh, and
+    /// until when that is.
+    pub(super) fn hit(&self, key: &str) -> Option<(S::Stored, Moment)> {
+        if S::LOCAL {
+            return None;
+        }
+        self.plan.hit(key, self.plan.policy.early, decode_stored::<S>)
     }
 
     pub(super) fn plan(&self) -> &Arc<Plan> {

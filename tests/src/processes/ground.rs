@@ -1,16 +1,18 @@
 //! Where the cache is that a team shares, and what may be expected of it there.
 
+use std::any::Any;
+use std::fmt;
 use std::time::Duration;
 
-use tempfile::TempDir;
+use crate::redis::Server;
 
 /// A cache to put a team on. Each is a new one, and is gone with it.
-#[derive(Debug)]
 pub struct Ground {
     url: String,
-    takeover: Duration,
+    notices_death: bool,
+    lease: Duration,
     push_delay: Duration,
-    _folder: TempDir,
+    _kept: Box<dyn Any + Send + Sync>,
 }
 
 impl Ground {
@@ -18,31 +20,64 @@ impl Ground {
     #[must_use]
     pub fn disk() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        Self {
-            url: format!("disk:{}", folder.path().join("cache").display()),
-            takeover: Duration::from_millis(100),
-            push_delay: Duration::ZERO,
-            _folder: folder,
-        }
+        let url = format!("disk:{}?", folder.path().join("cache").display());
+        Self { notices_death: true, ..Self::new(url, Duration::ZERO, folder) }
     }
 
-    /// The same with options of a cache URL: `lease=300ms&wait=5s`.
+    /// A Redis server of its own, which is given the time that a busy machine takes.
     #[must_use]
-    pub fn with(mut self, options: &str) -> Self {
-        self.url = format!("{}?{options}", self.url);
+    pub fn redis() -> Self {
+        let server = Server::start();
+        Self::new(
+            format!("{}?store_timeout=5s&connect_timeout=5s", server.url()),
+            PUSH_DELAY,
+            server,
+        )
+    }
+
+    fn new(url: String, push_delay: Duration, kept: impl Any + Send + Sync) -> Self {
+        let lease = Duration::from_secs(10); // by default
+        Self { url, notices_death: false, lease, push_delay, _kept: Box::new(kept) }
+    }
+
+    /// The same with leases of this length.
+    #[must_use]
+    pub fn lease(self, lease: Duration) -> Self {
+        Self { lease, ..self.with(&format!("lease={}ms", lease.as_millis())) }
+    }
+
+    /// The same with an option of a cache URL: `wait=5s`.
+    #[must_use]
+    pub fn with(mut self, option: &str) -> Self {
+        let separator = if self.url.ends_with('?') { "" } else { "&" };
+        self.url = format!("{}{separator}{option}", self.url);
         self
+    }
+
+    /// The same without near caches, so that there is no delay to wait for.
+    #[must_use]
+    pub fn without_near(self) -> Self {
+        Self { push_delay: Duration::ZERO, ..self.with("near=0") }
     }
 
     /// The URL of the cache.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.url
+        self.url.strip_suffix('?').unwrap_or(&self.url)
+    }
+
+    /// Whether the death of a process that computes is noticed, rather than the end of its lease waited
+    /// for.
+    #[must_use]
+    pub fn notices_death(&self) -> bool {
+        self.notices_death
     }
 
     /// How soon another process takes over from one that died.
     #[must_use]
     pub fn takeover(&self) -> Duration {
-        self.takeover
+        let noticed = Duration::from_millis(100);
+        if self.notices_death { noticed } else { self.lease + noticed }
     }
 
     /// For how long after an acknowledged invalidation another process's near cache may not have
@@ -52,3 +87,12 @@ impl Ground {
         self.push_delay
     }
 }
+
+impl fmt::Debug for Ground {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ground").field("url", &self.url()).finish_non_exhaustive()
+    }
+}
+
+/// More than a push takes over the network of one machine, busy or not.
+const PUSH_DELAY: Duration = Duration::from_millis(50);

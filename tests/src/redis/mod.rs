@@ -13,10 +13,12 @@ mod moving;
 mod options;
 mod replica;
 mod resp;
+mod sentinel;
 mod server;
 
 pub use cluster::Cluster;
 pub use moving::Moving;
 pub use options::Options;
 pub use resp::Reply;
+pub use sentinel::Sentinels;
 pub use server::Server;

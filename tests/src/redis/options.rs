@@ -98,12 +98,14 @@ impl Options {
             format!("unixsocket {}", folder.join(Server::SOCKET).display()),
             "save \"\"".to_owned(),
             "enable-debug-command yes".to_owned(),
-            // A replica has all of its primary at once, and comes back at once.
-            "repl-diskless-sync-delay 0".to_owned(),
-            format!("user {REPLICATION} on >{REPLICATION} +psync +replconf +ping"),
-            format!("masteruser {REPLICATION}"),
-            format!("masterauth {REPLICATION}"),
         ];
+        if !self.sentinel {
+            // A replica has all of its primary at once, and comes back at once.
+            lines.push("repl-diskless-sync-delay 0".to_owned());
+            lines.push(format!("user {REPLICATION} on >{REPLICATION} +psync +replconf +ping"));
+            lines.push(format!("masteruser {REPLICATION}"));
+            lines.push(format!("masterauth {REPLICATION}"));
+        }
         if self.tls {
             lines.extend(["port 0".to_owned(), format!("tls-port {port}")]);
             for (directive, name) in super::certificates::FILES {

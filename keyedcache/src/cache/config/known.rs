@@ -13,6 +13,7 @@ pub(super) enum Kind {
     Memory,
     Disk,
     Null,
+    Redis,
 }
 
 /// Whether a known scheme can be used.
@@ -20,7 +21,10 @@ pub(super) enum Kind {
 pub(super) enum Standing {
     Built(Kind),
     /// It needs this feature of the crate.
-    #[cfg_attr(feature = "disk", expect(dead_code, reason = "what is known is in this build"))]
+    #[cfg_attr(
+        all(feature = "disk", feature = "redis-tls"),
+        expect(dead_code, reason = "what is known is in this build")
+    )]
     NeedsFeature(&'static str),
     /// This version has no such store.
     NotYet,
@@ -31,11 +35,11 @@ pub(super) const SCHEMES: [(&str, Standing); 9] = [
     ("disk", DISK),
     ("memory", Standing::Built(Kind::Memory)),
     ("null", Standing::Built(Kind::Null)),
-    ("redis", Standing::NotYet),
+    ("redis", REDIS),
     ("redis+cluster", Standing::NotYet),
     ("redis+sentinel", Standing::NotYet),
-    ("redis+unix", Standing::NotYet),
-    ("rediss", Standing::NotYet),
+    ("redis+unix", REDIS),
+    ("rediss", REDISS),
     ("s3", Standing::NotYet),
 ];
 
@@ -43,6 +47,16 @@ pub(super) const SCHEMES: [(&str, Standing); 9] = [
 const DISK: Standing = Standing::Built(Kind::Disk);
 #[cfg(not(feature = "disk"))]
 const DISK: Standing = Standing::NeedsFeature("disk");
+
+#[cfg(feature = "redis")]
+const REDIS: Standing = Standing::Built(Kind::Redis);
+#[cfg(not(feature = "redis"))]
+const REDIS: Standing = Standing::NeedsFeature("redis");
+
+#[cfg(feature = "redis-tls")]
+const REDISS: Standing = Standing::Built(Kind::Redis);
+#[cfg(not(feature = "redis-tls"))]
+const REDISS: Standing = Standing::NeedsFeature("redis-tls");
 
 /// The schemes of this build, for messages.
 pub(super) fn usable_schemes() -> String {
@@ -87,6 +101,20 @@ pub(super) const OPTIONS: &[KnownOption] = &[
         put(&mut draft.options.compressor, value::compressor(text))
     })
     .elsewhere(&["compression", "compress"]),
+    known("concurrency", "a whole number over zero", "`1024`", |draft, text| {
+        put(&mut draft.redis.concurrency, value::some(text))
+    })
+    .only(Kind::Redis)
+    .elsewhere(&["max_connections", "pool_size"]),
+    known("connect_timeout", DURATION, "`1s`", |draft, text| {
+        put(&mut draft.redis.connect_timeout, some_time(text))
+    })
+    .only(Kind::Redis),
+    known("db", "a whole number", "`0`", |draft, text| {
+        put(&mut draft.redis.database, value::whole(text))
+    })
+    .only(Kind::Redis)
+    .elsewhere(&["database"]),
     known("early", "a number from 0 up", "`0` (off)", |draft, text| {
         put(&mut draft.options.early, value::number(text, f64::MAX))
     })
@@ -107,6 +135,10 @@ pub(super) const OPTIONS: &[KnownOption] = &[
     known("near", "a whole number of values", "by store", |draft, text| {
         put(&mut draft.options.near, value::whole(text))
     }),
+    known("near_trust", DURATION, "`2s`", |draft, text| {
+        put(&mut draft.redis.near_trust, some_time(text))
+    })
+    .only(Kind::Redis),
     known("prefix", PREFIX, "`keyedcache`", |draft, text| {
         put(&mut draft.options.prefix, value::prefix(text))
     })
@@ -124,10 +156,10 @@ pub(super) const OPTIONS: &[KnownOption] = &[
     known("stale_if_error", DURATION, "`0` (off)", |draft, text| {
         put(&mut draft.options.stale_if_error, duration(text))
     }),
-    known("store_timeout", DURATION, "`1s`", |draft, text| {
+    known("store_timeout", DURATION, "`1s`, Redis `250ms`", |draft, text| {
         put(&mut draft.options.store_timeout, some_time(text))
     })
-    .elsewhere(&["socket_timeout", "connect_timeout"]),
+    .elsewhere(&["socket_timeout", "response_timeout"]),
     known("timeout", TIMEOUT, "`5m`", |draft, text| put(&mut draft.options.timeout, timeout(text)))
         .elsewhere(&["ttl", "expire", "expires", "expiry", "max_age"]),
     known("version", "a whole number below 4294967296", "`1`", |draft, text| {

@@ -31,6 +31,8 @@ use crate::codec::Codec;
 use crate::compress::Compressor;
 use crate::error::Error;
 use crate::policy::{SingleFlight, Timeout};
+#[cfg(feature = "redis")]
+pub use crate::store::RedisAddress;
 
 pub(super) use check::{check, check_alias};
 pub use environment::from_environment;
@@ -97,6 +99,18 @@ pub enum StoreConfig {
     },
     /// Nowhere.
     Null,
+    /// On a Redis server, shared by everybody who can reach it.
+    #[cfg(feature = "redis")]
+    Redis {
+        /// Where it is.
+        address: RedisAddress,
+        /// How long one attempt to connect may take.
+        connect_timeout: Option<Duration>,
+        /// For how long after a sign of life near caches are trusted.
+        near_trust: Option<Duration>,
+        /// How many requests may be under way at once.
+        concurrency: Option<usize>,
+    },
 }
 
 /// The options of a cache; `None` is the default, which `docs/configuration.md` lists.

@@ -43,10 +43,11 @@ pub(super) fn draft(url: &str) -> (Draft, Vec<String>) {
     if fragment.is_some() {
         wrong.push("a `#` must be written `%23`".to_owned());
     }
-    match place(draft.kind, path) {
-        Ok(place) => draft.path = place,
-        Err(message) => wrong.push(message),
-    }
+    let placed = match draft.kind {
+        Some(Kind::Redis) => servers(&mut draft, scheme, path),
+        kind => place(kind, path).map(|place| draft.path = place),
+    };
+    wrong.extend(placed.err());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         if let Err(message) = option(&mut draft, pair, harmless) {
             wrong.push(message);
@@ -156,6 +157,19 @@ fn place(kind: Option<Kind>, path: &str) -> Result<PathBuf, String> {
         return Err("the path holds a zero byte".to_owned());
     }
     Ok(PathBuf::from(path))
+}
+
+/// Takes the servers a Redis URL names.
+#[cfg(feature = "redis")]
+fn servers(draft: &mut Draft, scheme: &str, path: &str) -> Result<(), String> {
+    let address = super::RedisAddress::parse(&scheme.to_ascii_lowercase(), path)?;
+    draft.redis.address = Some(address);
+    Ok(())
+}
+
+#[cfg(not(feature = "redis"))]
+fn servers(_: &mut Draft, _: &str, _: &str) -> Result<(), String> {
+    unreachable!("its scheme needs the feature")
 }
 
 fn option(draft: &mut Draft, pair: &str, harmless: bool) -> Result<(), String> {

@@ -19,9 +19,9 @@ const SCHEMES: [&str; 5] = ["redis", "rediss", "redis+unix", "redis+cluster", "r
 /// The largest number of a database that a server can be configured to have.
 const LARGEST_DATABASE: u32 = i32::MAX as u32;
 
-/// What a URL says.
+/// Where servers are and how one logs in. Shown without the latter.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Address {
+pub struct RedisAddress {
     places: Vec<Place>,
     is_tls: bool,
     is_cluster: bool,
@@ -37,7 +37,7 @@ pub(super) enum Place {
     Unix(PathBuf),
 }
 
-impl Address {
+impl RedisAddress {
     /// What `scheme://place` means, without the options of a query.
     ///
     /// # Errors
@@ -69,23 +69,21 @@ impl Address {
             address.hosts(hosts, scheme)?;
             let database = path.trim_start_matches('/');
             if !database.is_empty() {
-                address = address.with_database(number(database)?)?;
+                address.database = number(database)?;
             }
         }
         Ok(address)
     }
 
     /// The same for another database.
-    ///
-    /// # Errors
-    ///
-    /// That a cluster has only one.
-    pub(crate) fn with_database(mut self, database: u32) -> Result<Self, String> {
-        if self.is_cluster && database != 0 {
-            return Err("a cluster has no database but 0".to_owned());
-        }
+    pub(crate) fn with_database(mut self, database: u32) -> Self {
         self.database = database;
-        Ok(self)
+        self
+    }
+
+    /// Whether the servers have such a database, as far as can be told: a cluster has only 0.
+    pub(super) fn has_its_database(&self) -> bool {
+        self.database == 0 || !self.is_cluster
     }
 
     /// The same for one server alone, at this place.
@@ -192,7 +190,7 @@ impl fmt::Display for Place {
 }
 
 /// `redis://host:6379/0`: where it is, and nobody's name or password.
-impl fmt::Display for Address {
+impl fmt::Display for RedisAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let [Place::Unix(path)] = self.places.as_slice() {
             return write!(f, "redis+unix://{}?db={}", path.display(), self.database);
@@ -206,14 +204,14 @@ impl fmt::Display for Address {
     }
 }
 
-impl fmt::Debug for Address {
+impl fmt::Debug for RedisAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Address({self})")
+        write!(f, "RedisAddress({self})")
     }
 }
 
 /// The address of a whole URL, whose query may name a database.
-pub(super) fn from_url(url: &str) -> Result<Address, Error> {
+pub(super) fn from_url(url: &str) -> Result<RedisAddress, Error> {
     let parsed = || {
         let (scheme, rest) = url.trim().split_once(':').ok_or("it has no scheme")?;
         let scheme = scheme.to_ascii_lowercase();
@@ -222,12 +220,12 @@ pub(super) fn from_url(url: &str) -> Result<Address, Error> {
             return Err(format!("its scheme is none of {schemes}"));
         }
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let mut address = Address::parse(&scheme, place)?;
+        let mut address = RedisAddress::parse(&scheme, place)?;
         for option in query.split('&').filter(|option| !option.is_empty()) {
             let Some(database) = option.strip_prefix("db=") else {
                 return Err("it has an option; here only `db` is known".to_owned());
             };
-            address = address.with_database(number(database)?)?;
+            address = address.with_database(number(database)?);
         }
         Ok(address)
     };
@@ -288,7 +286,7 @@ mod tests {
         ] {
             let address = from_url(url).unwrap();
             assert_eq!(address.to_string(), shown);
-            assert_eq!(format!("{address:?}"), format!("Address({shown})"));
+            assert_eq!(format!("{address:?}"), format!("RedisAddress({shown})"));
         }
     }
 
@@ -320,8 +318,7 @@ mod tests {
             "redis+unix://secret/x",
             "redis+unix://",
             "http://secret",
-            "redis+cluster://secret/1",
-            "redis+cluster://secret?db=1",
+            "redis+cluster://",
         ] {
             let error = from_url(url).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{url}");

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::RedisStore;
-use super::address::{self, Address};
+use super::address::{self, RedisAddress};
 use crate::error::{Error, ErrorKind};
 
 /// What a link needs to know.
 #[derive(Clone)]
 pub(super) struct Settings {
-    pub(super) address: Address,
+    pub(super) address: RedisAddress,
     pub(super) timeout: Duration,
     pub(super) connect_timeout: Duration,
     pub(super) near_trust: Duration,
@@ -23,7 +23,7 @@ pub(super) struct Settings {
 /// Settings of a [`RedisStore`].
 #[must_use]
 pub struct RedisStoreBuilder {
-    address: Result<Address, Error>,
+    address: Result<RedisAddress, Error>,
     timeout: Duration,
     connect_timeout: Duration,
     near_trust: Duration,
@@ -32,7 +32,7 @@ pub struct RedisStoreBuilder {
 }
 
 impl RedisStoreBuilder {
-    pub(super) fn new(address: Result<Address, Error>) -> Self {
+    pub(super) fn new(address: Result<RedisAddress, Error>) -> Self {
         Self {
             address,
             timeout: Duration::from_millis(250),
@@ -101,6 +101,9 @@ impl RedisStoreBuilder {
                 "`rediss:` needs the feature `redis-tls` of keyedcache, which this \
                               build lacks",
             ));
+        }
+        if !address.has_its_database() {
+            return Err(wrong("a cluster has no database but 0"));
         }
         for (name, is_zero) in [
             ("timeout", self.timeout.is_zero()),

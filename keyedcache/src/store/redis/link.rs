@@ -29,14 +29,14 @@ pub(super) type Replies<'a> = Pin<Box<dyn Future<Output = Vec<Result<Value, Erro
 pub(super) trait Link: fmt::Debug + Send + Sync {
     /// What stands under each name, `None` where nothing does or something that is no text. Where
     /// pushes come by registration, registers for all of them. From primaries.
-    fn read<'a>(&'a self, names: Vec<String>) -> Pending<'a, Vec<Option<Bytes>>>;
+    fn read(&self, names: Vec<String>) -> Pending<'_, Vec<Option<Bytes>>>;
 
     /// Calls scripts, each on the node that serves its keys; replies in their order, what a server
     /// refused among them as an error. Registers for what they read.
-    fn call<'a>(&'a self, calls: Vec<Call>) -> Replies<'a>;
+    fn call(&self, calls: Vec<Call>) -> Replies<'_>;
 
     /// Removes names, blindly and off the server's thread; says how many there were.
-    fn unlink<'a>(&'a self, names: Vec<String>) -> Pending<'a, usize>;
+    fn unlink(&self, names: Vec<String>) -> Pending<'_, usize>;
 
     /// One step over the names of texts that fit a pattern, looking at about `count`; `from` is
     /// where the last step said to go on.

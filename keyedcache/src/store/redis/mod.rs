@@ -3,7 +3,9 @@
 //! | file | owns |
 //! |---|---|
 //! | `builder` `address` | settings; where servers are |
-//! | `operations` `keeping` | what each operation sends, and what its reply means; generations' lives |
+//! | `operations` | what each operation of the contract sends, and who is told |
+//! | `reading` `writing` `leasing` `keeping` | how: records; guards; waiting; generations and their lives |
+//! | `asking` | sending calls and taking replies apart |
 //! | `names` `records` | what the store's keys are called; how records and counters stand under them |
 //! | `script` `scripts/` | what is done in one step |
 //! | `link` | the seam: what one server, a cluster or sentinels have in common |
@@ -24,7 +26,8 @@
 //! - Servers do not tell a process of its own changes; the store does, before a request resolves or
 //!   is given up.
 
-pub(crate) mod address;
+mod address;
+mod asking;
 mod builder;
 mod clocks;
 mod cluster;
@@ -32,21 +35,25 @@ mod copies;
 mod fault;
 mod heartbeats;
 mod keeping;
+mod leasing;
 mod link;
 mod lives;
 mod names;
 mod operations;
 mod pushed;
+mod reading;
 mod records;
 mod script;
 mod sent;
 mod server;
 mod slots;
 mod waiters;
+mod writing;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use self::address::RedisAddress;
 pub use self::builder::RedisStoreBuilder;
 use self::builder::Settings;
 use self::cluster::Cluster;
@@ -127,7 +134,8 @@ impl RedisStore {
         RedisStoreBuilder::from_url(url)
     }
 
-    pub(crate) fn at(address: address::Address) -> RedisStoreBuilder {
+    /// The same for an address that has been read already.
+    pub fn at(address: RedisAddress) -> RedisStoreBuilder {
         RedisStoreBuilder::new(Ok(address))
     }
 

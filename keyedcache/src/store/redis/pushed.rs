@@ -86,7 +86,7 @@ pub(super) struct Writing<'a> {
 
 impl Writing<'_> {
     /// It was a save under a lease of this holder, whose near cache keeps what it saved.
-    pub(super) fn is_own_save_of(mut self, holder: HolderId) {
+    pub(super) fn has_saved_for(mut self, holder: HolderId) {
         self.told = Told::EveryoneBut(holder);
     }
 

@@ -136,7 +136,9 @@ impl Waiters {
     /// Wakes everybody: changes may have been missed.
     pub(super) fn wake_all(&self) {
         let watches: Vec<_> = self.table.lock().watches.values().flatten().cloned().collect();
-        watches.iter().for_each(|watch| watch.hear(Heard::Over));
+        for watch in watches {
+            watch.hear(Heard::Over);
+        }
     }
 }
 

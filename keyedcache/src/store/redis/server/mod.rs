@@ -139,7 +139,7 @@ impl fmt::Debug for Server {
         f.debug_struct("Server")
             .field("name", &self.shared.common.name)
             .field("state", &state)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -318,14 +318,18 @@ async fn run_all(
         return Ok(vec![reply]);
     }
     let mut by_digest = Pipeline::with_capacity(calls.len());
-    calls.iter().for_each(|call| _ = by_digest.add_command(call.by_digest()));
+    for call in calls {
+        by_digest.add_command(call.by_digest());
+    }
     let mut replies = connection.send_packed_commands(&by_digest, 0, calls.len()).await?;
     let unknown: Vec<_> = (0..replies.len()).filter(|&at| is_unknown(&replies[at])).collect();
     if unknown.is_empty() {
         return Ok(replies);
     }
     let mut by_text = Pipeline::with_capacity(unknown.len());
-    unknown.iter().for_each(|&at| _ = by_text.add_command(calls[at].by_text()));
+    for &at in &unknown {
+        by_text.add_command(calls[at].by_text());
+    }
     let again = connection.send_packed_commands(&by_text, 0, unknown.len()).await?;
     for (at, reply) in unknown.into_iter().zip(again) {
         replies[at] = reply;
@@ -334,12 +338,11 @@ async fn run_all(
 }
 
 impl Link for Server {
-    fn read<'a>(&'a self, names: Vec<String>) -> Pending<'a, Vec<Option<Bytes>>> {
+    fn read(&self, names: Vec<String>) -> Pending<'_, Vec<Option<Bytes>>> {
         Box::pin(async move {
             let bytes: usize = names.iter().map(String::len).sum();
             let mut command = Cmd::with_capacity(1 + names.len(), 4 + bytes);
-            command.arg("MGET");
-            names.iter().for_each(|name| _ = command.arg(name));
+            command.arg("MGET").arg(names);
             let reply = self.shared.command("load", &command).await?;
             let Value::Array(texts) = reply else {
                 return Err(fault::garbled("load", &self.shared.common.name));
@@ -352,14 +355,14 @@ impl Link for Server {
         })
     }
 
-    fn call<'a>(&'a self, calls: Vec<Call>) -> Replies<'a> {
+    fn call(&self, calls: Vec<Call>) -> Replies<'_> {
         Box::pin(async move { self.shared.call_all(&calls).await })
     }
 
-    fn unlink<'a>(&'a self, names: Vec<String>) -> Pending<'a, usize> {
+    fn unlink(&self, names: Vec<String>) -> Pending<'_, usize> {
         Box::pin(async move {
             let mut command = cmd("UNLINK");
-            names.iter().for_each(|name| _ = command.arg(name));
+            command.arg(names);
             match self.shared.command("clear", &command).await? {
                 Value::Int(count) => Ok(usize::try_from(count).unwrap_or_default()),
                 _ => Err(fault::garbled("clear", &self.shared.common.name)),
