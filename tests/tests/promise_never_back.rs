@@ -59,6 +59,7 @@ macro_rules! on {
 
 on!(disk: Ground::disk());
 on!(redis: Ground::redis());
+on!(cluster: Ground::cluster());
 
 /// What no delay of pushes could excuse.
 #[test]

@@ -282,6 +282,10 @@ fn redis_url_names_servers_and_options() {
     assert_eq!((*near_trust, *concurrency), (Some(Duration::from_millis(500)), Some(8)));
     assert!(!format!("{config:?}").contains("hunter2") && !format!("{config:?}").contains("me:"));
 
+    let config = CacheConfig::from_url("redis+cluster://a,b:7000").expect("all is known");
+    let StoreConfig::Redis { address, .. } = &config.store else { panic!("another: {config:?}") };
+    assert_eq!(address.to_string(), "redis+cluster://a:6379,b:7000");
+
     let config = CacheConfig::from_url("redis+unix:///run/redis.sock?db=2").expect("all is known");
     let StoreConfig::Redis { address, .. } = &config.store else { panic!("{config:?}") };
     assert_eq!(address.to_string(), "redis+unix:///run/redis.sock?db=2");
