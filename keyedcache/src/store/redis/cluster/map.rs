@@ -1,6 +1,6 @@
 //! Which primary serves which slots, as a node says it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use redis::Value;
 
@@ -33,16 +33,17 @@ impl Map {
 
     /// The map of these owners, told by where among the places they are.
     fn of(places: &[Place], owners: &[Option<usize>]) -> Self {
-        let used: BTreeSet<_> = owners.iter().flatten().collect();
-        let used: BTreeMap<_, _> = used.into_iter().map(|&at| (at, &places[at])).collect();
-        let sorted: BTreeSet<_> = used.values().copied().collect();
-        let sorted: Vec<_> = sorted.into_iter().cloned().collect();
-        let number = |place: &Place| {
+        let mut is_used = vec![false; places.len()];
+        owners.iter().flatten().for_each(|&at| is_used[at] = true);
+        let used =
+            places.iter().zip(is_used).filter_map(|(place, is_used)| is_used.then_some(place));
+        let sorted: Vec<_> = used.collect::<BTreeSet<_>>().into_iter().cloned().collect();
+        let number = |place| {
             let at = sorted.binary_search(place).ok()?;
             u16::try_from(at).ok()
         };
-        let numbers: BTreeMap<_, _> = used.iter().map(|(at, place)| (*at, number(place))).collect();
-        let owners = owners.iter().map(|owner| numbers.get(&(*owner)?).copied().flatten());
+        let numbers: Vec<_> = places.iter().map(number).collect();
+        let owners = owners.iter().map(|owner| numbers[(*owner)?]);
         Self { owners: owners.collect(), places: sorted }
     }
 

@@ -68,12 +68,24 @@ impl Topology {
             self.view.send_replace(View::Known(Arc::new(table)));
             return is_whole;
         };
+        if found != old.map {
+            self.change(&found, &old, owed).await;
+        }
+        self.say_goodbye();
+        self.pay(owed).await;
+        let Some(now) = self.known() else { return false };
+        let are_up = now.nodes.iter().all(|node| node.server.is_up());
+        owed.is_empty() && are_up && found == now.map && found.is_whole()
+    }
+
+    /// Goes by another map, as far as what must not be lost is handed over.
+    async fn change(&self, found: &Map, old: &Table, owed: &mut Vec<Call>) {
         let began = Instant::now();
-        let is_same = |slot, map: &Map| old.map.place_of(slot) == map.place_of(slot);
         let map = found.clone().after(&old.map, |_| false);
-        let moved: HashSet<u16> = (0..SLOTS).filter(|slot| !is_same(*slot, &map)).collect();
+        let is_same = |slot| old.map.place_of(slot) == map.place_of(slot);
+        let moved: HashSet<u16> = (0..SLOTS).filter(|slot| !is_same(*slot)).collect();
         if !moved.is_empty() {
-            let table = self.table_of(map, Some(&old));
+            let table = self.table_of(map, Some(old));
             let kept = self.hand_over(&table, &moved).await;
             let map = table.map.clone().after(&old.map, |slot| kept.contains(&slot));
             let new = self.table_of(map, Some(&table));
@@ -82,14 +94,6 @@ impl Topology {
             let since = self.common.sent.again_since(Some(began));
             owed.extend(since.into_iter().filter(|call| moved.contains(&slot(call.key()))));
         }
-        self.say_goodbye();
-        self.pay(owed).await;
-        let Some(now) = self.known() else { return false };
-        let are_up = now.nodes.iter().all(|node| node.server.is_up());
-        let is_followed = (0..SLOTS).all(|slot| {
-            found.place_of(slot).is_some_and(|place| now.map.place_of(slot) == Some(place))
-        });
-        owed.is_empty() && are_up && is_followed
     }
 
     fn publish(&self, table: Arc<Table>, moved: usize) {
