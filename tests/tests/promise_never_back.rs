@@ -79,12 +79,17 @@ mod cluster {
     fn random_invalidations_among_random_callers() {
         super::random_rounds(&Ground::cluster(), super::ROUNDS / 5);
     }
+
+    #[test]
+    fn random_invalidations_among_random_callers_without_near_caches() {
+        super::random_rounds(&Ground::cluster().without_near(), super::ROUNDS / 5);
+    }
 }
 
 /// What no delay of pushes could excuse.
 #[test]
 fn random_invalidations_among_random_callers_on_redis_without_near_caches() {
-    random_rounds(&Ground::redis().without_near());
+    random_rounds(&Ground::redis().without_near(), ROUNDS);
 }
 
 /// One process is held computing, another one waits for it, a third one invalidates, and then each

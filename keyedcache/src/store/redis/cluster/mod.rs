@@ -82,7 +82,7 @@ fn by_slot(names: Vec<String>) -> HashMap<u16, Vec<(usize, String)>> {
 
 impl Link for Cluster {
     /// One `MGET` for each slot, since a node refuses one for several.
-    fn read<'a>(&'a self, names: Vec<String>) -> Pending<'a, Vec<Option<Bytes>>> {
+    fn read(&self, names: Vec<String>) -> Pending<'_, Vec<Option<Bytes>>> {
         const OPERATION: &str = "load";
         Box::pin(async move {
             let mut texts = vec![None; names.len()];
@@ -105,7 +105,7 @@ impl Link for Cluster {
         })
     }
 
-    fn call<'a>(&'a self, calls: Vec<Call>) -> Replies<'a> {
+    fn call(&self, calls: Vec<Call>) -> Replies<'_> {
         Box::pin(async move {
             let Some(operation) = calls.first().map(|call| call.operation) else {
                 return Vec::new();
@@ -125,7 +125,7 @@ impl Link for Cluster {
         })
     }
 
-    fn unlink<'a>(&'a self, names: Vec<String>) -> Pending<'a, usize> {
+    fn unlink(&self, names: Vec<String>) -> Pending<'_, usize> {
         const OPERATION: &str = "clear";
         Box::pin(async move {
             let slots = by_slot(names).into_iter();

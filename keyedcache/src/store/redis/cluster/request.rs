@@ -67,7 +67,9 @@ impl Request {
     fn command(&self) -> Cmd {
         let over = |name: &str, names: &[(usize, String)]| {
             let mut command = cmd(name);
-            names.iter().for_each(|(_, name)| _ = command.arg(name));
+            for (_, name) in names {
+                command.arg(name);
+            }
             command
         };
         match &self.what {
