@@ -24,6 +24,7 @@ pub enum Operation {
     Release,
     Changed,
     Generations,
+    Keep,
     Invalidate,
     Touch,
     Increment,
@@ -42,6 +43,7 @@ impl Operation {
         Self::Release,
         Self::Changed,
         Self::Generations,
+        Self::Keep,
         Self::Invalidate,
         Self::Touch,
         Self::Increment,
@@ -167,6 +169,10 @@ impl<M: Manner> Store for Front<M> {
 
     fn generations<'a>(&'a self, scopes: &'a [Scope]) -> Pending<'a, Vec<Generation>> {
         self.manner.perform(Operation::Generations, || self.inner.generations(scopes))
+    }
+
+    fn keep<'a>(&'a self, scopes: &'a [Scope], ttl: Ttl) -> Pending<'a, ()> {
+        self.manner.perform(Operation::Keep, || self.inner.keep(scopes, ttl))
     }
 
     fn invalidate<'a>(&'a self, scopes: &'a [Scope], severity: Severity) -> Pending<'a, ()> {

@@ -18,7 +18,7 @@ use crate::policy::{Policy, SingleFlight, Timeout};
 #[cfg(feature = "redis")]
 use crate::store::RedisStore;
 use crate::store::broken::BrokenStore;
-use crate::store::{Capabilities, HolderId, MemoryStore, NullStore, Sink, Store};
+use crate::store::{Capabilities, HolderId, MemoryStore, NullStore, ShardedStore, Sink, Store};
 
 use super::Cache;
 use super::config::{self, CacheConfig, CacheOptions, StoreConfig};
@@ -196,7 +196,7 @@ fn open(
         StoreConfig::Null => Ok(Arc::new(NullStore::with_clock(clock.clone()))),
         StoreConfig::Disk { path, size_limit } => open_disk(path, *size_limit, options, clock),
         #[cfg(feature = "redis")]
-        StoreConfig::Redis { address, connect_timeout, near_trust, concurrency } => {
+        StoreConfig::Redis { address, connect_timeout, near_trust, concurrency, on_failover } => {
             let mut redis = RedisStore::at(address.clone());
             if let Some(timeout) = options.store_timeout {
                 redis = redis.timeout(timeout);
@@ -210,7 +210,15 @@ fn open(
             if let Some(requests) = concurrency {
                 redis = redis.concurrency(*requests);
             }
+            if let Some(on_failover) = on_failover {
+                redis = redis.on_failover(*on_failover);
+            }
             Ok(Arc::new(redis.build()?))
+        }
+        StoreConfig::Sharded(shards) => {
+            let shards: Result<Vec<_>, _> =
+                shards.iter().map(|shard| open(shard, options, clock)).collect();
+            Ok(Arc::new(ShardedStore::new(shards?)?))
         }
     }
 }

@@ -22,14 +22,16 @@ mod null;
 pub(crate) mod percent;
 #[cfg(feature = "redis")]
 mod redis;
+mod sharded;
 mod stored_key;
 
 #[cfg(feature = "redis")]
-pub use self::redis::{RedisAddress, RedisStore, RedisStoreBuilder};
+pub use self::redis::{OnFailover, RedisAddress, RedisStore, RedisStoreBuilder};
 #[cfg(feature = "disk")]
 pub use disk::{DiskStore, DiskStoreBuilder};
 pub use memory::{MemoryStore, MemoryStoreBuilder};
 pub use null::NullStore;
+pub use sharded::{ShardedStore, ShardedStoreBuilder};
 pub use stored_key::{KeyDigest, StoredKey};
 
 use std::borrow::Cow;
@@ -384,6 +386,16 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn scopes_for<'a>(&self, key: &StoredKey, scopes: &'a [Scope]) -> Cow<'a, [Scope]> {
         let _ = key;
         Cow::Borrowed(scopes)
+    }
+
+    /// Lets the generations of these scopes live for at least `ttl` from now on.
+    ///
+    /// For records that are stored elsewhere: a [`save`](Self::save) and a [`touch`](Self::touch) do
+    /// it for the scopes they name. Creates none. Does nothing unless overridden, which a store that
+    /// keeps generations for a limited time must.
+    fn keep<'a>(&'a self, scopes: &'a [Scope], ttl: Ttl) -> Pending<'a, ()> {
+        let _ = (scopes, ttl);
+        Box::pin(std::future::ready(Ok(())))
     }
 
     /// Replaces the hard or the soft token of each scope.

@@ -43,8 +43,8 @@ fn users_log_in() {
 
 /// What an operation says that fails because of what is in the URL, or of what is there.
 fn refusal(url: &str) -> String {
-    let store = patient(url).build().unwrap();
-    let error = slot(&store, "k").unwrap_err();
+    let store = patient(url).build().expect("the URL is right");
+    let error = slot(&store, "k").expect_err("it cannot be used");
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     let start = Instant::now();
     assert!(slot(&store, "k").is_err());

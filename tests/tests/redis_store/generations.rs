@@ -3,19 +3,20 @@
 use std::time::Duration;
 
 use keyedcache::record::Scope;
-use keyedcache::store::{Guard, RedisStore, Severity, Store, Ttl};
+use keyedcache::store::{Guard, OnFailover, RedisStore, Severity, Store, Ttl};
 use keyedcache_tests::drive::wait;
 use keyedcache_tests::redis::Server;
 use keyedcache_tests::stored::{key, record, save, slot};
 use keyedcache_tests::watchdog::wait_until;
 
-use crate::ground::ground;
+use crate::ground::{connected, ground, patient};
 
 const DAY: i64 = 24 * 3600;
 
 fn save_for(store: &RedisStore, ttl: Ttl, scope: &Scope) {
     let scopes = std::slice::from_ref(scope);
-    assert!(wait(store.save(&key("k"), record(1, 50), ttl, Guard::Always, scopes)).unwrap());
+    let saved = wait(store.save(&key("k"), record(1, 50), ttl, Guard::Always, scopes));
+    assert!(saved.expect("the server is up"));
 }
 
 fn left(server: &Server) -> i64 {
@@ -89,6 +90,36 @@ fn invalidations_work_when_memory_is_full() {
     assert_eq!(error.kind(), keyedcache::ErrorKind::Full, "{error}");
     assert!(slot(&store, "k").unwrap().record.is_some(), "reads work");
     assert_eq!(wait(store.delete(&[key("k")])).unwrap(), 1);
+}
+
+#[test]
+fn everything_is_missing_after_a_restart_where_that_is_asked_for() {
+    let server = Server::start();
+    let open = || connected(patient(&server.url()).on_failover(OnFailover::Forget));
+    let store = open();
+    let scope = [Scope::new("s")];
+    let now = |store: &RedisStore| wait(store.load(&[], &scope)).unwrap().generations[0];
+    let before = wait(store.generations(&scope)).unwrap()[0];
+    assert_eq!(now(&store), Some(before));
+    assert_eq!(now(&open()), Some(before), "everyone sees the same");
+    let snapshot = server.snapshot();
+    server.restart_from(&snapshot);
+    let stranger = open();
+    assert!(now(&stranger).is_some_and(|now| now.hard != before.hard && now.soft != before.soft));
+    wait_until("trust", || store.trusted());
+    assert_eq!(now(&store), now(&stranger), "everyone sees the same again");
+    assert_eq!(wait(stranger.generations(&scope)).unwrap()[0], now(&store).unwrap());
+}
+
+#[test]
+fn era_that_was_evicted_is_made_anew() {
+    let server = Server::start();
+    let store = connected(patient(&server.url()).on_failover(OnFailover::Forget));
+    let scope = [Scope::new("s")];
+    wait(store.generations(&scope)).unwrap();
+    server.command(&["DEL", "{keyedcache}:era"]);
+    assert_eq!(wait(store.load(&[], &scope)).unwrap().generations[0], None);
+    wait_until("another era", || wait(store.generations(&scope)).is_ok());
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! What the server pushes, and what it does not.
 
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use keyedcache::record::Scope;
-use keyedcache::store::{Guard, HolderId, LeaseToken, Store};
+use keyedcache::record::{Scope, ScopeId};
+use keyedcache::store::{Guard, HolderId, KeyDigest, LeaseToken, RedisStore, Sink, Store};
 use keyedcache_tests::drive::wait;
 use keyedcache_tests::stored::{HOUR, key, record, save, slot};
 use keyedcache_tests::watchdog::wait_until;
@@ -77,13 +78,43 @@ fn lost_connection_is_a_loss_and_ends_trust() {
     wait_until("trust", || store.trusted());
 }
 
+/// Asks, when it is told of a loss, whether the store is still trusted.
+struct Asking {
+    store: Weak<RedisStore>,
+    answers: Mutex<Vec<bool>>,
+}
+
+impl Sink for Asking {
+    fn key_changed(&self, _: KeyDigest) {}
+
+    fn scope_changed(&self, _: ScopeId) {}
+
+    fn lost(&self) {
+        let answer = self.store.upgrade().is_some_and(|store| store.trusted());
+        self.answers.lock().expect("no test panics inside").push(answer);
+    }
+}
+
+#[test]
+fn nothing_is_trusted_when_the_loss_of_a_connection_is_told() {
+    let (server, store) = ground();
+    let store = Arc::new(store);
+    let asking = Arc::new(Asking { store: Arc::downgrade(&store), answers: Mutex::default() });
+    let weak = Arc::downgrade(&asking);
+    store.subscribe(HolderId::random(), weak as Weak<dyn Sink>);
+    server.command(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    wait_until("the loss", || !asking.answers.lock().unwrap().is_empty());
+    assert!(!asking.answers.lock().unwrap()[0]);
+}
+
 #[test]
 fn write_that_was_given_up_is_told() {
-    let (_server, store) = ground();
+    let (server, store) = ground();
     let listener = Listener::on(&store);
     let (k, l) = (key("k"), key("l"));
     drop(store.delete(std::slice::from_ref(&l)));
     assert!(!listener.knows(&l), "never begun");
+    server.freeze(); // so that it does not answer before it is given up
     let mut delete = store.delete(std::slice::from_ref(&k));
     let waker = std::task::Waker::noop();
     let polled = delete.as_mut().poll(&mut std::task::Context::from_waker(waker));

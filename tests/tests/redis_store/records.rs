@@ -10,7 +10,7 @@ use keyedcache_tests::stored::{HOUR, key, record, save, slot};
 use crate::ground::{ground, open};
 
 fn counter(value: i64) -> Record {
-    Record::counter(Header::new(Moment::from_micros(7)), value).unwrap()
+    Record::counter(Header::new(Moment::from_micros(7)), value).expect("a number is small")
 }
 
 #[test]
@@ -100,7 +100,10 @@ fn values_of_another_type_are_absent_and_overwritten() {
     assert_eq!(wait(store.lease(&key("k"), token, HOUR, None)).unwrap(), Leasing::Granted);
     assert!(wait(store.renew(&key("k"), token, HOUR)).unwrap());
     let lease = Guard::Lease(token);
-    assert!(wait(store.save(&key("k"), record(1, 50), None, lease, &[scope.clone()])).unwrap());
+    assert!(
+        wait(store.save(&key("k"), record(1, 50), None, lease, std::slice::from_ref(&scope)))
+            .unwrap()
+    );
     assert_eq!(all().slots[0].record, Some(record(1, 50)));
 
     plant(&server);

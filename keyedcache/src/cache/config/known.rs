@@ -140,6 +140,10 @@ pub(super) const OPTIONS: &[KnownOption] = &[
         put(&mut draft.redis.near_trust, some_time(text))
     })
     .only(Kind::Redis),
+    known("on_failover", "`resend` or `forget`", "`resend`", |draft, text| {
+        put(&mut draft.redis.forgets, value::forgets(text))
+    })
+    .only(Kind::Redis),
     known("prefix", PREFIX, "`keyedcache`", |draft, text| {
         put(&mut draft.options.prefix, value::prefix(text))
     })

@@ -16,6 +16,7 @@ mod known;
 mod mistake;
 mod nearest;
 mod quote;
+mod several;
 mod size;
 mod url;
 mod value;
@@ -32,7 +33,7 @@ use crate::compress::Compressor;
 use crate::error::Error;
 use crate::policy::{SingleFlight, Timeout};
 #[cfg(feature = "redis")]
-pub use crate::store::RedisAddress;
+pub use crate::store::{OnFailover, RedisAddress};
 
 pub(super) use check::{check, check_alias};
 pub use environment::from_environment;
@@ -57,7 +58,8 @@ pub struct CacheConfig {
 }
 
 impl CacheConfig {
-    /// The cache that a URL describes: `memory:`, `disk:/var/cache/app?timeout=5m`, `null:`.
+    /// The cache that a URL describes: `memory:`, `disk:/var/cache/app?timeout=5m`, `null:`; or
+    /// several with commas between, the shards of one store.
     ///
     /// # Errors
     ///
@@ -110,7 +112,11 @@ pub enum StoreConfig {
         near_trust: Option<Duration>,
         /// How many requests may be under way at once.
         concurrency: Option<usize>,
+        /// What is done when the server turns out to have another history.
+        on_failover: Option<OnFailover>,
     },
+    /// In several, each key in one of them.
+    Sharded(Vec<StoreConfig>),
 }
 
 /// The options of a cache; `None` is the default, which `docs/configuration.md` lists.

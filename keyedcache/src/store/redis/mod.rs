@@ -54,8 +54,8 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use self::address::RedisAddress;
-pub use self::builder::RedisStoreBuilder;
 use self::builder::Settings;
+pub use self::builder::{OnFailover, RedisStoreBuilder};
 use self::cluster::Cluster;
 use self::heartbeats::Heartbeats;
 use self::link::Link;
@@ -97,8 +97,8 @@ const MAX_RECORD: usize = 64 << 20;
 /// and so does a server restarted from an older snapshot. A lost lease or record costs a second
 /// execution. A lost invalidation would bring back what it struck: so each process sends again what
 /// it invalidated and deleted in the last minute when it finds that the server's history is another.
-/// What a process that has ended since had struck is not sent again. A lost write
-/// (`cache_set`) is lost.
+/// What a process that has ended since had struck is not sent again. Who needs certainty says
+/// [`OnFailover::Forget`]. A lost write (`cache_set`) is lost.
 ///
 /// # Memory
 ///
@@ -122,6 +122,7 @@ pub struct RedisStore {
     beats: Arc<Heartbeats>,
     /// Whether there are [`copies`] of generations.
     has_copies: bool,
+    on_failover: OnFailover,
 }
 
 impl RedisStore {
@@ -141,6 +142,7 @@ impl RedisStore {
 
     fn start(settings: Settings) -> Self {
         let name: Arc<str> = settings.address.to_string().into();
+        let on_failover = settings.on_failover;
         let has_copies = settings.address.is_cluster();
         let common = Common {
             name: Arc::clone(&name),
@@ -154,7 +156,7 @@ impl RedisStore {
         } else {
             Box::new(Server::start(settings, common, None))
         };
-        Self { name, link, pushed, sent, beats, has_copies }
+        Self { name, link, pushed, sent, beats, has_copies, on_failover }
     }
 }
 

@@ -7,6 +7,7 @@
 //! | the header of a counter, whose record is its number alone | `{K}:header` |
 //! | the generation of a scope | `{scope}:generation` |
 //! | the same in a cluster, as records of a sixteenth of all slots bear it | `{n}:scope:generation` |
+//! | the era, where a failover makes everything missing | `{keyedcache}:era` |
 //!
 //! - The braces are Redis's hash tag: what belongs to one key is on one slot.
 //! - No name but these begins with a brace, since braces inside of keys and scopes are replaced by
@@ -22,6 +23,9 @@ const LEASE: &str = "}:lease";
 const HEADER: &str = "}:header";
 const GENERATION: &str = "}:generation";
 const COPY: &str = ":generation";
+
+/// The name of the era.
+pub(super) const ERA: &str = "{keyedcache}:era";
 
 /// What stands for `{` and for `}`.
 const BRACES: [(char, char); 2] = [('{', '\u{1}'), ('}', '\u{2}')];
@@ -82,6 +86,8 @@ pub(super) enum Named {
     Lease(StoredKey),
     /// The generation of this scope, or of a copy of one.
     Generation(Scope),
+    /// What all generations depend on.
+    Era,
 }
 
 /// Takes a pushed name apart; `None` if it is none of this store's.
@@ -90,6 +96,9 @@ pub(super) fn named(name: &[u8]) -> Option<Named> {
     let Some(inner) = name.strip_prefix('{') else {
         return Some(Named::Record(StoredKey::new(with_braces(name).into_owned())));
     };
+    if name == ERA {
+        return Some(Named::Era);
+    }
     let text = |ending| inner.strip_suffix(ending).map(|text| with_braces(text).into_owned());
     if let Some(key) = text(LEASE) {
         return Some(Named::Lease(StoredKey::new(key)));
@@ -186,6 +195,7 @@ mod tests {
     #[test]
     fn foreign_names_are_nobodys() {
         assert_eq!(named(b"{a}:other"), None);
+        assert_eq!(named(ERA.as_bytes()), Some(Named::Era));
         assert_eq!(named(b"\xff"), None);
     }
 }

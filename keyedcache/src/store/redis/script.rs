@@ -39,6 +39,7 @@ scripts! {
     CREATE = "create";
     EXTEND = "extend";
     STRIKE = "strike";
+    ERA = "era";
 }
 
 impl Script {
