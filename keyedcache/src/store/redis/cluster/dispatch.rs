@@ -76,7 +76,8 @@ impl Topology {
         done
     }
 
-    /// Sends each request to whom this table says, once: what is sent on from there is not done.
+    /// Sends each request to whom this table says, and on to where its slot is on the way to: what
+    /// is sent elsewhere is not done. For the one who makes tables, and cannot wait for the next.
     pub(super) async fn send_once(
         &self,
         operation: &'static str,
@@ -85,7 +86,10 @@ impl Topology {
     ) -> Vec<Done> {
         let until = runtime::after(self.settings.timeout);
         let mut done = Vec::with_capacity(requests.len());
-        let left = self.round(operation, table, requests, until, &mut done).await;
+        let mut left = Left { requests, ..Left::default() };
+        for _ in 0..3 {
+            left = self.round(operation, table, left.requests, until, &mut done).await;
+        }
         let error = fault::unavailable(operation, &self.common.name, "a slot is elsewhere");
         done.extend(failed(left.requests, error));
         done

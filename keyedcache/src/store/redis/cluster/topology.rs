@@ -23,6 +23,7 @@ use crate::runtime;
 use crate::store::redis::address::Place;
 use crate::store::redis::builder::Settings;
 use crate::store::redis::fault;
+use crate::store::redis::script::Call;
 use crate::store::redis::server::{Common, Server, Whole};
 use crate::store::redis::slots::slot;
 
@@ -36,6 +37,8 @@ pub(super) struct Topology {
     view: watch::Sender<View>,
     /// Nodes that serve no slot yet, and when they were last asked.
     guests: Mutex<HashMap<Place, (Arc<Node>, Instant)>>,
+    /// What this process struck and could not be sent yet to whom it belongs now.
+    owed: Mutex<Vec<Call>>,
     /// The node that last said that a slot is elsewhere: it knows something new.
     hinted: Mutex<Option<Place>>,
     news: Notify,
@@ -86,6 +89,7 @@ impl Topology {
             common,
             view: watch::Sender::new(View::Looking),
             guests: Mutex::default(),
+            owed: Mutex::default(),
             hinted: Mutex::default(),
             news: Notify::new(),
             wanted: AtomicU64::new(0),
@@ -197,6 +201,13 @@ impl Whole for Part {
 
     fn look(&self) {
         if let Some(topology) = self.topology.upgrade() {
+            topology.look();
+        }
+    }
+
+    fn hand_on(&self, calls: Vec<Call>) {
+        if let Some(topology) = self.topology.upgrade().filter(|_| !calls.is_empty()) {
+            topology.owed.lock().extend(calls);
             topology.look();
         }
     }

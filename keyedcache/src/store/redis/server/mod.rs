@@ -59,6 +59,9 @@ pub(super) trait Whole: Send + Sync {
 
     /// Who serves what may have changed.
     fn look(&self);
+
+    /// These were to be sent again, and are not this server's any more, or only in part.
+    fn hand_on(&self, calls: Vec<Call>);
 }
 
 struct Shared {

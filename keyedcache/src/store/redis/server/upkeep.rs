@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
+use redis::{ServerErrorKind, Value};
 
 use super::connect::{self, Ready};
 use super::{Shared, State, run_all};
@@ -110,8 +111,29 @@ async fn send_again(shared: &Shared, connection: &mut MultiplexedConnection) -> 
     let sending = run_all(connection, &again);
     let sent = runtime::timeout(shared.settings.connect_timeout, sending).await;
     let replies = sent.ok_or("it took no invalidations in time")?;
-    replies.map_err(|_| "the connection was lost while invalidations were sent again")?;
+    let replies =
+        replies.map_err(|_| "the connection was lost while invalidations were sent again")?;
+    let mut elsewhere = Vec::new();
+    for (call, reply) in again.into_iter().zip(replies) {
+        if shared.whole.is_some() && is_elsewhere(&reply) {
+            elsewhere.push(call);
+            continue;
+        }
+        // One that loads its data refuses them, and would then serve what they were to strike.
+        let checked = fault::checked("invalidate again", &shared.common.name, reply);
+        checked.map_err(|error| error.to_string())?;
+    }
+    if let Some(whole) = &shared.whole {
+        whole.hand_on(elsewhere);
+    }
     Ok(())
+}
+
+/// Whether a node of a cluster says that a slot is another's, or on its way there.
+fn is_elsewhere(reply: &Value) -> bool {
+    let Value::ServerError(error) = reply else { return false };
+    let kinds = [ServerErrorKind::Moved, ServerErrorKind::Ask, ServerErrorKind::TryAgain];
+    error.kind().is_some_and(|kind| kinds.contains(&kind))
 }
 
 /// Serves callers until the connection is of no use any more.

@@ -23,12 +23,10 @@ const AT_ONCE: usize = 2000;
 
 /// Runs until it is dropped.
 pub(in super::super) async fn run(topology: Arc<Topology>) {
-    // What could not be handed over yet.
-    let mut owed = Vec::new();
     loop {
         let wanted = topology.wanted.load(Ordering::Acquire);
         let is_well = match topology.find().await {
-            Ok(map) => topology.follow(map, &mut owed).await,
+            Ok(map) => topology.follow(map).await,
             Err(because) => {
                 topology.is_nowhere(&because);
                 false
@@ -61,7 +59,7 @@ impl Topology {
     }
 
     /// Goes by another map from now on; says whether all is well.
-    async fn follow(&self, found: Map, owed: &mut Vec<Call>) -> bool {
+    async fn follow(&self, found: Map) -> bool {
         let Some(old) = self.known() else {
             let is_whole = found.is_whole();
             let table = self.table_of(found, None);
@@ -69,17 +67,17 @@ impl Topology {
             return is_whole;
         };
         if found != old.map {
-            self.change(&found, &old, owed).await;
+            self.change(&found, &old).await;
         }
         self.say_goodbye();
-        self.pay(owed).await;
+        let is_paid = self.pay().await;
         let Some(now) = self.known() else { return false };
         let are_up = now.nodes.iter().all(|node| node.server.is_up());
-        owed.is_empty() && are_up && found == now.map && found.is_whole()
+        is_paid && are_up && found == now.map && found.is_whole()
     }
 
     /// Goes by another map, as far as what must not be lost is handed over.
-    async fn change(&self, found: &Map, old: &Table, owed: &mut Vec<Call>) {
+    async fn change(&self, found: &Map, old: &Table) {
         let began = Instant::now();
         let map = found.clone().after(&old.map, |_| false);
         let is_same = |slot| old.map.place_of(slot) == map.place_of(slot);
@@ -92,7 +90,8 @@ impl Topology {
             self.publish(Arc::new(new), moved.len() - kept.len());
             // Those that were sent by the old map meanwhile.
             let since = self.common.sent.again_since(Some(began));
-            owed.extend(since.into_iter().filter(|call| moved.contains(&slot(call.key()))));
+            let since = since.into_iter().filter(|call| moved.contains(&slot(call.key())));
+            self.owed.lock().extend(since);
         }
     }
 
@@ -155,12 +154,17 @@ impl Topology {
         refused
     }
 
-    /// Sends what is owed, wherever it belongs by now.
-    async fn pay(&self, owed: &mut Vec<Call>) {
-        let Some(table) = self.known() else { return };
-        if !owed.is_empty() {
-            *owed = self.send_by(&table, std::mem::take(owed)).await;
+    /// Sends what is owed, wherever it belongs by now; says whether nothing is owed any more.
+    async fn pay(&self) -> bool {
+        let Some(table) = self.known() else { return false };
+        let owed = std::mem::take(&mut *self.owed.lock());
+        if owed.is_empty() {
+            return true;
         }
+        let refused = self.send_by(&table, owed).await;
+        let is_paid = refused.is_empty();
+        self.owed.lock().extend(refused);
+        is_paid
     }
 
     /// Gives up nodes that slots were on their way to, and did not come.
