@@ -66,7 +66,7 @@ use self::server::{Common, Server};
 /// The largest record it takes.
 const MAX_RECORD: usize = 64 << 20;
 
-/// A Redis server that processes and machines share. Redis 6.2 or newer.
+/// A Redis server, or a cluster, that processes and machines share. Redis 6.2 or newer.
 ///
 /// # What it costs
 ///
@@ -100,6 +100,25 @@ const MAX_RECORD: usize = 64 << 20;
 /// What a process that has ended since had struck is not sent again. Who needs certainty says
 /// [`OnFailover::Forget`]. A lost write (`cache_set`) is lost.
 ///
+/// # On a cluster
+///
+/// `redis+cluster://a,b` names some nodes of a [Redis Cluster], which tell where all are. One
+/// connection leads to each primary; replicas are not asked. What belongs to one key is on one slot.
+///
+/// - The generations of the cache and of each function have 16 copies, on as many shares of the
+///   slots, so that no node is asked by everybody: `{n}:{scope}:generation`. A hit is two commands on
+///   the node of its record; two nodes are asked at once where their slots meet within a share. An
+///   invalidation of these is 17 scripts, at once, and an error unless all were done.
+/// - Slots that are moved are followed. While one is half-way, reads and what concerns one name go
+///   on; saves, leases and deletions wait for it, no longer than the
+///   [timeout](RedisStoreBuilder::timeout).
+/// - A primary that does not answer takes its own slots with it, and near caches are off until it
+///   does or a replica has taken over. That one is first told again what this process struck in the
+///   last minute. After each change of who serves what, near caches start empty.
+/// - Ages are told by the middle one of the primaries' clocks.
+///
+/// [Redis Cluster]: https://redis.io/docs/latest/operate/oss_and_stack/management/scaling/
+///
 /// # Memory
 ///
 /// Set `maxmemory`, and `maxmemory-policy` to `allkeys-lru`, `allkeys-lfu` or one of `volatile-*`.
@@ -127,10 +146,11 @@ pub struct RedisStore {
 
 impl RedisStore {
     /// Settings to change before it is built, for the server or servers of this URL:
-    /// `redis://[user:password@]host[:port][,host…][/database]`, `rediss://…` for TLS, or
-    /// `redis+unix:///path?db=0`.
+    /// `redis://[user:password@]host[:port][,host…][/database]`, `rediss://…` for TLS,
+    /// `redis+unix:///path?db=0`, or `redis+cluster://…` and `rediss+cluster://…` for a cluster.
     ///
-    /// Of several addresses the first that is a primary's is used.
+    /// Of several addresses the first that is a primary's is used; of a cluster, the first that
+    /// answers says where all are.
     pub fn builder(url: &str) -> RedisStoreBuilder {
         RedisStoreBuilder::from_url(url)
     }

@@ -15,6 +15,9 @@ use crate::store::redis::fault;
 /// The first pause before something is sent again that was refused for now, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(30));
 
+/// What is left of the time when nothing is sent any more.
+const LEAST: Duration = Duration::from_millis(10);
+
 /// What was to be done, and the answer.
 pub(super) type Done = (What, Result<Value, Error>);
 
@@ -45,7 +48,7 @@ impl Topology {
         let mut left = Left { requests, ..Left::default() };
         let mut pause = PAUSE.0;
         let mut moves = 0;
-        while !left.requests.is_empty() {
+        loop {
             let table = match self.table(operation, until).await {
                 Ok(table) => table,
                 Err(error) => {
@@ -57,12 +60,6 @@ impl Topology {
             if left.requests.is_empty() {
                 break;
             }
-            if until <= Instant::now() {
-                let slots = "the cluster is moving its slots";
-                let error = fault::unavailable(operation, &self.common.name, slots);
-                done.extend(failed(left.requests, error));
-                break;
-            }
             if left.is_moved {
                 moves += 1;
                 self.look_again(until).await;
@@ -71,6 +68,13 @@ impl Topology {
             if left.is_early || moves > 1 {
                 runtime::sleep(pause.min(until.saturating_duration_since(Instant::now()))).await;
                 pause = (pause * 2).min(PAUSE.1);
+            }
+            // With no time for an answer, a node would be taken for one that does not give any.
+            if until.saturating_duration_since(Instant::now()) < LEAST {
+                let slots = "the cluster is moving its slots";
+                let error = fault::unavailable(operation, &self.common.name, slots);
+                done.extend(failed(left.requests, error));
+                break;
             }
         }
         done

@@ -12,8 +12,9 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{ServerErrorKind, Value};
 
+use super::asking::run_all;
 use super::connect::{self, Ready};
-use super::{Shared, State, run_all};
+use super::{Shared, State};
 use crate::record::random_bytes;
 use crate::runtime;
 use crate::store::redis::builder::OnFailover;
