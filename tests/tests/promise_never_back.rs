@@ -67,12 +67,10 @@ on!(redis: Ground::redis());
 /// here is less.
 mod cluster {
     use keyedcache_tests::processes::Ground;
-    use keyedcache_tests::processes::talk::Scope;
 
     #[test]
-    fn invalidating_while_it_is_computed_elsewhere() {
-        super::while_computing(&Ground::cluster(), Scope::Key);
-        super::while_computing(&Ground::cluster(), |_| Scope::Cache);
+    fn invalidating_the_cache_while_it_is_computed_for_elsewhere() {
+        super::while_computing(&Ground::cluster(), |_| super::Scope::Cache);
     }
 
     #[test]
@@ -82,7 +80,7 @@ mod cluster {
 
     #[test]
     fn random_invalidations_among_random_callers_without_near_caches() {
-        super::random_rounds(&Ground::cluster().without_near(), super::ROUNDS / 5);
+        super::random_rounds(&Ground::cluster().without_near(), super::ROUNDS / 10);
     }
 }
 
@@ -214,7 +212,7 @@ fn random_rounds(ground: &Ground, rounds: u64) {
          answers, the slowest after {longest:?}",
         executions.len(),
     );
-    assert!(struck as u64 * 8 > rounds, "too few invalidations came while a computation ran");
+    assert!(struck as u64 * 20 > rounds, "too few invalidations came while a computation ran");
 }
 
 fn any_scope(dice: &mut Dice, keys: u64) -> Scope {

@@ -125,6 +125,13 @@ struct Case {
     run: fn(&str, &dyn Harness),
 }
 
+#[allow(clippy::vec_init_then_push)] // the list comes from a macro that knows no other way
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    __groups! { listed (cases) }
+    cases
+}
+
 /// Runs every case of the [`suite!`] in one test, for stores whose storage takes long to make: all
 /// share it, `at_once` at a time.
 ///
@@ -132,8 +139,7 @@ struct Case {
 ///
 /// If a case fails, after all have run; it names those that did.
 pub fn run_all(harness: &dyn Harness, at_once: usize) {
-    let mut cases = Vec::new();
-    __groups! { listed (cases) }
+    let cases = cases();
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
     thread::scope(|scope| {

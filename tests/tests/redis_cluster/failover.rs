@@ -11,11 +11,11 @@ use keyedcache_tests::drive::wait;
 use keyedcache_tests::stored::{record, save, slot};
 use keyedcache_tests::watchdog::wait_until;
 
-use crate::ground::{borne, ground, key_at, made, open};
+use crate::ground::{borne, failing_over, key_at, made, open};
 
 #[test]
 fn what_was_struck_is_struck_again_at_the_replica_that_had_not_heard_of_it() {
-    let (cluster, store) = ground();
+    let (cluster, store) = failing_over();
     let primary = cluster.primary_of_slot(500);
     let scope = Scope::new("a::everything");
     let (here, gone) = (key_at(&cluster, primary, "here"), key_at(&cluster, primary, "gone"));
@@ -43,7 +43,7 @@ fn what_was_struck_is_struck_again_at_the_replica_that_had_not_heard_of_it() {
 
 #[test]
 fn killed_primary_takes_away_its_own_slots_alone_and_for_a_while() {
-    let (cluster, store) = ground();
+    let (cluster, store) = failing_over();
     let [dead, alive] = [500, 16000].map(|slot| cluster.primary_of_slot(slot));
     let quick = open(&cluster, Duration::from_millis(250));
     let lost = key_at(&cluster, dead, "lost");
@@ -80,7 +80,7 @@ fn killed_primary_takes_away_its_own_slots_alone_and_for_a_while() {
 /// Calls of a function in front of a cluster are answered in time, whatever becomes of it.
 #[test]
 fn calls_are_answered_in_time_while_a_primary_is_replaced() {
-    let (cluster, _store) = ground();
+    let (cluster, _store) = failing_over();
     let cache = Cache::builder().url(&format!("{}?near=0", cluster.url())).build().unwrap();
     let call = |n: u64| {
         let began = Instant::now();
@@ -122,13 +122,13 @@ fn calls_are_answered_in_time_while_a_primary_is_replaced() {
 
 #[test]
 fn lease_that_a_failover_loses_costs_a_second_execution_at_most() {
-    let (cluster, store) = ground();
+    let (cluster, store) = failing_over();
     let primary = cluster.primary_of_slot(500);
     let key = key_at(&cluster, primary, "leased");
     cluster.replica_of(primary).wait_in_step_with(primary);
     primary.cut_replication();
     let tokens = [(); 2].map(|()| LeaseToken::random(HolderId::random()));
-    let lease = |token| wait(store.lease(&key, token, Duration::from_secs(60), None));
+    let lease = |token| wait(store.lease(&key, token, Duration::from_mins(1), None));
     assert_eq!(lease(tokens[0]).unwrap(), Leasing::Granted);
     primary.kill();
     cluster.wait_failover(primary);
@@ -149,7 +149,7 @@ fn lease_that_a_failover_loses_costs_a_second_execution_at_most() {
 
 #[test]
 fn graceful_failover_is_followed_without_an_error() {
-    let (cluster, store) = ground();
+    let (cluster, store) = failing_over();
     let primary = cluster.primary_of_slot(500);
     let name = key_at(&cluster, primary, "k");
     save(&store, name.as_str(), record(1, 50)).unwrap();
@@ -168,4 +168,21 @@ fn graceful_failover_is_followed_without_an_error() {
         assert!(reading.join().unwrap() > 10);
     });
     assert_ne!(cluster.primary_of(name.as_str()).port(), primary.port());
+}
+
+/// A copy on a primary that is away cannot be struck.
+#[test]
+fn an_invalidation_that_does_not_reach_all_copies_is_an_error() {
+    let (cluster, store) = failing_over();
+    let (scope, dead) = (Scope::new("a::everything"), cluster.primary_of_slot(16383));
+    let alive = cluster.primary_of_slot(0);
+    let here = key_at(&cluster, alive, "here");
+    let before = made(&store, &here, &scope);
+    dead.kill();
+    let strike = || wait(store.invalidate(std::slice::from_ref(&scope), Severity::Hard));
+    let error = strike().unwrap_err();
+    assert!(error.is_temporary(), "{error}");
+    cluster.wait_failover(dead);
+    wait_until("sending it again helps", || strike().is_ok());
+    assert_ne!(borne(&store, &here, &scope).map(|now| now.hard), Some(before.hard));
 }

@@ -11,8 +11,18 @@ use keyedcache_tests::redis::{Cluster, Server};
 use keyedcache_tests::stored::key;
 use keyedcache_tests::watchdog::wait_until;
 
-/// A cluster and a store on it that is given time.
+/// A cluster whose servers are not taken for dead only because they are slow, and a store on it that
+/// is given time.
 pub(crate) fn ground() -> (Cluster, RedisStore) {
+    let (cluster, store) = failing_over();
+    for server in cluster.servers() {
+        server.command(&["CONFIG", "SET", "cluster-node-timeout", "15000"]);
+    }
+    (cluster, store)
+}
+
+/// The same, whose primaries are soon replaced.
+pub(crate) fn failing_over() -> (Cluster, RedisStore) {
     let cluster = Cluster::start();
     let store = open(&cluster, Duration::from_secs(8));
     (cluster, store)

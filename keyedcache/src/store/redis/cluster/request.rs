@@ -8,6 +8,10 @@ use crate::store::redis::address::Place;
 use crate::store::redis::fault;
 use crate::store::redis::script::Call;
 
+/// How often one that is told that the cluster is down is sent again: for some dozen milliseconds,
+/// since it may last for seconds.
+const DOWNS: u32 = 5;
+
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum What {
@@ -105,7 +109,7 @@ impl Request {
             }
             // Some of its names are here and some there.
             (Some(ServerErrorKind::TryAgain), _) => Next::Later(self.in_parts(None)),
-            (Some(ServerErrorKind::ClusterDown), _) if self.downs == 0 => {
+            (Some(ServerErrorKind::ClusterDown), _) if self.downs < DOWNS => {
                 self.downs += 1;
                 Next::Elsewhere(self)
             }
@@ -172,8 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn cluster_that_is_down_is_asked_twice() {
-        let Next::Elsewhere(request) = replied(read(&["x"]), "CLUSTERDOWN down") else { panic!() };
+    fn cluster_that_is_down_is_asked_a_few_times() {
+        let mut request = read(&["x"]);
+        for _ in 0..DOWNS {
+            let Next::Elsewhere(again) = replied(request, "CLUSTERDOWN down") else { panic!() };
+            request = again;
+        }
         assert!(matches!(replied(request, "CLUSTERDOWN down"), Next::Done(_, Err(_))));
     }
 }
