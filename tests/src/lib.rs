@@ -47,3 +47,12 @@ pub mod watchdog;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// So does that in `docs/`.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/coming-from-cached.md")]
+struct ComingFromCached;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/configuration.md")]
+struct Configuration;

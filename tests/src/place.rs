@@ -1,9 +1,9 @@
 //! The stores that behaviour is tested over, and caches on them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyedcache::cache::CacheBuilder;
-use keyedcache::store::{DiskStore, MemoryStore, Store};
+use keyedcache::store::{DiskStore, MemoryStore, RedisStore, Store};
 use keyedcache::{Cache, Clock, Moment};
 use tempfile::TempDir;
 
@@ -34,6 +34,18 @@ impl Place {
         let folder = tempfile::tempdir().expect("a folder");
         let store = DiskStore::open(folder.path()).expect("the folder is new");
         Self { name: "disk", store: Arc::new(store), _folder: Some(folder) }
+    }
+
+    /// A store on the Redis server, or the servers, of this URL, with the default options; it connects
+    /// meanwhile, if it can.
+    ///
+    /// # Panics
+    ///
+    /// If the URL is wrong.
+    #[must_use]
+    pub fn redis(url: &str) -> Self {
+        let store = RedisStore::builder(url).build().expect("the URL is right");
+        Self { name: "redis", store: Arc::new(store), _folder: None }
     }
 
     /// The same with every operation waiting before and after it takes place.
@@ -68,8 +80,7 @@ impl Place {
 
 /// Has one test of a program run at a time while it is held: functions find their cache by an alias,
 /// which tests register anew, and that empties the near caches of all functions.
-#[must_use]
-pub fn alone() -> impl Drop {
+pub fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     // A test that failed leaves nothing behind that would harm the next.
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)

@@ -196,7 +196,14 @@ fn open(
         StoreConfig::Null => Ok(Arc::new(NullStore::with_clock(clock.clone()))),
         StoreConfig::Disk { path, size_limit } => open_disk(path, *size_limit, options, clock),
         #[cfg(feature = "redis")]
-        StoreConfig::Redis { address, connect_timeout, near_trust, concurrency, on_failover } => {
+        StoreConfig::Redis {
+            address,
+            connect_timeout,
+            near_trust,
+            concurrency,
+            on_failover,
+            read_replicas,
+        } => {
             let mut redis = RedisStore::at(address.clone());
             if let Some(timeout) = options.store_timeout {
                 redis = redis.timeout(timeout);
@@ -212,6 +219,9 @@ fn open(
             }
             if let Some(on_failover) = on_failover {
                 redis = redis.on_failover(*on_failover);
+            }
+            if let Some(read_replicas) = read_replicas {
+                redis = redis.read_replicas(*read_replicas);
             }
             Ok(Arc::new(redis.build()?))
         }

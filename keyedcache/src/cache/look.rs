@@ -35,8 +35,8 @@ pub(crate) struct Look {
 pub(crate) enum Found {
     /// To be served, until this moment of the store's clock.
     Fresh { value: Shared, until: Moment },
-    /// To be served while somebody refreshes it.
-    Stale { value: Shared },
+    /// To be served while somebody refreshes it; fresh still if that is done early.
+    Stale { value: Shared, is_early: bool },
     /// Not to be served, but for `on_error` if computing fails.
     Missing { on_error: Option<Shared> },
 }
@@ -46,7 +46,7 @@ impl Found {
     pub(crate) fn on_error(&self) -> Option<Shared> {
         match self {
             Self::Missing { on_error } => on_error.clone(),
-            Self::Fresh { value, .. } | Self::Stale { value } => Some(Arc::clone(value)),
+            Self::Fresh { value, .. } | Self::Stale { value, .. } => Some(Arc::clone(value)),
         }
     }
 }
@@ -100,9 +100,10 @@ impl Call {
                     value: (self.decode)(&header, &payload)?,
                     until: self.fresh_until(&header),
                 },
-                Freshness::Early | Freshness::Stale => {
-                    Found::Stale { value: (self.decode)(&header, &payload)? }
-                }
+                freshness @ (Freshness::Early | Freshness::Stale) => Found::Stale {
+                    value: (self.decode)(&header, &payload)?,
+                    is_early: freshness == Freshness::Early,
+                },
                 Freshness::Missing(_) if verdict.usable_on_error => {
                     Found::Missing { on_error: Some((self.decode)(&header, &payload)?) }
                 }

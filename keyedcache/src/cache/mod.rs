@@ -12,6 +12,7 @@ mod free;
 mod get_or_set;
 mod hit;
 mod lead;
+mod limits;
 mod look;
 mod patience;
 mod plan;
@@ -35,6 +36,7 @@ pub use verbs::CacheTtl;
 
 pub(crate) use core::Core;
 pub(crate) use lead::{Leader, Refresher, take};
+pub(crate) use limits::Limits;
 pub(crate) use look::Decode;
 pub(crate) use plan::{Begin, Call, Plan};
 pub(crate) use registry::{DEFAULT_ALIAS, Watcher, named_or_broken, watch_registry};

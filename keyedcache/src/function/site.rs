@@ -271,6 +271,11 @@ impl Function {
         StoredKey::new(self.stored_text(arguments))
     }
 
+    /// The text of the key whose stored form this is.
+    pub(super) fn text_of<'a>(&self, key: &'a str) -> &'a str {
+        key.strip_prefix(&*self.stored_head).unwrap_or(key)
+    }
+
     pub(super) fn core(&self) -> &Arc<Core> {
         &self.plan.core
     }

@@ -43,6 +43,12 @@ impl Ground {
         Self::new(url, PUSH_DELAY, cluster)
     }
 
+    /// A store on servers that the test has started, with the default times: `redis://127.0.0.1:12345`.
+    #[must_use]
+    pub fn at(url: &str) -> Self {
+        Self::new(format!("{url}?"), PUSH_DELAY, ())
+    }
+
     fn new(url: String, push_delay: Duration, kept: impl Any + Send + Sync) -> Self {
         let lease = Duration::from_secs(10); // by default
         Self { url, notices_death: false, lease, push_delay, _kept: Box::new(kept) }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::known::{self, Kind, KnownOption, OPTIONS};
 use super::nearest::nearest;
 use super::quote;
-use super::value::Refusal;
+use super::value::{Hidden, Refusal};
 use super::{CacheConfig, CacheOptions, StoreConfig};
 #[cfg(feature = "redis")]
 use super::{OnFailover, RedisAddress};
@@ -39,24 +39,34 @@ pub(super) struct RedisDraft {
     pub(super) concurrency: Option<usize>,
     /// Whether everything is missing after a failover.
     pub(super) forgets: Option<bool>,
+    pub(super) read_replicas: Option<bool>,
+    pub(super) sentinel_user: Option<Hidden>,
+    pub(super) sentinel_password: Option<Hidden>,
 }
 
 #[cfg(feature = "redis")]
 impl RedisDraft {
-    fn finish(self) -> Option<StoreConfig> {
-        let address = self.address?;
-        Some(StoreConfig::Redis {
-            address: match self.database {
-                Some(database) => address.with_database(database),
-                None => address,
-            },
+    /// The store; `None` where no server is named.
+    fn finish(self) -> Result<Option<StoreConfig>, String> {
+        let Some(mut address) = self.address else { return Ok(None) };
+        if let Some(database) = self.database {
+            address = address.with_database(database);
+        }
+        if self.sentinel_user.is_some() || self.sentinel_password.is_some() {
+            let plain = |text: Option<Hidden>| text.map(|Hidden(text)| text);
+            let (user, password) = (plain(self.sentinel_user), plain(self.sentinel_password));
+            address = address.with_sentinel_login(user, password)?;
+        }
+        Ok(Some(StoreConfig::Redis {
+            address,
             connect_timeout: self.connect_timeout,
             near_trust: self.near_trust,
             concurrency: self.concurrency,
             on_failover: self
                 .forgets
                 .map(|forgets| if forgets { OnFailover::Forget } else { OnFailover::Resend }),
-        })
+            read_replicas: self.read_replicas,
+        }))
     }
 }
 
@@ -127,7 +137,7 @@ impl Draft {
             }
             Some(Kind::Null) => Ok(StoreConfig::Null),
             #[cfg(feature = "redis")]
-            Some(Kind::Redis) => self.redis.finish().ok_or_else(none),
+            Some(Kind::Redis) => self.redis.finish()?.ok_or_else(none),
             _ => Err(none()),
         }
     }

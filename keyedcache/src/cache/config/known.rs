@@ -31,16 +31,17 @@ pub(super) enum Standing {
 }
 
 /// Every scheme, and what stands behind it in this build.
-pub(super) const SCHEMES: [(&str, Standing); 10] = [
+pub(super) const SCHEMES: [(&str, Standing); 11] = [
     ("disk", DISK),
     ("memory", Standing::Built(Kind::Memory)),
     ("null", Standing::Built(Kind::Null)),
     ("redis", REDIS),
     ("redis+cluster", REDIS),
-    ("redis+sentinel", Standing::NotYet),
+    ("redis+sentinel", REDIS),
     ("redis+unix", REDIS),
     ("rediss", REDISS),
     ("rediss+cluster", REDISS),
+    ("rediss+sentinel", REDISS),
     ("s3", Standing::NotYet),
 ];
 
@@ -148,6 +149,19 @@ pub(super) const OPTIONS: &[KnownOption] = &[
         put(&mut draft.options.prefix, value::prefix(text))
     })
     .elsewhere(&["namespace", "key_prefix"]),
+    known("read_replicas", "`true` or `false`", "`false`", |draft, text| {
+        put(&mut draft.redis.read_replicas, value::boolean(text))
+    })
+    .only(Kind::Redis),
+    known("sentinel_password", "text", "none", |draft, text| {
+        put(&mut draft.redis.sentinel_password, value::some_text(text))
+    })
+    .only(Kind::Redis),
+    known("sentinel_user", "text", "none", |draft, text| {
+        put(&mut draft.redis.sentinel_user, value::some_text(text))
+    })
+    .only(Kind::Redis)
+    .elsewhere(&["sentinel_username"]),
     known("single_flight", "`cluster`, `process` or `off`", "`cluster`", |draft, text| {
         put(&mut draft.options.single_flight, value::single_flight(text))
     }),

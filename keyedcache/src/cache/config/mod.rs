@@ -114,6 +114,8 @@ pub enum StoreConfig {
         concurrency: Option<usize>,
         /// What is done when the server turns out to have another history.
         on_failover: Option<OnFailover>,
+        /// Whether records are read from replicas where they can be.
+        read_replicas: Option<bool>,
     },
     /// In several, each key in one of them.
     Sharded(Vec<StoreConfig>),

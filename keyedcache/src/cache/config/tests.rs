@@ -273,17 +273,23 @@ fn no_message_holds_user_or_password() {
 #[test]
 #[cfg(feature = "redis")]
 fn redis_url_names_servers_and_options() {
-    let url = "redis://me:hunter2@a:7000,b/3?near_trust=500ms&connect_timeout=2&concurrency=8&on_failover=forget";
+    let url = "redis://me:hunter2@a:7000,b/3?near_trust=500ms&connect_timeout=2&concurrency=8&on_failover=forget&read_replicas=true";
     let config = CacheConfig::from_url(url).expect("all is known");
-    let StoreConfig::Redis { address, connect_timeout, near_trust, concurrency, on_failover } =
-        &config.store
+    let StoreConfig::Redis {
+        address,
+        connect_timeout,
+        near_trust,
+        concurrency,
+        on_failover,
+        read_replicas,
+    } = &config.store
     else {
         panic!("another store: {config:?}");
     };
     assert_eq!(address.to_string(), "redis://a:7000,b:6379/3");
     assert_eq!(*connect_timeout, Some(Duration::from_secs(2)));
     assert_eq!((*near_trust, *concurrency), (Some(Duration::from_millis(500)), Some(8)));
-    assert_eq!(*on_failover, Some(OnFailover::Forget));
+    assert_eq!((*on_failover, *read_replicas), (Some(OnFailover::Forget), Some(true)));
     assert!(!format!("{config:?}").contains("hunter2") && !format!("{config:?}").contains("me:"));
 
     let config = CacheConfig::from_url("redis+cluster://a,b:7000").expect("all is known");
@@ -293,6 +299,18 @@ fn redis_url_names_servers_and_options() {
     let config = CacheConfig::from_url("redis+unix:///run/redis.sock?db=2").expect("all is known");
     let StoreConfig::Redis { address, .. } = &config.store else { panic!("{config:?}") };
     assert_eq!(address.to_string(), "redis+unix:///run/redis.sock?db=2");
+}
+
+#[test]
+#[cfg(feature = "redis")]
+fn redis_url_names_sentinels_and_what_logs_in_to_them() {
+    let url =
+        "redis+sentinel://:hunter2@a,b:7000/main/3?sentinel_user=usr7&sentinel_password=hunter3";
+    let config = CacheConfig::from_url(url).expect("all is known");
+    let StoreConfig::Redis { address, .. } = &config.store else { panic!("{config:?}") };
+    assert_eq!(address.to_string(), "redis+sentinel://a:26379,b:7000/main/3");
+    let shown = format!("{config:?}");
+    assert!(!["hunter2", "hunter3", "usr7"].iter().any(|secret| shown.contains(secret)), "{shown}");
 }
 
 proptest! {

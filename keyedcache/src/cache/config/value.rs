@@ -66,6 +66,21 @@ pub(super) fn boolean(text: &str) -> Result<bool, Refusal> {
     }
 }
 
+/// A text that is not shown.
+#[derive(PartialEq, Eq)]
+pub(super) struct Hidden(pub(super) String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hidden")
+    }
+}
+
+/// Any text that is not empty; a name or a password.
+pub(super) fn some_text(text: &str) -> Result<Hidden, Refusal> {
+    if text.is_empty() { Err(Refusal::Because("it is empty")) } else { Ok(Hidden(text.to_owned())) }
+}
+
 /// Whether everything is missing after a failover.
 pub(super) fn forgets(text: &str) -> Result<bool, Refusal> {
     match text.trim() {

@@ -14,7 +14,17 @@ use crate::store::percent::decoded;
 
 const PORT: u16 = 6379;
 
-const SCHEMES: [&str; 5] = ["redis", "rediss", "redis+unix", "redis+cluster", "rediss+cluster"];
+const SENTINEL_PORT: u16 = 26379;
+
+const SCHEMES: [&str; 7] = [
+    "redis",
+    "rediss",
+    "redis+unix",
+    "redis+cluster",
+    "rediss+cluster",
+    "redis+sentinel",
+    "rediss+sentinel",
+];
 
 /// The largest number of a database that a server can be configured to have.
 const LARGEST_DATABASE: u32 = i32::MAX as u32;
@@ -25,9 +35,19 @@ pub struct RedisAddress {
     places: Vec<Place>,
     is_tls: bool,
     is_cluster: bool,
+    /// What is asked for at these places, if they are sentinels'.
+    watched: Option<Watched>,
     user: Option<String>,
     password: Option<String>,
     database: u32,
+}
+
+/// What sentinels watch over, and how one logs in to them.
+#[derive(Clone, PartialEq, Eq)]
+struct Watched {
+    service: String,
+    user: Option<String>,
+    password: Option<String>,
 }
 
 /// Where one server is.
@@ -56,6 +76,7 @@ impl RedisAddress {
             places: Vec::new(),
             is_tls: scheme.starts_with("rediss"),
             is_cluster: scheme.ends_with("+cluster"),
+            watched: None,
             user: None,
             password: None,
             database: 0,
@@ -67,7 +88,8 @@ impl RedisAddress {
             address.socket(hosts, path)?;
         } else {
             address.hosts(hosts, scheme)?;
-            let database = path.trim_start_matches('/');
+            let path = path.trim_start_matches('/');
+            let database = if is_sentinels(scheme) { address.watch(path, scheme)? } else { path };
             if !database.is_empty() {
                 address.database = number(database)?;
             }
@@ -94,6 +116,41 @@ impl RedisAddress {
     /// Where the servers are that it names.
     pub(super) fn places(&self) -> &[Place] {
         &self.places
+    }
+
+    /// The same with a user and a password for the sentinels.
+    ///
+    /// # Errors
+    ///
+    /// If it names none.
+    pub(crate) fn with_sentinel_login(
+        mut self,
+        user: Option<String>,
+        password: Option<String>,
+    ) -> Result<Self, String> {
+        if user.is_some() && password.is_none() {
+            return Err("a user of the sentinels is named without a password".to_owned());
+        }
+        let watched = self.watched.as_mut();
+        let watched = watched.ok_or("what logs in to sentinels is for `redis+sentinel:` only")?;
+        (watched.user, watched.password) = (user, password);
+        Ok(self)
+    }
+
+    /// Takes the name of what sentinels watch over from the path; what is left of that.
+    fn watch<'a>(&mut self, path: &'a str, scheme: &str) -> Result<&'a str, String> {
+        let (service, database) = path.split_once('/').unwrap_or((path, ""));
+        // What sentinels take for a name.
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+        if service.is_empty() || !service.chars().all(is_plain) {
+            return Err(format!(
+                "the name that the sentinels know the primary by is missing or is none; write {}",
+                example(scheme)
+            ));
+        }
+        let service = service.to_owned();
+        self.watched = Some(Watched { service, user: None, password: None });
+        Ok(database)
     }
 
     fn log_in(&mut self, login: &str) -> Result<(), String> {
@@ -126,8 +183,9 @@ impl RedisAddress {
     }
 
     fn hosts(&mut self, hosts: &str, scheme: &str) -> Result<(), String> {
+        let usual = if is_sentinels(scheme) { SENTINEL_PORT } else { PORT };
         for host in hosts.split(',') {
-            let (host, port) = split_port(host)?;
+            let (host, port) = split_port(host, usual)?;
             let host = decoded(host).map_err(|wrong| format!("in a host, {wrong}"))?;
             let is_plain = |c: char| c.is_alphanumeric() || "-._:".contains(c);
             if host.is_empty() || !host.chars().all(is_plain) {
@@ -143,15 +201,38 @@ impl RedisAddress {
         self.places.iter().map(|place| self.info(place)).collect()
     }
 
-    fn info(&self, place: &Place) -> Result<ConnectionInfo, redis::RedisError> {
-        let mut login = RedisConnectionInfo::default()
+    /// What the library is told, for a server at this place.
+    pub(super) fn info(&self, place: &Place) -> Result<ConnectionInfo, redis::RedisError> {
+        let login = RedisConnectionInfo::default()
             .set_protocol(ProtocolVersion::RESP3)
-            .set_db(i64::from(self.database))
-            .set_skip_set_lib_name();
-        if let Some(user) = &self.user {
+            .set_db(i64::from(self.database));
+        self.connecting(place, login, self.user.as_ref(), self.password.as_ref())
+    }
+
+    /// The name that sentinels know the primary by, and what the library is told, for each sentinel.
+    pub(super) fn sentinels(
+        &self,
+    ) -> Option<(&str, Result<Vec<ConnectionInfo>, redis::RedisError>)> {
+        let Watched { service, user, password } = self.watched.as_ref()?;
+        let info = |place| {
+            let login = RedisConnectionInfo::default();
+            self.connecting(place, login, user.as_ref(), password.as_ref())
+        };
+        Some((service, self.places.iter().map(info).collect()))
+    }
+
+    fn connecting(
+        &self,
+        place: &Place,
+        mut login: RedisConnectionInfo,
+        user: Option<&String>,
+        password: Option<&String>,
+    ) -> Result<ConnectionInfo, redis::RedisError> {
+        login = login.set_skip_set_lib_name();
+        if let Some(user) = user {
             login = login.set_username(user);
         }
-        if let Some(password) = &self.password {
+        if let Some(password) = password {
             login = login.set_password(password);
         }
         let place = match place {
@@ -196,9 +277,16 @@ impl fmt::Display for RedisAddress {
             return write!(f, "redis+unix://{}?db={}", path.display(), self.database);
         }
         f.write_str(if self.is_tls { "rediss" } else { "redis" })?;
-        f.write_str(if self.is_cluster { "+cluster://" } else { "://" })?;
+        f.write_str(match (&self.watched, self.is_cluster) {
+            (Some(_), _) => "+sentinel://",
+            (None, true) => "+cluster://",
+            (None, false) => "://",
+        })?;
         for (number, place) in self.places.iter().enumerate() {
             write!(f, "{}{place}", if number == 0 { "" } else { "," })?;
+        }
+        if let Some(Watched { service, .. }) = &self.watched {
+            write!(f, "/{service}")?;
         }
         if self.is_cluster { Ok(()) } else { write!(f, "/{}", self.database) }
     }
@@ -216,8 +304,7 @@ pub(super) fn from_url(url: &str) -> Result<RedisAddress, Error> {
         let (scheme, rest) = url.trim().split_once(':').ok_or("it has no scheme")?;
         let scheme = scheme.to_ascii_lowercase();
         if !SCHEMES.contains(&scheme.as_str()) {
-            let schemes = "`redis`, `rediss`, `redis+unix`, `redis+cluster` and `rediss+cluster`";
-            return Err(format!("its scheme is none of {schemes}"));
+            return Err(format!("its scheme is none of `{}`", SCHEMES.join("`, `")));
         }
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mut address = RedisAddress::parse(&scheme, place)?;
@@ -238,7 +325,7 @@ fn number(text: &str) -> Result<u32, String> {
 }
 
 /// Host and port; a host of colons stands in brackets.
-fn split_port(host: &str) -> Result<(&str, u16), String> {
+fn split_port(host: &str, usual: u16) -> Result<(&str, u16), String> {
     let wrong = || "a port is not a number from 1 to 65535".to_owned();
     let port = |text: &str| text.parse().ok().filter(|port| *port != 0).ok_or_else(wrong);
     if let Some(rest) = host.strip_prefix('[') {
@@ -247,14 +334,19 @@ fn split_port(host: &str) -> Result<(&str, u16), String> {
         };
         return match rest.strip_prefix(':') {
             Some(text) => Ok((host, port(text)?)),
-            None if rest.is_empty() => Ok((host, PORT)),
+            None if rest.is_empty() => Ok((host, usual)),
             None => Err(wrong()),
         };
     }
     match host.split_once(':') {
         Some((host, text)) => Ok((host, port(text)?)),
-        None => Ok((host, PORT)),
+        None => Ok((host, usual)),
     }
+}
+
+/// Whether the places of a URL of this scheme are sentinels'.
+fn is_sentinels(scheme: &str) -> bool {
+    scheme.ends_with("+sentinel")
 }
 
 fn example(scheme: &str) -> &'static str {
@@ -263,6 +355,8 @@ fn example(scheme: &str) -> &'static str {
         "redis+unix" => "`redis+unix:///run/redis.sock`",
         "redis+cluster" => "`redis+cluster://host:6379,other:6379`",
         "rediss+cluster" => "`rediss+cluster://host:6379,other:6379`",
+        "redis+sentinel" => "`redis+sentinel://host:26379,other:26379/name/0`",
+        "rediss+sentinel" => "`rediss+sentinel://host:26379,other:26379/name/0`",
         _ => "`redis://host:6379/0`",
     }
 }
@@ -283,6 +377,8 @@ mod tests {
             ("redis+unix:///run/redis.sock?db=2", "redis+unix:///run/redis.sock?db=2"),
             ("redis+cluster://:secret@a,[::1]:2/0", "redis+cluster://a:6379,[::1]:2"),
             ("rediss+cluster://a", "rediss+cluster://a:6379"),
+            ("redis+sentinel://u:p@a,b:7/main", "redis+sentinel://a:26379,b:7/main/0"),
+            ("rediss+sentinel://a/main/3", "rediss+sentinel://a:26379/main/3"),
         ] {
             let address = from_url(url).unwrap();
             assert_eq!(address.to_string(), shown);
@@ -299,6 +395,25 @@ mod tests {
         );
         let address = from_url("redis://:pass@a").unwrap();
         assert_eq!((address.user, address.password.as_deref()), (None, Some("pass")));
+    }
+
+    #[test]
+    fn sentinels_have_a_login_of_their_own() {
+        let address = from_url("redis+sentinel://:servers@a/main").unwrap();
+        let info = |address: &RedisAddress| {
+            let (service, infos) = address.sentinels().unwrap();
+            assert_eq!(service, "main");
+            infos.unwrap()[0].redis_settings().clone()
+        };
+        assert_eq!(info(&address).password(), None);
+        let (user, password) = (Some("eye".to_owned()), Some("sentinels".to_owned()));
+        let address = address.with_sentinel_login(user, password).unwrap();
+        assert_eq!(info(&address).password(), Some("sentinels"));
+        assert_eq!(info(&address).username(), Some("eye"));
+        assert!(!format!("{address} {address:?}").contains("sentinels"));
+        let plain = from_url("redis://a").unwrap();
+        plain.clone().with_sentinel_login(None, Some("p".to_owned())).unwrap_err();
+        address.with_sentinel_login(Some("eye".to_owned()), None).unwrap_err();
     }
 
     #[test]
@@ -319,6 +434,9 @@ mod tests {
             "redis+unix://",
             "http://secret",
             "redis+cluster://",
+            "redis+sentinel://:secret@a",
+            "redis+sentinel://a/sec:ret",
+            "redis+sentinel://a/main/secret",
         ] {
             let error = from_url(url).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{url}");

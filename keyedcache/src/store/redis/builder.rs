@@ -17,6 +17,7 @@ pub(super) struct Settings {
     pub(super) near_trust: Duration,
     pub(super) concurrency: usize,
     pub(super) on_failover: OnFailover,
+    pub(super) read_replicas: bool,
     #[cfg_attr(not(feature = "redis-tls"), expect(dead_code, reason = "there is no TLS"))]
     pub(super) tls_root: Option<Arc<[u8]>>,
 }
@@ -45,6 +46,7 @@ pub struct RedisStoreBuilder {
     near_trust: Duration,
     concurrency: usize,
     on_failover: OnFailover,
+    read_replicas: bool,
     tls_root: Option<Arc<[u8]>>,
 }
 
@@ -57,6 +59,7 @@ impl RedisStoreBuilder {
             near_trust: Duration::from_secs(2),
             concurrency: 1024,
             on_failover: OnFailover::default(),
+            read_replicas: false,
             tls_root: None,
         }
     }
@@ -103,6 +106,24 @@ impl RedisStoreBuilder {
         self
     }
 
+    /// Whether records are read from the primary's replicas where they can be; by default they are
+    /// not. See [what it costs](RedisStore#replicas).
+    pub fn read_replicas(mut self, read_replicas: bool) -> Self {
+        self.read_replicas = read_replicas;
+        self
+    }
+
+    /// Who logs in to the sentinels of `redis+sentinel:`; with an empty name, their default user.
+    /// By default nobody does: what the URL says is for the servers.
+    pub fn sentinel_login(mut self, user: &str, password: &str) -> Self {
+        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        self.address = self.address.and_then(|address| {
+            let address = address.with_sentinel_login(some(user), some(password));
+            address.map_err(|because| Error::new(ErrorKind::Config, "open a store", because))
+        });
+        self
+    }
+
     /// The certificate (PEM) that servers' certificates must be signed by, instead of the system's.
     #[cfg(feature = "redis-tls")]
     pub fn tls_root(mut self, pem: impl Into<Vec<u8>>) -> Self {
@@ -130,6 +151,11 @@ impl RedisStoreBuilder {
         if !address.has_its_database() {
             return Err(wrong("a cluster has no database but 0"));
         }
+        if address.is_cluster() && self.read_replicas {
+            return Err(wrong(
+                "the replicas of a cluster are not read from; leave `read_replicas` out",
+            ));
+        }
         if address.is_cluster() && self.on_failover == OnFailover::Forget {
             return Err(wrong("a cluster cannot forget after a failover; leave `on_failover` out"));
         }
@@ -150,6 +176,7 @@ impl RedisStoreBuilder {
             near_trust: self.near_trust,
             concurrency: self.concurrency.min(tokio::sync::Semaphore::MAX_PERMITS),
             on_failover: self.on_failover,
+            read_replicas: self.read_replicas,
             tls_root: self.tls_root,
         }))
     }
@@ -164,6 +191,7 @@ impl fmt::Debug for RedisStoreBuilder {
             .field("near_trust", &self.near_trust)
             .field("concurrency", &self.concurrency)
             .field("on_failover", &self.on_failover)
+            .field("read_replicas", &self.read_replicas)
             .finish_non_exhaustive()
     }
 }

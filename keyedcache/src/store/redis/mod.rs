@@ -9,7 +9,7 @@
 //! | `names` `records` | what the store's keys are called; how records and counters stand under them |
 //! | `script` `scripts/` | what is done in one step |
 //! | `link` | the seam: what one server, a cluster or sentinels have in common |
-//! | `server/` | one server: its connection, its signs of life |
+//! | `server/` | one server: where it is, its connection, its signs of life; its replicas |
 //! | `cluster/` `slots` | a cluster of them: who serves what, and how one gets there |
 //! | `copies` | copies of the generations that everybody reads, over the slots of a cluster |
 //! | `heartbeats` `clocks` | whether pushes are complete; the servers' clock |
@@ -52,6 +52,7 @@ mod writing;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use self::address::RedisAddress;
 use self::builder::Settings;
@@ -100,6 +101,25 @@ const MAX_RECORD: usize = 64 << 20;
 /// What a process that has ended since had struck is not sent again. Who needs certainty says
 /// [`OnFailover::Forget`]. A lost write (`cache_set`) is lost.
 ///
+/// # Sentinels
+///
+/// Each time a connection is made, all sentinels are asked where the primary is; the newest
+/// configuration counts, and the server that is found must say itself that it is a primary. While the
+/// connection stands they are asked each second, over connections that are kept, so that a primary
+/// that they have replaced and cannot reach is left too. Until there is a primary again, operations
+/// fail at once.
+///
+/// # Replicas
+///
+/// With [`read_replicas`](RedisStoreBuilder::read_replicas) a read asks the primary for leases,
+/// generations and the first 256 bytes of each record, and at the same time one of its replicas, in
+/// turn, for the records. What the replica shows counts only if it is what the primary has now: so
+/// reads are as current, and near caches as coherent, as without. It takes the bytes of large records
+/// off the primary, and costs it a `GETRANGE` a record; where a replica lags behind what is read, a
+/// second round trip. Which replicas there are the primary says with each sign of life; one that is
+/// down, slow, or lags for more than 3 s, is passed over. Leases, generations and writes never go to
+/// replicas.
+///
 /// # On a cluster
 ///
 /// `redis+cluster://a,b` names some nodes of a [Redis Cluster], which tell where all are. One
@@ -135,6 +155,7 @@ const MAX_RECORD: usize = 64 << 20;
 /// ```
 pub struct RedisStore {
     name: Arc<str>,
+    timeout: Duration,
     link: Box<dyn Link>,
     pushed: Arc<Pushed>,
     sent: Arc<Sent>,
@@ -146,8 +167,10 @@ pub struct RedisStore {
 
 impl RedisStore {
     /// Settings to change before it is built, for the server or servers of this URL:
-    /// `redis://[user:password@]host[:port][,host…][/database]`, `rediss://…` for TLS,
-    /// `redis+unix:///path?db=0`, or `redis+cluster://…` and `rediss+cluster://…` for a cluster.
+    /// `redis://[user:password@]host[:port][,host…][/database]`, `rediss://…` for TLS, or
+    /// `redis+unix:///path?db=0`; or, for the primary that sentinels know by a name,
+    /// `redis+sentinel://[user:password@]sentinel[:26379][,other…]/name[/database]`, where user and
+    /// password are for the servers; or `redis+cluster://…` and `rediss+cluster://…` for a cluster.
     ///
     /// Of several addresses the first that is a primary's is used; of a cluster, the first that
     /// answers says where all are.
@@ -162,6 +185,7 @@ impl RedisStore {
 
     fn start(settings: Settings) -> Self {
         let name: Arc<str> = settings.address.to_string().into();
+        let timeout = settings.timeout;
         let on_failover = settings.on_failover;
         let has_copies = settings.address.is_cluster();
         let common = Common {
@@ -176,7 +200,7 @@ impl RedisStore {
         } else {
             Box::new(Server::start(settings, common, None))
         };
-        Self { name, link, pushed, sent, beats, has_copies, on_failover }
+        Self { name, timeout, link, pushed, sent, beats, has_copies, on_failover }
     }
 }
 

@@ -58,10 +58,15 @@ pub(super) fn all(key: &StoredKey) -> [String; 3] {
     [record(key), lease(key), header(key)]
 }
 
+/// Whether this is the name of a record.
+pub(super) fn is_record(name: &str) -> bool {
+    !name.starts_with('{')
+}
+
 /// The key whose record has this name; `None` if it is the name of something else.
 pub(super) fn key_of_record(name: &[u8]) -> Option<StoredKey> {
     let name = std::str::from_utf8(name).ok()?;
-    (!name.starts_with('{')).then(|| StoredKey::new(with_braces(name).into_owned()))
+    is_record(name).then(|| StoredKey::new(with_braces(name).into_owned()))
 }
 
 /// The pattern of SCAN that finds the records whose keys start with `prefix`, literally.

@@ -32,6 +32,7 @@ impl Store for RedisStore {
             pushes: true,
             shared: true,
             max_record: Some(MAX_RECORD),
+            store_timeout: self.timeout,
             ..Capabilities::new()
         }
     }

@@ -22,7 +22,8 @@ const PHRASES: [(&str, &str); 5] = [
         "{every option}",
         "`codec`, `compress_min`, `compressor`, `concurrency`, `connect_timeout`, `db`, `early`, \
          `enabled`, `jitter`, `lease`, `lease_max`, `max_size`, `near`, `near_trust`, \
-         `on_failover`, `prefix`, `single_flight`, `size_limit`, `stale`, `stale_if_error`, `store_timeout`, `timeout`, \
+         `on_failover`, `prefix`, `read_replicas`, `sentinel_password`, `sentinel_user`, \
+         `single_flight`, `size_limit`, `stale`, `stale_if_error`, `store_timeout`, `timeout`, \
          `version` and `wait`",
     ),
 ];
@@ -35,9 +36,11 @@ fn available() -> String {
         (true, "`null:`"),
         (cfg!(feature = "redis"), "`redis:`"),
         (cfg!(feature = "redis"), "`redis+cluster:`"),
+        (cfg!(feature = "redis"), "`redis+sentinel:`"),
         (cfg!(feature = "redis"), "`redis+unix:`"),
         (cfg!(feature = "redis-tls"), "`rediss:`"),
         (cfg!(feature = "redis-tls"), "`rediss+cluster:`"),
+        (cfg!(feature = "redis-tls"), "`rediss+sentinel:`"),
     ];
     let mut there: Vec<_> =
         all.into_iter().filter_map(|(is_there, name)| is_there.then_some(name)).collect();
@@ -89,10 +92,6 @@ fn a_wrong_scheme_is_told_without_the_rest_of_the_url() {
             (
                 "reddis://user:secret@host/0",
                 "cache URL: unknown scheme `reddis:`; did you mean `redis`? available are {available}",
-            ),
-            (
-                "redis+sentinel://a",
-                "url `redis+sentinel:…`: `redis+sentinel:` is known, but not available in this version of keyedcache; available are {available}",
             ),
             (
                 "s3://bucket/prefix",
@@ -323,8 +322,8 @@ fn a_mistake_in_a_file_is_told_with_its_line_and_table() {
                 "etc/app.toml:3: not TOML: duplicate key",
             ),
             (
-                "[default]\nurl = \"redis+sentinel://user:secret@host\"\npassword = \"hunter2\"\nwait = true\n",
-                "3 mistakes:\n  etc/app.toml:2: [default] url: `redis+sentinel:` is known, but not available in this version of keyedcache; available are {available}\n  etc/app.toml:3: [default] unknown option `password`; known are {every option}\n  etc/app.toml:4: [default] `wait` takes {a duration}, not `true`",
+                "[default]\nurl = \"s3://user:secret@host\"\npassword = \"hunter2\"\nwait = true\n",
+                "3 mistakes:\n  etc/app.toml:2: [default] url: `s3:` is known, but not available in this version of keyedcache; available are {available}\n  etc/app.toml:3: [default] unknown option `password`; known are {every option}\n  etc/app.toml:4: [default] `wait` takes {a duration}, not `true`",
             ),
             (
                 "[a]\nurl = \"memory:\"\nlease = 10\nlease_max = 5",
@@ -378,6 +377,18 @@ fn a_wrong_redis_url_is_told_without_what_logs_in() {
             (
                 "redis://secret@host",
                 "url `redis:…`: a user is named without a password; write `user:password@` or `:password@`",
+            ),
+            (
+                "redis+sentinel://:secret@host",
+                "url `redis+sentinel:…`: the name that the sentinels know the primary by is missing or is none; write `redis+sentinel://host:26379,other:26379/name/0`",
+            ),
+            (
+                "redis://:secret@host?sentinel_password=secret",
+                "url `redis:…`: what logs in to sentinels is for `redis+sentinel:` only",
+            ),
+            (
+                "redis+sentinel://:secret@host/main?sentinel_user=secret",
+                "url `redis+sentinel:…`: a user of the sentinels is named without a password",
             ),
             ("redis://:secret@host/one", "url `redis:…`: the database is not a whole number"),
             (

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisResult, Value, cmd};
 
+use super::replicas::Replicas;
 use super::{Server, Shared};
 use crate::error::Error;
 use crate::store::Pending;
@@ -12,6 +13,12 @@ use crate::store::redis::link::{Link, Replies, Step};
 use crate::store::redis::script::{Call, is_unknown};
 
 impl Shared {
+    /// What stands under each name; registers for all of them.
+    pub(super) async fn read(&self, names: &[String]) -> Result<Vec<Option<Bytes>>, Error> {
+        let reply = self.command("load", &mget(names)).await?;
+        texts(reply).ok_or_else(|| fault::garbled("load", &self.common.name))
+    }
+
     async fn command(&self, operation: &'static str, command: &Cmd) -> Result<Value, Error> {
         let send = |mut connection: MultiplexedConnection| async move {
             connection.send_packed_command(command).await
@@ -83,21 +90,36 @@ pub(super) async fn run_all(
     Ok(replies)
 }
 
+pub(super) fn mget<'a>(names: impl IntoIterator<Item = &'a String> + Clone) -> Cmd {
+    let (count, bytes) = names
+        .clone()
+        .into_iter()
+        .fold((1, 4), |(count, bytes), name| (count + 1, bytes + name.len()));
+    let mut command = Cmd::with_capacity(count, bytes);
+    command.arg("MGET");
+    for name in names {
+        command.arg(name);
+    }
+    command
+}
+
+/// What MGET answers.
+pub(super) fn texts(reply: Value) -> Option<Vec<Option<Bytes>>> {
+    let Value::Array(texts) = reply else { return None };
+    let text = |value| match value {
+        Value::BulkString(text) => Some(Bytes::from(text)),
+        _ => None,
+    };
+    Some(texts.into_iter().map(text).collect())
+}
+
 impl Link for Server {
     fn read(&self, names: Vec<String>) -> Pending<'_, Vec<Option<Bytes>>> {
         Box::pin(async move {
-            let bytes: usize = names.iter().map(String::len).sum();
-            let mut command = Cmd::with_capacity(1 + names.len(), 4 + bytes);
-            command.arg("MGET").arg(names);
-            let reply = self.shared.command("load", &command).await?;
-            let Value::Array(texts) = reply else {
-                return Err(fault::garbled("load", &self.shared.common.name));
-            };
-            let text = |value| match value {
-                Value::BulkString(text) => Some(Bytes::from(text)),
-                _ => None,
-            };
-            Ok(texts.into_iter().map(text).collect())
+            match self.shared.replicas.as_ref().and_then(Replicas::next) {
+                Some(replica) => self.shared.read_apart(&replica, &names).await,
+                None => self.shared.read(&names).await,
+            }
         })
     }
 

@@ -7,9 +7,11 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, Pipeline, PushInfo, PushKind, Value};
 
+use super::sentinels::Told;
 use super::{Settings, Shared};
 use crate::clock::{self, Moment, Ticks};
 use crate::runtime;
+use crate::store::redis::address::Place;
 use crate::store::redis::{fault, script};
 
 /// What a heartbeat tells.
@@ -25,11 +27,16 @@ pub(super) struct Beat {
     pub(super) epoch: String,
     /// Whether it answers for its slots: not while it cannot reach most of a cluster.
     pub(super) is_serving: bool,
+    /// Where its replicas are that follow it.
+    replicas: Vec<Place>,
 }
 
 impl Beat {
-    /// Tells the clock what time it was at the server.
+    /// Tells the clock what time it was at the server, and who its replicas are.
     pub(super) fn set(&self, shared: &Shared) {
+        if let Some(replicas) = &shared.replicas {
+            replicas.follow(&self.replicas);
+        }
         shared.heart.tell_time(self.time, self.asked, self.answered);
     }
 
@@ -47,17 +54,29 @@ pub(super) struct Ready {
     pub(super) beat: Beat,
     /// Names the run of the server process.
     pub(super) run: String,
+    /// What sentinels told, where there are any.
+    pub(super) told: Option<Told>,
 }
 
-/// Connects to the first place that is a primary's; says of each why it is not otherwise.
+/// Connects to the first place that is a primary's, of those of the address, or to the one that
+/// sentinels tell; says of each why it is not otherwise.
 pub(super) async fn connect(shared: &Arc<Shared>, number: u64) -> Result<Ready, String> {
-    let infos = shared.settings.address.infos().map_err(|error| fault::words(&error))?;
+    let address = &shared.settings.address;
+    let told = match &shared.sentinels {
+        Some(sentinels) => Some(sentinels.primary(&shared.settings).await?),
+        None => None,
+    };
+    let infos = match &told {
+        Some(told) => address.info(&told.place).map(|info| vec![info]),
+        None => address.infos(),
+    };
+    let infos = infos.map_err(|error| fault::words(&error))?;
     let mut reasons = Vec::new();
     for info in infos {
         let place = info.addr().to_string();
         let at_most = shared.settings.connect_timeout;
         let reason = match runtime::timeout(at_most, one(shared, number, info)).await {
-            Some(Ok(ready)) => return Ok(ready),
+            Some(Ok(ready)) => return Ok(Ready { told, ..ready }),
             Some(Err(reason)) => reason,
             None => format!("no connection within {at_most:?}"),
         };
@@ -99,7 +118,7 @@ async fn one(shared: &Arc<Shared>, number: u64, info: ConnectionInfo) -> Result<
     }
     let run = field(&server, "run_id").unwrap_or_default().to_owned();
     let beat = beat(&mut connection, shared.whole.is_some()).await?;
-    Ok(Ready { connection, beat, run })
+    Ok(Ready { connection, beat, run, told: None })
 }
 
 /// What connects to a place.
@@ -161,7 +180,8 @@ pub(super) async fn beat(
     let history = field(&replication, "master_replid").unwrap_or_default().to_owned();
     let epoch = field(&cluster, "cluster_current_epoch").unwrap_or_default().to_owned();
     let is_serving = !is_node || field(&cluster, "cluster_state") == Some("ok");
-    Ok(Beat { sent, asked, answered, time, history, epoch, is_serving })
+    let replicas = replicas(&replication);
+    Ok(Beat { sent, asked, answered, time, history, epoch, is_serving, replicas })
 }
 
 /// Called by the connection, in the order in which pushes and replies come.
@@ -207,6 +227,25 @@ pub(in crate::store::redis) fn text(reply: Value) -> Option<String> {
     }
 }
 
+/// Where the replicas are that have all but the last seconds, as a primary says it:
+/// `slave0:ip=10.0.0.2,port=6379,state=online,offset=123,lag=1`.
+fn replicas(info: &str) -> Vec<Place> {
+    /// How many seconds ago a replica may have said how far it is; each does so once a second.
+    const LAG: u64 = 3;
+    let replica = |line: &str| {
+        let (name, fields) = line.strip_prefix("slave")?.split_once(':')?;
+        name.parse::<u16>().ok()?;
+        let value = |name: &str| {
+            fields.split(',').find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
+        };
+        let is_near = value("state") == Some("online") && value("lag")?.parse::<u64>().ok()? <= LAG;
+        let place =
+            Place::Tcp { host: value("ip")?.to_owned(), port: value("port")?.parse().ok()? };
+        is_near.then_some(place)
+    };
+    info.lines().filter_map(|line| replica(line.trim())).collect()
+}
+
 /// The value of a field of what INFO answers.
 pub(in crate::store::redis) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
@@ -222,6 +261,17 @@ mod tests {
         assert_eq!(field(info, "role"), Some("master"));
         assert_eq!(field(info, "master_replid"), Some("abc"));
         assert_eq!(field(info, "absent"), None);
+    }
+
+    #[test]
+    fn replicas_are_read_but_for_those_that_lag() {
+        let info = "role:master\r\nconnected_slaves:4\r\nslave_read_only:1\r\n\
+            slave0:ip=10.0.0.2,port=6379,state=online,offset=14,lag=1\r\n\
+            slave1:ip=10.0.0.3,port=6379,state=wait_bgsave,offset=0,lag=0\r\n\
+            slave2:ip=10.0.0.4,port=6379,state=online,offset=1,lag=9\r\n\
+            slave3:ip=::1,port=7000,state=online,offset=14,lag=0\r\n";
+        let places: Vec<_> = replicas(info).iter().map(Place::to_string).collect();
+        assert_eq!(places, ["10.0.0.2:6379", "[::1]:7000"]);
     }
 
     #[test]

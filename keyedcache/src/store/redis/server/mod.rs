@@ -5,12 +5,17 @@
 //! | `asking` | what is asked of it, and what it answers |
 //! | `connect` | making a connection, and what it is asked before and while it is used |
 //! | `upkeep` | that one stands, and what callers are told while none does |
+//! | `sentinels` | where the primary is, if sentinels know |
+//! | `replicas` `apart` | connections to its replicas; reading records from them |
 //!
 //! Everything that reads or writes a socket runs on the crate's background runtime; callers only pass
 //! messages to it.
 
+mod apart;
 mod asking;
 mod connect;
+mod replicas;
+mod sentinels;
 mod upkeep;
 
 pub(super) use self::asking::step;
@@ -27,6 +32,8 @@ use redis::{Pipeline, RedisError, RedisResult, Value};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use self::replicas::Replicas;
+use self::sentinels::Sentinels;
 use super::builder::Settings;
 use super::fault;
 use super::heartbeats::{Heart, Heartbeats};
@@ -70,6 +77,9 @@ struct Shared {
     whole: Option<Box<dyn Whole>>,
     state: watch::Sender<State>,
     heart: Heart,
+    sentinels: Option<Sentinels>,
+    /// Where records are read from, if not from the primary alone.
+    replicas: Option<Replicas>,
     permits: Semaphore,
     /// Whether a request was not answered in time, and none has been since.
     is_suspect: AtomicBool,
@@ -92,6 +102,8 @@ impl Server {
     pub(super) fn start(settings: Settings, common: Common, whole: Option<Box<dyn Whole>>) -> Self {
         let shared = Arc::new(Shared {
             permits: Semaphore::new(settings.concurrency),
+            sentinels: Sentinels::of(&settings),
+            replicas: settings.read_replicas.then(|| Replicas::new(settings.clone())),
             settings,
             heart: Heart::new(&common.beats),
             common,

@@ -14,6 +14,7 @@ use redis::{ServerErrorKind, Value};
 
 use super::asking::run_all;
 use super::connect::{self, Ready};
+use super::sentinels::Watch;
 use super::{Shared, State};
 use crate::record::random_bytes;
 use crate::runtime;
@@ -27,6 +28,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// The first pause between attempts, and the longest: things are to be right again within two
 /// seconds of a server's return.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
+
+/// How many invalidations are sent again at once: however many there are, so many are taken in time.
+const SENT_AT_ONCE: usize = 1000;
 
 /// Which server process holds which history of the data.
 #[derive(Clone, PartialEq, Eq)]
@@ -109,20 +113,22 @@ async fn send_again(shared: &Shared, connection: &mut MultiplexedConnection) -> 
     }
     tracing::info!(target: "keyedcache", store = &*shared.common.name, count = again.len(),
         "the server's history is another: invalidations of the last minute are sent again");
-    let sending = run_all(connection, &again);
-    let sent = runtime::timeout(shared.settings.connect_timeout, sending).await;
-    let replies = sent.ok_or("it took no invalidations in time")?;
-    let replies =
-        replies.map_err(|_| "the connection was lost while invalidations were sent again")?;
     let mut elsewhere = Vec::new();
-    for (call, reply) in again.into_iter().zip(replies) {
-        if shared.whole.is_some() && is_elsewhere(&reply) {
-            elsewhere.push(call);
-            continue;
+    for some in again.chunks(SENT_AT_ONCE) {
+        let sending = run_all(connection, some);
+        let sent = runtime::timeout(shared.settings.connect_timeout, sending).await;
+        let replies = sent.ok_or("it took no invalidations in time")?;
+        let replies =
+            replies.map_err(|_| "the connection was lost while invalidations were sent again")?;
+        for (call, reply) in some.iter().zip(replies) {
+            if shared.whole.is_some() && is_elsewhere(&reply) {
+                elsewhere.push(call.clone());
+                continue;
+            }
+            // One that loads its data refuses them, and would then serve what they were to strike.
+            let checked = fault::checked("invalidate again", &shared.common.name, reply);
+            checked.map_err(|error| error.to_string())?;
         }
-        // One that loads its data refuses them, and would then serve what they were to strike.
-        let checked = fault::checked("invalidate again", &shared.common.name, reply);
-        checked.map_err(|error| error.to_string())?;
     }
     if let Some(whole) = &shared.whole {
         whole.hand_on(elsewhere);
@@ -138,8 +144,9 @@ fn is_elsewhere(reply: &Value) -> bool {
 }
 
 /// Serves callers until the connection is of no use any more.
-async fn stay(shared: &Shared, number: u64, ready: Ready, identity: &mut Option<Identity>) {
-    let Ready { mut connection, beat, .. } = ready;
+async fn stay(shared: &Arc<Shared>, number: u64, ready: Ready, identity: &mut Option<Identity>) {
+    let Ready { mut connection, beat, told, .. } = ready;
+    let _watch = told.map(|told| Watch::begin(shared, number, told));
     beat.set(shared);
     shared.is_up(number, connection.clone());
     beat.vouch(shared, number);
