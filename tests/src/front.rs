@@ -1,5 +1,6 @@
 //! A store in front of another one, each of whose operations is performed in the manner of the front.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -95,6 +96,10 @@ impl<M: Manner> Store for Front<M> {
 
     fn subscribe(&self, holder: HolderId, sink: Weak<dyn Sink>) {
         self.inner.subscribe(holder, sink);
+    }
+
+    fn scopes_for<'a>(&self, key: &StoredKey, scopes: &'a [Scope]) -> Cow<'a, [Scope]> {
+        self.inner.scopes_for(key, scopes)
     }
 
     fn trusted(&self) -> bool {

@@ -54,6 +54,24 @@ macro_rules! on {
 on!(disk: Ground::disk());
 on!(redis: Ground::redis());
 
+/// To start a cluster takes seconds, so here are fewer.
+mod cluster {
+    use keyedcache_tests::processes::Ground;
+    use keyedcache_tests::processes::talk::Surface;
+
+    #[test]
+    fn callers_of_four_processes_share_one_execution() {
+        let ground = Ground::cluster();
+        super::one_key(&ground, Surface::Sync, 8);
+        super::one_key(&ground, Surface::ValueAwaited, 200);
+    }
+
+    #[test]
+    fn tasks_that_ask_for_a_hundred_keys_run_them_side_by_side() {
+        super::hundred_keys(&Ground::cluster(), Surface::Async, 4);
+    }
+}
+
 /// All callers of all processes ask for one missing key at the same moment, again and again.
 fn one_key(ground: &Ground, surface: Surface, each: usize) {
     let mut team = Team::start(ACTOR, ground, PROCESSES);

@@ -68,6 +68,24 @@ macro_rules! on {
 on!(disk: Ground::disk());
 on!(redis: Ground::redis());
 
+/// To start a cluster takes seconds, so here are fewer.
+mod cluster {
+    use keyedcache_tests::processes::Ground;
+    use keyedcache_tests::processes::talk::Surface;
+
+    use super::SHORT;
+
+    #[test]
+    fn another_process_takes_over_from_one_that_is_killed_while_tasks_wait() {
+        super::killed(Ground::cluster(), Surface::Async, 50);
+    }
+
+    #[test]
+    fn a_late_save_is_refused_and_the_newer_answer_stands() {
+        super::stopped(&Ground::cluster().lease(SHORT), Surface::Sync);
+    }
+}
+
 /// The process that computes is killed while all others wait for its answer.
 fn killed(ground: Ground, surface: Surface, each: usize) {
     // Where death is not noticed, the end of the lease has to be waited for.

@@ -303,8 +303,8 @@ impl Call {
             return Ok(Asked::NoLeases);
         }
         if look.generations.iter().any(Option::is_none) {
-            let scopes = &self.plan.scopes;
-            let created = core.store.generations(scopes);
+            let scopes = core.store.scopes_for(&self.key, &self.plan.scopes);
+            let created = core.store.generations(&scopes);
             let created = patience.ask(core, "read generations", created).await?;
             look.generations = created.into_iter().map(Some).collect();
         }

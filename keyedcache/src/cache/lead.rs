@@ -65,7 +65,8 @@ impl Claim {
     async fn save(mut self, record: Record, ttl: Option<Duration>) -> Result<bool, Error> {
         let plan = &self.call.plan;
         let guard = Guard::Lease(self.token);
-        let save = plan.core.store.save(&self.call.key, record, ttl, guard, &plan.scopes);
+        let scopes = plan.core.store.scopes_for(&self.call.key, &plan.scopes);
+        let save = plan.core.store.save(&self.call.key, record, ttl, guard, &scopes);
         let saved = runtime::timeout(plan.policy.lease, save).await;
         let saved = saved.unwrap_or_else(|| Err(plan.core.no_answer("save", plan.policy.lease)))?;
         // Ended by the save, or not ours any more.

@@ -57,7 +57,8 @@ impl Call {
         let core = &self.plan.core;
         let since = core.flights.tick();
         let keys = std::slice::from_ref(&self.key);
-        let load = core.store.load(keys, &self.plan.scopes);
+        let scopes = core.store.scopes_for(&self.key, &self.plan.scopes);
+        let load = core.store.load(keys, &scopes);
         let mut loaded = patience.ask(core, "load", load).await?;
         let slot = loaded.slots.pop().unwrap_or_default();
         Ok(self.judge(slot, loaded.generations, since))

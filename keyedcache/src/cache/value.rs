@@ -157,7 +157,8 @@ impl Value {
             return Err(gone(NotCachedReason::Disabled, None));
         }
         let keys = std::slice::from_ref(&self.stored);
-        let load = core.store.load(keys, &self.plan.scopes);
+        let scopes = core.store.scopes_for(&self.stored, &self.plan.scopes);
+        let load = core.store.load(keys, &scopes);
         match core.ask("load", load).await {
             Ok(mut loaded) => {
                 let slot = loaded.slots.pop().unwrap_or_default();
@@ -192,8 +193,8 @@ impl Value {
     /// Stores a record, whatever is there.
     pub(crate) async fn replace(&self, header: &Header, record: Record) -> Result<(), Error> {
         let core = &self.plan.core;
-        let save =
-            core.store.save(&self.stored, record, header.ttl(), Guard::Always, &self.plan.scopes);
+        let scopes = core.store.scopes_for(&self.stored, &self.plan.scopes);
+        let save = core.store.save(&self.stored, record, header.ttl(), Guard::Always, &scopes);
         let saved = core.ask("save", save).await;
         self.changed_here();
         saved.map(drop).map_err(|error| error.with("key", &self.key))
@@ -240,7 +241,8 @@ impl Value {
     async fn stamp(&self) -> Result<Stamp, Error> {
         let core = &self.plan.core;
         let scopes = &self.plan.scopes;
-        let generations = core.ask("read generations", core.store.generations(scopes)).await?;
+        let asked = core.store.scopes_for(&self.stored, scopes);
+        let generations = core.ask("read generations", core.store.generations(&asked)).await?;
         let generations: Vec<_> = generations.into_iter().map(Some).collect();
         Ok(generation::stamp(scopes, &generations).unwrap_or_default())
     }
@@ -278,7 +280,8 @@ impl Value {
             header.fresh_for = timeout.as_duration();
             let anew =
                 Life { created: header.created, fresh_for: header.fresh_for, ttl: header.ttl() };
-            let touch = core.store.touch(&self.stored, live.record.id(), anew, &self.plan.scopes);
+            let scopes = core.store.scopes_for(&self.stored, &self.plan.scopes);
+            let touch = core.store.touch(&self.stored, live.record.id(), anew, &scopes);
             let touched = core.ask("touch", touch).await;
             near::drop_key(self.stored.digest());
             if touched.map_err(|error| error.with("key", &self.key))? {
@@ -306,7 +309,8 @@ impl Value {
         seen: Option<RecordId>,
     ) -> Result<bool, Error> {
         let core = &self.plan.core;
-        let save = core.store.save(&self.stored, record, ttl, Guard::Seen(seen), &self.plan.scopes);
+        let scopes = core.store.scopes_for(&self.stored, &self.plan.scopes);
+        let save = core.store.save(&self.stored, record, ttl, Guard::Seen(seen), &scopes);
         let saved = core.ask("save", save).await;
         self.changed_here();
         saved

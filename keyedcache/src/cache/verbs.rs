@@ -133,8 +133,10 @@ impl Cache {
             return HashMap::new();
         }
         let keys: Vec<_> = values.iter().map(|value| value.stored.clone()).collect();
-        let scopes: Vec<_> =
-            values.iter().flat_map(|value| value.plan.scopes.iter().cloned()).collect();
+        let scopes: Vec<_> = values
+            .iter()
+            .flat_map(|value| core.store.scopes_for(&value.stored, &value.plan.scopes).into_owned())
+            .collect();
         let loaded = match core.ask("load", core.store.load(&keys, &scopes)).await {
             Ok(loaded) => loaded,
             Err(error) => {

@@ -34,6 +34,7 @@ pub use null::NullStore;
 pub use sharded::{ShardedStore, ShardedStoreBuilder};
 pub use stored_key::{KeyDigest, StoredKey};
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -373,6 +374,19 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The generation of each scope; absent ones are created. Of two that create one, the stored
     /// one wins.
     fn generations<'a>(&'a self, scopes: &'a [Scope]) -> Pending<'a, Vec<Generation>>;
+
+    /// The scopes to name in place of these, in their order, where a record under `key` is concerned:
+    /// in [`load`](Self::load), [`generations`](Self::generations), [`save`](Self::save) and
+    /// [`touch`](Self::touch). These themselves unless overridden.
+    ///
+    /// A store on many servers may keep copies of generations that everybody reads, each of them a
+    /// scope to the store and none to anybody else: an [`invalidate`](Self::invalidate) of the scope
+    /// itself strikes every copy, and sinks hear of the scope itself. Who never asks here names the
+    /// scopes themselves all the time, which is right too, and costs that everybody asks one server.
+    fn scopes_for<'a>(&self, key: &StoredKey, scopes: &'a [Scope]) -> Cow<'a, [Scope]> {
+        let _ = key;
+        Cow::Borrowed(scopes)
+    }
 
     /// Lets the generations of these scopes live for at least `ttl` from now on.
     ///

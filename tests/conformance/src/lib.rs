@@ -37,7 +37,10 @@
 // A case panics where the store fails it; saying so on each would bury what it shows.
 #![allow(clippy::missing_panics_doc)]
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use keyedcache::store::Store;
@@ -114,6 +117,46 @@ pub fn run_on_nothing(name: &str, harness: &dyn Harness, case: fn(&Subject<'_>) 
     let subject = Subject::new(harness);
     let verdict = subject.needs_emptiness().and_then(|()| case(&subject));
     report(name, verdict);
+}
+
+/// One case of the [`suite!`].
+struct Case {
+    name: &'static str,
+    run: fn(&str, &dyn Harness),
+}
+
+#[allow(clippy::vec_init_then_push)] // the list comes from a macro that knows no other way
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    __groups! { listed (cases) }
+    cases
+}
+
+/// Runs every case of the [`suite!`] in one test, for stores whose storage takes long to make: all
+/// share it, `at_once` at a time.
+///
+/// # Panics
+///
+/// If a case fails, after all have run; it names those that did.
+pub fn run_all(harness: &dyn Harness, at_once: usize) {
+    let cases = cases();
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    println!("{}", case.name);
+                    let run = AssertUnwindSafe(|| (case.run)(case.name, harness));
+                    if catch_unwind(run).is_err() {
+                        failed.lock().unwrap_or_else(PoisonError::into_inner).push(case.name);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    assert!(failed.is_empty(), "{} of {} cases: {}", failed.len(), cases.len(), failed.join(", "));
 }
 
 fn report(name: &str, verdict: Verdict) {

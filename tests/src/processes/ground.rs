@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
-use crate::redis::Server;
+use crate::redis::{Cluster, Server};
 
 /// A cache to put a team on. Each is a new one, and is gone with it.
 pub struct Ground {
@@ -33,6 +33,14 @@ impl Ground {
             PUSH_DELAY,
             server,
         )
+    }
+
+    /// A Redis Cluster of its own, three primaries with a replica each, given as much time.
+    #[must_use]
+    pub fn cluster() -> Self {
+        let cluster = Cluster::start();
+        let url = format!("{}?store_timeout=5s&connect_timeout=5s", cluster.url());
+        Self::new(url, PUSH_DELAY, cluster)
     }
 
     /// A store on servers that the test has started, with the default times: `redis://127.0.0.1:12345`.

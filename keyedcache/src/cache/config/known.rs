@@ -31,15 +31,16 @@ pub(super) enum Standing {
 }
 
 /// Every scheme, and what stands behind it in this build.
-pub(super) const SCHEMES: [(&str, Standing); 10] = [
+pub(super) const SCHEMES: [(&str, Standing); 11] = [
     ("disk", DISK),
     ("memory", Standing::Built(Kind::Memory)),
     ("null", Standing::Built(Kind::Null)),
     ("redis", REDIS),
-    ("redis+cluster", Standing::NotYet),
+    ("redis+cluster", REDIS),
     ("redis+sentinel", REDIS),
     ("redis+unix", REDIS),
     ("rediss", REDISS),
+    ("rediss+cluster", REDISS),
     ("rediss+sentinel", REDISS),
     ("s3", Standing::NotYet),
 ];

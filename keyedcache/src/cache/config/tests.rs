@@ -292,6 +292,10 @@ fn redis_url_names_servers_and_options() {
     assert_eq!((*on_failover, *read_replicas), (Some(OnFailover::Forget), Some(true)));
     assert!(!format!("{config:?}").contains("hunter2") && !format!("{config:?}").contains("me:"));
 
+    let config = CacheConfig::from_url("redis+cluster://a,b:7000").expect("all is known");
+    let StoreConfig::Redis { address, .. } = &config.store else { panic!("another: {config:?}") };
+    assert_eq!(address.to_string(), "redis+cluster://a:6379,b:7000");
+
     let config = CacheConfig::from_url("redis+unix:///run/redis.sock?db=2").expect("all is known");
     let StoreConfig::Redis { address, .. } = &config.store else { panic!("{config:?}") };
     assert_eq!(address.to_string(), "redis+unix:///run/redis.sock?db=2");

@@ -16,7 +16,15 @@ const PORT: u16 = 6379;
 
 const SENTINEL_PORT: u16 = 26379;
 
-const SCHEMES: [&str; 5] = ["redis", "rediss", "redis+unix", "redis+sentinel", "rediss+sentinel"];
+const SCHEMES: [&str; 7] = [
+    "redis",
+    "rediss",
+    "redis+unix",
+    "redis+cluster",
+    "rediss+cluster",
+    "redis+sentinel",
+    "rediss+sentinel",
+];
 
 /// The largest number of a database that a server can be configured to have.
 const LARGEST_DATABASE: u32 = i32::MAX as u32;
@@ -26,6 +34,7 @@ const LARGEST_DATABASE: u32 = i32::MAX as u32;
 pub struct RedisAddress {
     places: Vec<Place>,
     is_tls: bool,
+    is_cluster: bool,
     /// What is asked for at these places, if they are sentinels'.
     watched: Option<Watched>,
     user: Option<String>,
@@ -66,6 +75,7 @@ impl RedisAddress {
         let mut address = Self {
             places: Vec::new(),
             is_tls: scheme.starts_with("rediss"),
+            is_cluster: scheme.ends_with("+cluster"),
             watched: None,
             user: None,
             password: None,
@@ -91,6 +101,21 @@ impl RedisAddress {
     pub(crate) fn with_database(mut self, database: u32) -> Self {
         self.database = database;
         self
+    }
+
+    /// Whether the servers have such a database, as far as can be told: a cluster has only 0.
+    pub(super) fn has_its_database(&self) -> bool {
+        self.database == 0 || !self.is_cluster
+    }
+
+    /// The same for one server alone, at this place.
+    pub(super) fn only(&self, place: Place) -> Self {
+        Self { places: vec![place], is_cluster: false, ..self.clone() }
+    }
+
+    /// Where the servers are that it names.
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
     }
 
     /// The same with a user and a password for the sentinels.
@@ -224,6 +249,11 @@ impl RedisAddress {
         Ok(place.into_connection_info()?.set_redis_settings(login).set_tcp_settings(tcp))
     }
 
+    /// Whether the servers are a cluster's, which says itself where all of them are.
+    pub(super) fn is_cluster(&self) -> bool {
+        self.is_cluster
+    }
+
     /// Whether connections to it are encrypted.
     pub(super) fn is_tls(&self) -> bool {
         self.is_tls
@@ -247,14 +277,18 @@ impl fmt::Display for RedisAddress {
             return write!(f, "redis+unix://{}?db={}", path.display(), self.database);
         }
         f.write_str(if self.is_tls { "rediss" } else { "redis" })?;
-        f.write_str(if self.watched.is_some() { "+sentinel://" } else { "://" })?;
+        f.write_str(match (&self.watched, self.is_cluster) {
+            (Some(_), _) => "+sentinel://",
+            (None, true) => "+cluster://",
+            (None, false) => "://",
+        })?;
         for (number, place) in self.places.iter().enumerate() {
             write!(f, "{}{place}", if number == 0 { "" } else { "," })?;
         }
         if let Some(Watched { service, .. }) = &self.watched {
             write!(f, "/{service}")?;
         }
-        write!(f, "/{}", self.database)
+        if self.is_cluster { Ok(()) } else { write!(f, "/{}", self.database) }
     }
 }
 
@@ -319,6 +353,8 @@ fn example(scheme: &str) -> &'static str {
     match scheme {
         "rediss" => "`rediss://host:6379/0`",
         "redis+unix" => "`redis+unix:///run/redis.sock`",
+        "redis+cluster" => "`redis+cluster://host:6379,other:6379`",
+        "rediss+cluster" => "`rediss+cluster://host:6379,other:6379`",
         "redis+sentinel" => "`redis+sentinel://host:26379,other:26379/name/0`",
         "rediss+sentinel" => "`rediss+sentinel://host:26379,other:26379/name/0`",
         _ => "`redis://host:6379/0`",
@@ -339,6 +375,8 @@ mod tests {
             ("redis://p@ss:w@a", "redis://a:6379/0"),
             ("redis://[::1]:7000?db=4", "redis://[::1]:7000/4"),
             ("redis+unix:///run/redis.sock?db=2", "redis+unix:///run/redis.sock?db=2"),
+            ("redis+cluster://:secret@a,[::1]:2/0", "redis+cluster://a:6379,[::1]:2"),
+            ("rediss+cluster://a", "rediss+cluster://a:6379"),
             ("redis+sentinel://u:p@a,b:7/main", "redis+sentinel://a:26379,b:7/main/0"),
             ("rediss+sentinel://a/main/3", "rediss+sentinel://a:26379/main/3"),
         ] {
@@ -395,6 +433,7 @@ mod tests {
             "redis+unix://secret/x",
             "redis+unix://",
             "http://secret",
+            "redis+cluster://",
             "redis+sentinel://:secret@a",
             "redis+sentinel://a/sec:ret",
             "redis+sentinel://a/main/secret",

@@ -19,7 +19,6 @@ use bytes::Bytes;
 use redis::Value;
 
 use super::script::Call;
-use crate::Moment;
 use crate::error::Error;
 use crate::store::Pending;
 
@@ -47,12 +46,6 @@ pub(super) trait Link: fmt::Debug + Send + Sync {
         from: Option<&'a str>,
         count: usize,
     ) -> Pending<'a, Step>;
-
-    /// Whether every push so far has come, as far as can be told; in nanoseconds.
-    fn trusted(&self) -> bool;
-
-    /// The servers' clock.
-    fn now(&self) -> Moment;
 }
 
 /// One step of a scan.

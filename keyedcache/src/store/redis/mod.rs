@@ -10,7 +10,9 @@
 //! | `script` `scripts/` | what is done in one step |
 //! | `link` | the seam: what one server, a cluster or sentinels have in common |
 //! | `server/` | one server: where it is, its connection, its signs of life; its replicas |
-//! | `trust` | whether pushes are complete; the server's clock |
+//! | `cluster/` `slots` | a cluster of them: who serves what, and how one gets there |
+//! | `copies` | copies of the generations that everybody reads, over the slots of a cluster |
+//! | `heartbeats` `clocks` | whether pushes are complete; the servers' clock |
 //! | `pushed` `waiters` | who is told of changes; who waits for a lease |
 //! | `lives` `sent` | what this process remembers: how long generations live, what it invalidated |
 //! | `fault` | errors |
@@ -27,7 +29,11 @@
 mod address;
 mod asking;
 mod builder;
+mod clocks;
+mod cluster;
+mod copies;
 mod fault;
+mod heartbeats;
 mod keeping;
 mod leasing;
 mod link;
@@ -40,7 +46,7 @@ mod records;
 mod script;
 mod sent;
 mod server;
-mod trust;
+mod slots;
 mod waiters;
 mod writing;
 
@@ -51,15 +57,17 @@ use std::time::Duration;
 pub use self::address::RedisAddress;
 use self::builder::Settings;
 pub use self::builder::{OnFailover, RedisStoreBuilder};
+use self::cluster::Cluster;
+use self::heartbeats::Heartbeats;
 use self::link::Link;
 use self::pushed::Pushed;
 use self::sent::Sent;
-use self::server::Server;
+use self::server::{Common, Server};
 
 /// The largest record it takes.
 const MAX_RECORD: usize = 64 << 20;
 
-/// A Redis server that processes and machines share. Redis 6.2 or newer.
+/// A Redis server, or a cluster, that processes and machines share. Redis 6.2 or newer.
 ///
 /// # What it costs
 ///
@@ -112,6 +120,25 @@ const MAX_RECORD: usize = 64 << 20;
 /// down, slow, or lags for more than 3 s, is passed over. Leases, generations and writes never go to
 /// replicas.
 ///
+/// # On a cluster
+///
+/// `redis+cluster://a,b` names some nodes of a [Redis Cluster], which tell where all are. One
+/// connection leads to each primary; replicas are not asked. What belongs to one key is on one slot.
+///
+/// - The generations of the cache and of each function have 16 copies, on as many shares of the
+///   slots, so that no node is asked by everybody: `{n}:{scope}:generation`. A hit is two commands on
+///   the node of its record; two nodes are asked at once where their slots meet within a share. An
+///   invalidation of these is 17 scripts, at once, and an error unless all were done.
+/// - Slots that are moved are followed. While one is half-way, reads and what concerns one name go
+///   on; saves, leases and deletions wait for it, no longer than the
+///   [timeout](RedisStoreBuilder::timeout).
+/// - A primary that does not answer takes its own slots with it, and near caches are off until it
+///   does or a replica has taken over. That one is first told again what this process struck in the
+///   last minute. After each change of who serves what, near caches start empty.
+/// - Ages are told by the middle one of the primaries' clocks.
+///
+/// [Redis Cluster]: https://redis.io/docs/latest/operate/oss_and_stack/management/scaling/
+///
 /// # Memory
 ///
 /// Set `maxmemory`, and `maxmemory-policy` to `allkeys-lru`, `allkeys-lfu` or one of `volatile-*`.
@@ -132,6 +159,9 @@ pub struct RedisStore {
     link: Box<dyn Link>,
     pushed: Arc<Pushed>,
     sent: Arc<Sent>,
+    beats: Arc<Heartbeats>,
+    /// Whether there are [`copies`] of generations.
+    has_copies: bool,
     on_failover: OnFailover,
 }
 
@@ -140,9 +170,10 @@ impl RedisStore {
     /// `redis://[user:password@]host[:port][,host…][/database]`, `rediss://…` for TLS, or
     /// `redis+unix:///path?db=0`; or, for the primary that sentinels know by a name,
     /// `redis+sentinel://[user:password@]sentinel[:26379][,other…]/name[/database]`, where user and
-    /// password are for the servers.
+    /// password are for the servers; or `redis+cluster://…` and `rediss+cluster://…` for a cluster.
     ///
-    /// Of several addresses the first that is a primary's is used.
+    /// Of several addresses the first that is a primary's is used; of a cluster, the first that
+    /// answers says where all are.
     pub fn builder(url: &str) -> RedisStoreBuilder {
         RedisStoreBuilder::from_url(url)
     }
@@ -155,11 +186,21 @@ impl RedisStore {
     fn start(settings: Settings) -> Self {
         let name: Arc<str> = settings.address.to_string().into();
         let timeout = settings.timeout;
-        let (pushed, sent) = (Arc::<Pushed>::default(), Arc::<Sent>::default());
         let on_failover = settings.on_failover;
-        let server =
-            Server::start(settings, Arc::clone(&name), Arc::clone(&pushed), Arc::clone(&sent));
-        Self { name, timeout, link: Box::new(server), pushed, sent, on_failover }
+        let has_copies = settings.address.is_cluster();
+        let common = Common {
+            name: Arc::clone(&name),
+            pushed: Arc::default(),
+            sent: Arc::new(Sent::new(has_copies)),
+            beats: Arc::default(),
+        };
+        let Common { pushed, sent, beats, .. } = common.clone();
+        let link: Box<dyn Link> = if settings.address.is_cluster() {
+            Box::new(Cluster::start(settings, common))
+        } else {
+            Box::new(Server::start(settings, common, None))
+        };
+        Self { name, timeout, link, pushed, sent, beats, has_copies, on_failover }
     }
 }
 

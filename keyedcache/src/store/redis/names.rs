@@ -7,6 +7,7 @@
 //! | what those who wait for the lease are told of: it goes when the lease ends, and not before | `{K}:held` |
 //! | the header of a counter, whose record is its number alone | `{K}:header` |
 //! | the generation of a scope | `{scope}:generation` |
+//! | the same in a cluster, as records of a sixteenth of all slots bear it | `{n}:scope:generation` |
 //! | the era, where a failover makes everything missing | `{keyedcache}:era` |
 //!
 //! - The braces are Redis's hash tag: what belongs to one key is on one slot.
@@ -15,13 +16,15 @@
 
 use std::borrow::Cow;
 
-use crate::record::{Scope, ScopeId};
+use super::copies;
+use crate::record::Scope;
 use crate::store::StoredKey;
 
 const LEASE: &str = "}:lease";
 const HELD: &str = "}:held";
 const HEADER: &str = "}:header";
 const GENERATION: &str = "}:generation";
+const COPY: &str = ":generation";
 
 /// The name of the era.
 pub(super) const ERA: &str = "{keyedcache}:era";
@@ -44,9 +47,12 @@ pub(super) fn header(key: &StoredKey) -> String {
     tagged(key.as_str(), HEADER)
 }
 
-/// The name of a scope's generation.
+/// The name of a scope's generation, or of the copy of it that [`copies::of`] made of the scope.
 pub(super) fn generation(scope: &Scope) -> String {
-    tagged(scope.text(), GENERATION)
+    match copies::tag(scope.text()) {
+        Some((tag, text)) => ["{", tag, "}:", &without_braces(text), COPY].concat(),
+        None => tagged(scope.text(), GENERATION),
+    }
 }
 
 /// All names of a key, in the order in which scripts take them.
@@ -85,8 +91,8 @@ pub(super) enum Named {
     Record(StoredKey),
     /// The end of a lease on this key.
     Held(StoredKey),
-    /// The generation of this scope.
-    Generation(ScopeId),
+    /// The generation of this scope, or of a copy of one.
+    Generation(Scope),
     /// What all generations depend on.
     Era,
 }
@@ -107,7 +113,12 @@ pub(super) fn named(name: &[u8]) -> Option<Named> {
     if let Some(key) = text(HEADER) {
         return Some(Named::Record(StoredKey::new(key)));
     }
-    text(GENERATION).map(|scope| Named::Generation(Scope::new(scope).id()))
+    if let Some(scope) = text(GENERATION) {
+        return Some(Named::Generation(Scope::new(scope)));
+    }
+    let (tag, rest) = inner.split_once("}:")?;
+    let copied = with_braces(rest.strip_suffix(COPY)?).into_owned();
+    copies::with_tag(&Scope::new(copied), tag).map(Named::Generation)
 }
 
 fn tagged(text: &str, ending: &str) -> String {
@@ -149,8 +160,13 @@ mod tests {
             assert_eq!(named(held.as_bytes()), Some(Named::Held(key.clone())));
             assert_eq!(named(lease_name.as_bytes()), None, "who looks need not hear of a grant");
             let scope = Scope::new(text);
-            let expected = Named::Generation(scope.id());
+            let expected = Named::Generation(scope.clone());
             assert_eq!(named(generation(&scope).as_bytes()), Some(expected));
+            for slot in [0, 5000, 16383] {
+                let copy = copies::of(&scope, slot);
+                let expected = Named::Generation(copy.clone());
+                assert_eq!(named(generation(&copy).as_bytes()), Some(expected));
+            }
             assert_eq!(key_of_record(record(&key).as_bytes()), Some(key.clone()));
             assert_eq!(key_of_record(lease(&key).as_bytes()), None);
         }

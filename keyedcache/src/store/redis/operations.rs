@@ -1,5 +1,6 @@
 //! The operations of the contract: what each sends, and who is told.
 
+use std::borrow::Cow;
 use std::sync::Weak;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use redis::Value;
 use super::keeping::millis;
 use super::reading::Found;
 use super::script::{Call, RELEASE, RENEW};
-use super::{MAX_RECORD, RedisStore, names, sent};
+use super::{MAX_RECORD, RedisStore, copies, names, sent, slots};
 use crate::Moment;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Generation, Life, Record, RecordId, Scope};
@@ -37,7 +38,7 @@ impl Store for RedisStore {
     }
 
     fn now(&self) -> Moment {
-        self.link.now()
+        self.beats.clock.now()
     }
 
     fn load<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded> {
@@ -140,7 +141,15 @@ impl Store for RedisStore {
     }
 
     fn trusted(&self) -> bool {
-        self.link.trusted()
+        self.beats.trust.holds()
+    }
+
+    fn scopes_for<'a>(&self, key: &StoredKey, scopes: &'a [Scope]) -> Cow<'a, [Scope]> {
+        if self.has_copies {
+            copies::chosen(scopes, slots::slot(&names::record(key)))
+        } else {
+            scopes.into()
+        }
     }
 
     fn generations<'a>(&'a self, scopes: &'a [Scope]) -> Pending<'a, Vec<Generation>> {
@@ -155,7 +164,7 @@ impl Store for RedisStore {
         Box::pin(async move {
             self.sent.strikes(scopes, severity);
             let _telling = self.pushed.striking(scopes);
-            let calls = scopes.iter().map(|scope| sent::strike(scope, severity));
+            let calls = scopes.iter().flat_map(|scope| self.sent.strike(scope, severity));
             self.link.call(calls.collect()).await.into_iter().try_for_each(|reply| reply.map(drop))
         })
     }

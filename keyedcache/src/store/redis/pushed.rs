@@ -2,10 +2,11 @@
 
 use std::sync::Weak;
 
+use super::copies;
 use super::lives::Lives;
 use super::names::{self, Named};
 use super::waiters::Waiters;
-use crate::record::{Scope, ScopeId};
+use crate::record::Scope;
 use crate::store::audience::Audience;
 use crate::store::{HolderId, Sink, StoredKey};
 
@@ -30,7 +31,7 @@ impl Pushed {
                 self.waiters.hear(&key);
             }
             Some(Named::Held(key)) => self.waiters.hear(&key),
-            Some(Named::Generation(scope)) => self.scope_changed(scope),
+            Some(Named::Generation(scope)) => self.scope_changed(&scope),
             Some(Named::Era) => self.lost(),
             None => {}
         }
@@ -43,9 +44,11 @@ impl Pushed {
         self.waiters.wake_all();
     }
 
-    fn scope_changed(&self, scope: ScopeId) {
-        self.lives.forget(scope);
-        self.audience.tell(None, |sink| sink.scope_changed(scope));
+    /// Of a copy, near caches know what it is a copy of.
+    fn scope_changed(&self, scope: &Scope) {
+        self.lives.forget(scope.id());
+        let original = copies::original(scope).id();
+        self.audience.tell(None, |sink| sink.scope_changed(original));
     }
 
     /// What is returned tells, when it is dropped, that this process may have changed a key: servers
@@ -55,7 +58,8 @@ impl Pushed {
         Writing { pushed: self, key, told: Told::Everyone }
     }
 
-    /// The same of scopes.
+    /// The same of scopes. Their copies live as long as before: a strike changes no time to live, and
+    /// a generation that goes is made anew, and its life learnt, before anything is stamped with it.
     pub(super) fn striking<'a>(&'a self, scopes: &'a [Scope]) -> Striking<'a> {
         Striking { pushed: self, scopes }
     }
@@ -121,6 +125,6 @@ pub(super) struct Striking<'a> {
 
 impl Drop for Striking<'_> {
     fn drop(&mut self) {
-        self.scopes.iter().for_each(|scope| self.pushed.scope_changed(scope.id()));
+        self.scopes.iter().for_each(|scope| self.pushed.scope_changed(scope));
     }
 }

@@ -91,7 +91,6 @@ impl Call {
     }
 
     /// The name by which the node is found that is to run it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "one server serves all slots"))]
     pub(super) fn key(&self) -> &str {
         self.keys.first().map_or("", String::as_str)
     }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::names;
 use super::script::{Call, DELETE, STRIKE};
+use super::{copies, names};
 use crate::record::{GenerationToken, Scope};
 use crate::store::{Severity, StoredKey};
 
@@ -24,10 +24,18 @@ enum Struck {
     Key(StoredKey),
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Sent(Mutex<VecDeque<(Instant, Struck)>>);
+#[derive(Debug)]
+pub(super) struct Sent {
+    struck: Mutex<VecDeque<(Instant, Struck)>>,
+    has_copies: bool,
+}
 
 impl Sent {
+    /// Nothing yet; `has_copies` where there are [`copies`] of generations.
+    pub(super) fn new(has_copies: bool) -> Self {
+        Self { struck: Mutex::default(), has_copies }
+    }
+
     /// Remembers that scopes are invalidated; before the request is sent.
     pub(super) fn strikes(&self, scopes: &[Scope], severity: Severity) {
         let is_hard = severity == Severity::Hard;
@@ -41,7 +49,7 @@ impl Sent {
 
     fn remember(&self, all: impl Iterator<Item = Struck>) {
         let now = Instant::now();
-        let mut sent = self.0.lock();
+        let mut sent = self.struck.lock();
         sent.extend(all.map(|struck| (now, struck)));
         while sent.len() > REMEMBERED
             || sent.front().is_some_and(|(then, _)| now.duration_since(*then) > REMEMBERED_FOR)
@@ -52,25 +60,39 @@ impl Sent {
 
     /// What sends all of them again, each once.
     pub(super) fn again(&self) -> Vec<Call> {
-        let sent = self.0.lock();
-        let recent = sent.iter().filter(|(then, _)| then.elapsed() <= REMEMBERED_FOR);
-        let each: HashSet<_> = recent.map(|(_, struck)| struck).collect();
-        each.into_iter().map(Struck::call).collect()
+        self.again_since(None)
     }
-}
 
-impl Struck {
-    fn call(&self) -> Call {
-        match self {
-            Self::Scope(scope, true) => strike(scope, Severity::Hard),
-            Self::Scope(scope, false) => strike(scope, Severity::Soft),
-            Self::Key(key) => delete(key),
+    /// The same of those that were remembered after this moment.
+    pub(super) fn again_since(&self, since: Option<Instant>) -> Vec<Call> {
+        let sent = self.struck.lock();
+        let is_recent = |then: &Instant| {
+            then.elapsed() <= REMEMBERED_FOR && since.is_none_or(|since| *then >= since)
+        };
+        let recent = sent.iter().rev().take_while(|(then, _)| is_recent(then));
+        let each: HashSet<_> = recent.map(|(_, struck)| struck).collect();
+        each.into_iter().flat_map(|struck| self.calls(struck)).collect()
+    }
+
+    fn calls(&self, struck: &Struck) -> Vec<Call> {
+        match struck {
+            Struck::Scope(scope, true) => self.strike(scope, Severity::Hard),
+            Struck::Scope(scope, false) => self.strike(scope, Severity::Soft),
+            Struck::Key(key) => vec![delete(key)],
+        }
+    }
+
+    /// What replaces one token of a scope, in every copy.
+    pub(super) fn strike(&self, scope: &Scope, severity: Severity) -> Vec<Call> {
+        if self.has_copies {
+            copies::all(scope).iter().map(|copy| strike(copy, severity)).collect()
+        } else {
+            vec![strike(scope, severity)]
         }
     }
 }
 
-/// Replaces one token of a scope.
-pub(super) fn strike(scope: &Scope, severity: Severity) -> Call {
+fn strike(scope: &Scope, severity: Severity) -> Call {
     let place = match severity {
         Severity::Hard => "0",
         Severity::Soft => "16",
@@ -92,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_is_sent_again_once_each() {
-        let sent = Sent::default();
+        let sent = Sent::new(false);
         let (scope, key) = (Scope::new("a::everything"), StoredKey::new("a:1:b"));
         for _ in 0..3 {
             sent.strikes(std::slice::from_ref(&scope), Severity::Hard);
@@ -100,15 +122,24 @@ mod tests {
         }
         sent.strikes(std::slice::from_ref(&scope), Severity::Soft);
         assert_eq!(sent.again().len(), 3);
+        assert_eq!(sent.again_since(Some(Instant::now())).len(), 0);
+    }
+
+    #[test]
+    fn every_copy_is_struck() {
+        let sent = Sent::new(true);
+        let scopes = [Scope::new("a::everything"), Scope::new("a::tag:x")];
+        sent.strikes(&scopes, Severity::Hard);
+        assert_eq!(sent.again().len(), 17 + 1);
     }
 
     #[test]
     fn memory_is_bounded() {
-        let sent = Sent::default();
+        let sent = Sent::new(false);
         let keys: Vec<_> = (0..1000).map(|n| StoredKey::new(format!("a:1:{n}"))).collect();
         for _ in 0..REMEMBERED / 1000 + 5 {
             sent.deletes(&keys);
         }
-        assert_eq!(sent.0.lock().len(), REMEMBERED);
+        assert_eq!(sent.struck.lock().len(), REMEMBERED);
     }
 }

@@ -35,9 +35,11 @@ fn available() -> String {
         (true, "`memory:`"),
         (true, "`null:`"),
         (cfg!(feature = "redis"), "`redis:`"),
+        (cfg!(feature = "redis"), "`redis+cluster:`"),
         (cfg!(feature = "redis"), "`redis+sentinel:`"),
         (cfg!(feature = "redis"), "`redis+unix:`"),
         (cfg!(feature = "redis-tls"), "`rediss:`"),
+        (cfg!(feature = "redis-tls"), "`rediss+cluster:`"),
         (cfg!(feature = "redis-tls"), "`rediss+sentinel:`"),
     ];
     let mut there: Vec<_> =
@@ -90,10 +92,6 @@ fn a_wrong_scheme_is_told_without_the_rest_of_the_url() {
             (
                 "reddis://user:secret@host/0",
                 "cache URL: unknown scheme `reddis:`; did you mean `redis`? available are {available}",
-            ),
-            (
-                "redis+cluster://a,b",
-                "url `redis+cluster:…`: `redis+cluster:` is known, but not available in this version of keyedcache; available are {available}",
             ),
             (
                 "s3://bucket/prefix",
@@ -324,8 +322,8 @@ fn a_mistake_in_a_file_is_told_with_its_line_and_table() {
                 "etc/app.toml:3: not TOML: duplicate key",
             ),
             (
-                "[default]\nurl = \"redis+cluster://user:secret@host\"\npassword = \"hunter2\"\nwait = true\n",
-                "3 mistakes:\n  etc/app.toml:2: [default] url: `redis+cluster:` is known, but not available in this version of keyedcache; available are {available}\n  etc/app.toml:3: [default] unknown option `password`; known are {every option}\n  etc/app.toml:4: [default] `wait` takes {a duration}, not `true`",
+                "[default]\nurl = \"s3://user:secret@host\"\npassword = \"hunter2\"\nwait = true\n",
+                "3 mistakes:\n  etc/app.toml:2: [default] url: `s3:` is known, but not available in this version of keyedcache; available are {available}\n  etc/app.toml:3: [default] unknown option `password`; known are {every option}\n  etc/app.toml:4: [default] `wait` takes {a duration}, not `true`",
             ),
             (
                 "[a]\nurl = \"memory:\"\nlease = 10\nlease_max = 5",

@@ -14,8 +14,9 @@ use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, Value};
 
+use super::asking::{mget, texts};
 use super::replicas::Replica;
-use super::{Shared, fault, mget, texts};
+use super::{Shared, fault};
 use crate::error::{Error, ErrorKind};
 use crate::runtime;
 use crate::store::redis::names;
@@ -35,7 +36,7 @@ impl Shared {
         let reading = runtime::timeout(timeout, self.read_both(replica, names));
         reading.await.unwrap_or_else(|| {
             let message = format!("no answer within {timeout:?}");
-            Err(Error::new(ErrorKind::Timeout, "load", message).with("store", &self.name))
+            Err(Error::new(ErrorKind::Timeout, "load", message).with("store", &self.common.name))
         })
     }
 
@@ -110,8 +111,8 @@ impl Shared {
             let questions = &questions;
             async move { connection.send_packed_commands(questions, 0, count).await }
         };
-        let replies = self.exchange("load", true, send).await?;
-        let garbled = || fault::garbled("load", &self.name);
+        let replies = self.exchange("load", true, self.settings.timeout, send).await?;
+        let garbled = || fault::garbled("load", &self.common.name);
         if replies.len() != count {
             return Err(garbled());
         }
@@ -119,7 +120,7 @@ impl Shared {
         let mut found = vec![None; names.len()];
         if !rest.is_empty() {
             let reply = replies.next().unwrap_or(Value::Nil);
-            let reply = fault::checked("load", &self.name, reply)
+            let reply = fault::checked("load", &self.common.name, reply)
                 .inspect_err(|_| self.poked.notify_one())?;
             let texts =
                 texts(reply).filter(|texts| texts.len() == rest.len()).ok_or_else(garbled)?;
@@ -128,7 +129,7 @@ impl Shared {
         let head = |reply| match reply {
             Value::BulkString(text) => Ok(Some(Bytes::from(text))),
             Value::ServerError(error) if error.code() == "WRONGTYPE" => Ok(None),
-            reply => fault::checked("load", &self.name, reply)
+            reply => fault::checked("load", &self.common.name, reply)
                 .inspect_err(|_| self.poked.notify_one())
                 .and_then(|_| Err(garbled())),
         };

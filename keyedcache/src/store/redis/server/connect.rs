@@ -23,6 +23,10 @@ pub(super) struct Beat {
     time: Moment,
     /// Names the history of the data: another one may lack what was acknowledged.
     pub(super) history: String,
+    /// Changes when, in a cluster, slots become another's.
+    pub(super) epoch: String,
+    /// Whether it answers for its slots: not while it cannot reach most of a cluster.
+    pub(super) is_serving: bool,
     /// Where its replicas are that follow it.
     replicas: Vec<Place>,
 }
@@ -33,7 +37,14 @@ impl Beat {
         if let Some(replicas) = &shared.replicas {
             replicas.follow(&self.replicas);
         }
-        shared.clock.set(self.time, self.asked, self.answered);
+        shared.heart.tell_time(self.time, self.asked, self.answered);
+    }
+
+    /// Vouches for what this connection has pushed.
+    pub(super) fn vouch(&self, shared: &Shared, number: u64) {
+        if self.is_serving {
+            shared.heart.vouch(number, self.sent, shared.settings.near_trust);
+        }
     }
 }
 
@@ -101,11 +112,12 @@ async fn one(shared: &Arc<Shared>, number: u64, info: ConnectionInfo) -> Result<
         .map_err(|error| fault::words(&error))?;
     let mut server = String::new();
     for reply in replies.into_iter().take(count) {
-        let reply = fault::checked("connect", &shared.name, reply).map_err(|e| e.to_string())?;
+        let reply =
+            fault::checked("connect", &shared.common.name, reply).map_err(|e| e.to_string())?;
         server = text(reply).unwrap_or_default();
     }
     let run = field(&server, "run_id").unwrap_or_default().to_owned();
-    let beat = beat(&mut connection).await?;
+    let beat = beat(&mut connection, shared.whole.is_some()).await?;
     Ok(Ready { connection, beat, run, told: None })
 }
 
@@ -137,27 +149,39 @@ pub(in crate::store::redis) fn open(
     .map_err(|error| fault::words(&error))
 }
 
-/// Asks the server what time it is, what it is, and whose data it has.
-pub(super) async fn beat(connection: &mut MultiplexedConnection) -> Result<Beat, String> {
+/// Asks the server what time it is, what it is, and whose data it has; of a node of a cluster, what
+/// it knows of that.
+pub(super) async fn beat(
+    connection: &mut MultiplexedConnection,
+    is_node: bool,
+) -> Result<Beat, String> {
     let mut questions = Pipeline::new();
     questions.cmd("TIME");
     questions.cmd("INFO").arg("replication");
+    if is_node {
+        questions.cmd("CLUSTER").arg("INFO");
+    }
     let (sent, asked) = (clock::coarse_ticks(), clock::uptime());
     let replies = connection
-        .send_packed_commands(&questions, 0, 2)
+        .send_packed_commands(&questions, 0, questions.len())
         .await
         .map_err(|error| fault::words(&error))?;
     let answered = clock::uptime();
-    let [time, replication] =
-        <[Value; 2]>::try_from(replies).map_err(|_| "its answer makes no sense")?;
+    let mut replies = replies.into_iter();
+    let (Some(time), Some(replication)) = (replies.next(), replies.next()) else {
+        return Err("its answer makes no sense".to_owned());
+    };
+    let cluster = replies.next().and_then(text).unwrap_or_default();
     let time = moment(&time).ok_or("it does not tell the time")?;
     let replication = text(replication).ok_or("it does not tell its role")?;
     if field(&replication, "role") != Some("master") {
         return Err("it is a read-only replica".to_owned());
     }
     let history = field(&replication, "master_replid").unwrap_or_default().to_owned();
+    let epoch = field(&cluster, "cluster_current_epoch").unwrap_or_default().to_owned();
+    let is_serving = !is_node || field(&cluster, "cluster_state") == Some("ok");
     let replicas = replicas(&replication);
-    Ok(Beat { sent, asked, answered, time, history, replicas })
+    Ok(Beat { sent, asked, answered, time, history, epoch, is_serving, replicas })
 }
 
 /// Called by the connection, in the order in which pushes and replies come.
@@ -169,12 +193,12 @@ fn hear(shared: &Weak<Shared>, number: u64, push: PushInfo) -> Result<(), ()> {
             Some(Value::Array(names)) => {
                 for name in &names {
                     if let Value::BulkString(name) = name {
-                        shared.pushed.changed(name);
+                        shared.common.pushed.changed(name);
                     }
                 }
             }
             // All keys: the server was emptied.
-            _ => shared.pushed.lost(),
+            _ => shared.common.pushed.lost(),
         },
         _ => {}
     }
@@ -223,7 +247,7 @@ fn replicas(info: &str) -> Vec<Place> {
 }
 
 /// The value of a field of what INFO answers.
-fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+pub(in crate::store::redis) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 

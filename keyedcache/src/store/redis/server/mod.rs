@@ -2,6 +2,7 @@
 //!
 //! | file | owns |
 //! |---|---|
+//! | `asking` | what is asked of it, and what it answers |
 //! | `connect` | making a connection, and what it is asked before and while it is used |
 //! | `upkeep` | that one stands, and what callers are told while none does |
 //! | `sentinels` | where the primary is, if sentinels know |
@@ -11,19 +12,23 @@
 //! messages to it.
 
 mod apart;
+mod asking;
 mod connect;
 mod replicas;
 mod sentinels;
 mod upkeep;
 
+pub(super) use self::asking::step;
+pub(super) use self::connect::{field, open, text};
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, Pipeline, RedisError, RedisResult, Value, cmd};
+use redis::{Pipeline, RedisError, RedisResult, Value};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
@@ -31,15 +36,12 @@ use self::replicas::Replicas;
 use self::sentinels::Sentinels;
 use super::builder::Settings;
 use super::fault;
-use super::link::{Link, Replies, Step};
+use super::heartbeats::{Heart, Heartbeats};
 use super::pushed::Pushed;
-use super::script::{Call, is_unknown};
+use super::script::Call;
 use super::sent::Sent;
-use super::trust::{ServerClock, Trust};
-use crate::Moment;
 use crate::error::{Error, ErrorKind};
 use crate::runtime;
-use crate::store::Pending;
 
 /// A link to one server, or to whichever of several addresses is the primary.
 pub(super) struct Server {
@@ -47,14 +49,34 @@ pub(super) struct Server {
     upkeep: JoinHandle<()>,
 }
 
+/// What the servers of one store have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Common {
+    /// What the store is called in messages.
+    pub(super) name: Arc<str>,
+    pub(super) pushed: Arc<Pushed>,
+    pub(super) sent: Arc<Sent>,
+    pub(super) beats: Arc<Heartbeats>,
+}
+
+/// What a server is part of, where it does not serve everything.
+pub(super) trait Whole: Send + Sync {
+    /// Whether it is this server that serves a name.
+    fn is_here(&self, name: &str) -> bool;
+
+    /// Who serves what may have changed.
+    fn look(&self);
+
+    /// These were to be sent again, and are not this server's any more, or only in part.
+    fn hand_on(&self, calls: Vec<Call>);
+}
+
 struct Shared {
     settings: Settings,
-    name: Arc<str>,
-    pushed: Arc<Pushed>,
-    sent: Arc<Sent>,
+    common: Common,
+    whole: Option<Box<dyn Whole>>,
     state: watch::Sender<State>,
-    trust: Trust,
-    clock: ServerClock,
+    heart: Heart,
     sentinels: Option<Sentinels>,
     /// Where records are read from, if not from the primary alone.
     replicas: Option<Replicas>,
@@ -77,28 +99,42 @@ enum State {
 
 impl Server {
     /// Begins to connect.
-    pub(super) fn start(
-        settings: Settings,
-        name: Arc<str>,
-        pushed: Arc<Pushed>,
-        sent: Arc<Sent>,
-    ) -> Self {
+    pub(super) fn start(settings: Settings, common: Common, whole: Option<Box<dyn Whole>>) -> Self {
         let shared = Arc::new(Shared {
             permits: Semaphore::new(settings.concurrency),
             sentinels: Sentinels::of(&settings),
             replicas: settings.read_replicas.then(|| Replicas::new(settings.clone())),
             settings,
-            name,
-            pushed,
-            sent,
+            heart: Heart::new(&common.beats),
+            common,
+            whole,
             state: watch::Sender::new(State::Connecting),
-            trust: Trust::default(),
-            clock: ServerClock::new(),
             is_suspect: AtomicBool::new(false),
             poked: Notify::new(),
         });
         let upkeep = runtime::background().spawn(upkeep::run(Arc::clone(&shared)));
         Self { shared, upkeep }
+    }
+
+    /// Whether a connection stands that answers.
+    pub(super) fn is_up(&self) -> bool {
+        let is_suspect = self.shared.is_suspect.load(Ordering::Acquire);
+        !is_suspect && matches!(&*self.shared.state.borrow(), State::Up { .. })
+    }
+
+    /// Sends commands in one go: their replies, errors of the server among them. They are sent once
+    /// more if they may be and the connection is lost; nothing takes longer than `at_most`.
+    pub(super) async fn send(
+        &self,
+        operation: &'static str,
+        commands: &Pipeline,
+        is_repeatable: bool,
+        at_most: Duration,
+    ) -> Result<Vec<Value>, Error> {
+        let send = |mut connection: MultiplexedConnection| async move {
+            connection.send_packed_commands(commands, 0, commands.len()).await
+        };
+        self.shared.exchange(operation, is_repeatable, at_most, send).await
     }
 }
 
@@ -116,7 +152,7 @@ impl fmt::Debug for Server {
             State::Down(_) => "down",
         };
         f.debug_struct("Server")
-            .field("name", &self.shared.name)
+            .field("name", &self.shared.common.name)
             .field("state", &state)
             .finish_non_exhaustive()
     }
@@ -126,7 +162,7 @@ impl Shared {
     /// This connection is of no use any more: nothing it pushed can be trusted, and whoever asks now
     /// waits for the next.
     fn dropped(&self, number: u64) {
-        let was_trusted = self.trust.end(number);
+        let was_trusted = self.heart.end(number);
         let was_up = self.state.send_if_modified(|state| {
             let is_up = matches!(state, State::Up { number: current, .. } if *current == number);
             if is_up {
@@ -135,8 +171,16 @@ impl Shared {
             is_up
         });
         if was_trusted || was_up {
-            self.pushed.lost();
+            self.common.pushed.lost();
             self.poked.notify_one();
+            self.look();
+        }
+    }
+
+    /// Whatever it is part of should look who serves what.
+    fn look(&self) {
+        if let Some(whole) = &self.whole {
+            whole.look();
         }
     }
 
@@ -161,7 +205,7 @@ impl Shared {
         let mut states = self.state.subscribe();
         let settled = states.wait_for(|state| !matches!(state, State::Connecting)).await;
         settled.ok().and_then(|state| self.ready(operation, &state)).unwrap_or_else(|| {
-            Err(fault::unavailable(operation, &self.name, "the store has been closed"))
+            Err(fault::unavailable(operation, &self.common.name, "the store has been closed"))
         })
     }
 
@@ -170,7 +214,8 @@ impl Shared {
         operation: &'static str,
         state: &State,
     ) -> Option<Result<(u64, MultiplexedConnection), Error>> {
-        let unavailable = |because: &str| Err(fault::unavailable(operation, &self.name, because));
+        let unavailable =
+            |because: &str| Err(fault::unavailable(operation, &self.common.name, because));
         match state {
             State::Connecting => None,
             State::Up { .. } if self.is_suspect.load(Ordering::Acquire) => {
@@ -181,11 +226,12 @@ impl Shared {
         }
     }
 
-    /// What `send` gets over the connection, within the timeout.
+    /// What `send` gets over the connection, within `at_most`.
     async fn exchange<T, F>(
         &self,
         operation: &'static str,
         is_repeatable: bool,
+        at_most: Duration,
         send: impl Fn(MultiplexedConnection) -> F,
     ) -> Result<T, Error>
     where
@@ -207,13 +253,13 @@ impl Shared {
                     Err(error) => {
                         self.failed(number, &error);
                         if tries == 0 {
-                            return Err(fault::lost(operation, &self.name, is_repeatable));
+                            return Err(fault::lost(operation, &self.common.name, is_repeatable));
                         }
                     }
                 }
             }
         };
-        let answer = runtime::timeout(self.settings.timeout, attempts).await;
+        let answer = runtime::timeout(at_most, attempts).await;
         answer.unwrap_or_else(|| {
             let kind = match (is_sent.load(Ordering::Relaxed), is_repeatable) {
                 (false, _) => ErrorKind::Unavailable,
@@ -224,176 +270,14 @@ impl Shared {
                 self.is_suspect.store(true, Ordering::Release);
                 self.poked.notify_one();
             }
-            let message = format!("no answer within {:?}", self.settings.timeout);
-            Err(Error::new(kind, operation, message).with("store", &self.name))
+            let message = format!("no answer within {at_most:?}");
+            Err(Error::new(kind, operation, message).with("store", &self.common.name))
         })
     }
 
     /// What the library says of a request is about the connection: errors of servers are replies.
     fn failed(&self, number: u64, error: &RedisError) {
-        tracing::debug!(target: "keyedcache", store = &*self.name, %error, "request failed");
+        tracing::debug!(target: "keyedcache", store = &*self.common.name, %error, "request failed");
         self.dropped(number);
     }
-
-    /// What stands under each name; registers for all of them.
-    async fn read(&self, names: &[String]) -> Result<Vec<Option<Bytes>>, Error> {
-        let reply = self.command("load", &mget(names)).await?;
-        texts(reply).ok_or_else(|| fault::garbled("load", &self.name))
-    }
-
-    async fn command(&self, operation: &'static str, command: &Cmd) -> Result<Value, Error> {
-        let send = |mut connection: MultiplexedConnection| async move {
-            connection.send_packed_command(command).await
-        };
-        let reply = self.exchange(operation, true, send).await?;
-        fault::checked(operation, &self.name, reply).inspect_err(|_| self.poked.notify_one())
-    }
-
-    async fn call_all(&self, calls: &[Call]) -> Vec<Result<Value, Error>> {
-        let Some(first) = calls.first() else { return Vec::new() };
-        let is_repeatable = calls.iter().all(|call| call.is_repeatable);
-        let send = |mut connection: MultiplexedConnection| async move {
-            run_all(&mut connection, calls).await
-        };
-        match self.exchange(first.operation, is_repeatable, send).await {
-            Ok(replies) => calls
-                .iter()
-                .zip(replies)
-                .map(|(call, reply)| fault::checked(call.operation, &self.name, reply))
-                .inspect(|reply| {
-                    // It may be a primary no more.
-                    if reply.is_err() {
-                        self.poked.notify_one();
-                    }
-                })
-                .collect(),
-            Err(error) => {
-                let (kind, text) = (error.kind(), error.to_string());
-                let others = calls.iter().skip(1);
-                let others = others.map(|call| Err(Error::new(kind, call.operation, text.clone())));
-                let others: Vec<_> = others.collect();
-                std::iter::once(Err(error)).chain(others).collect()
-            }
-        }
-    }
-}
-
-/// Calls scripts by their digests, and those that the server does not know by their texts.
-async fn run_all(
-    connection: &mut MultiplexedConnection,
-    calls: &[Call],
-) -> RedisResult<Vec<Value>> {
-    if let [call] = calls {
-        let reply = connection.send_packed_command(&call.by_digest()).await?;
-        let reply = if is_unknown(&reply) {
-            connection.send_packed_command(&call.by_text()).await?
-        } else {
-            reply
-        };
-        return Ok(vec![reply]);
-    }
-    let mut by_digest = Pipeline::with_capacity(calls.len());
-    for call in calls {
-        by_digest.add_command(call.by_digest());
-    }
-    let mut replies = connection.send_packed_commands(&by_digest, 0, calls.len()).await?;
-    let unknown: Vec<_> = (0..replies.len()).filter(|&at| is_unknown(&replies[at])).collect();
-    if unknown.is_empty() {
-        return Ok(replies);
-    }
-    let mut by_text = Pipeline::with_capacity(unknown.len());
-    for &at in &unknown {
-        by_text.add_command(calls[at].by_text());
-    }
-    let again = connection.send_packed_commands(&by_text, 0, unknown.len()).await?;
-    for (at, reply) in unknown.into_iter().zip(again) {
-        replies[at] = reply;
-    }
-    Ok(replies)
-}
-
-fn mget<'a>(names: impl IntoIterator<Item = &'a String> + Clone) -> Cmd {
-    let (count, bytes) = names
-        .clone()
-        .into_iter()
-        .fold((1, 4), |(count, bytes), name| (count + 1, bytes + name.len()));
-    let mut command = Cmd::with_capacity(count, bytes);
-    command.arg("MGET");
-    for name in names {
-        command.arg(name);
-    }
-    command
-}
-
-/// What MGET answers.
-fn texts(reply: Value) -> Option<Vec<Option<Bytes>>> {
-    let Value::Array(texts) = reply else { return None };
-    let text = |value| match value {
-        Value::BulkString(text) => Some(Bytes::from(text)),
-        _ => None,
-    };
-    Some(texts.into_iter().map(text).collect())
-}
-
-impl Link for Server {
-    fn read(&self, names: Vec<String>) -> Pending<'_, Vec<Option<Bytes>>> {
-        Box::pin(async move {
-            match self.shared.replicas.as_ref().and_then(Replicas::next) {
-                Some(replica) => self.shared.read_apart(&replica, &names).await,
-                None => self.shared.read(&names).await,
-            }
-        })
-    }
-
-    fn call(&self, calls: Vec<Call>) -> Replies<'_> {
-        Box::pin(async move { self.shared.call_all(&calls).await })
-    }
-
-    fn unlink(&self, names: Vec<String>) -> Pending<'_, usize> {
-        Box::pin(async move {
-            let mut command = cmd("UNLINK");
-            command.arg(names);
-            match self.shared.command("clear", &command).await? {
-                Value::Int(count) => Ok(usize::try_from(count).unwrap_or_default()),
-                _ => Err(fault::garbled("clear", &self.shared.name)),
-            }
-        })
-    }
-
-    fn scan<'a>(
-        &'a self,
-        pattern: String,
-        from: Option<&'a str>,
-        count: usize,
-    ) -> Pending<'a, Step> {
-        Box::pin(async move {
-            let mut command = cmd("SCAN");
-            command.arg(from.unwrap_or("0")).arg("MATCH").arg(pattern);
-            command.arg("COUNT").arg(count).arg("TYPE").arg("string");
-            let reply = self.shared.command("scan", &command).await?;
-            step(reply).ok_or_else(|| fault::garbled("scan", &self.shared.name))
-        })
-    }
-
-    fn trusted(&self) -> bool {
-        self.shared.trust.holds()
-    }
-
-    fn now(&self) -> Moment {
-        self.shared.clock.now()
-    }
-}
-
-/// What SCAN answers.
-fn step(reply: Value) -> Option<Step> {
-    let Value::Array(parts) = reply else { return None };
-    let [cursor, names] = <[Value; 2]>::try_from(parts).ok()?;
-    let (Value::BulkString(cursor), Value::Array(names)) = (cursor, names) else { return None };
-    let cursor = String::from_utf8(cursor).ok()?;
-    let name = |name| match name {
-        Value::BulkString(name) => Some(name),
-        _ => None,
-    };
-    let names = names.into_iter().map(name).collect::<Option<Vec<_>>>()?;
-    Some(Step { names, next: (cursor != "0").then_some(cursor) })
 }

@@ -183,7 +183,7 @@ async fn watch(shared: Arc<Shared>, number: u64, told: Told) {
             && newest.epoch > told.epoch
             && newest.place != told.place
         {
-            tracing::warn!(target: "keyedcache", store = &*shared.name, primary = %newest.place,
+            tracing::warn!(target: "keyedcache", store = &*shared.common.name, primary = %newest.place,
                 "the sentinels name another primary");
             shared.dropped(number);
             return;

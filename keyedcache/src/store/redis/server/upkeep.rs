@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
+use redis::{ServerErrorKind, Value};
 
+use super::asking::run_all;
 use super::connect::{self, Ready};
 use super::sentinels::Watch;
-use super::{Shared, State, run_all};
+use super::{Shared, State};
 use crate::record::random_bytes;
 use crate::runtime;
 use crate::store::redis::builder::OnFailover;
@@ -43,7 +45,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     let (mut number, mut pause) = (0, PAUSE.0);
     loop {
         number += 1;
-        shared.trust.begin(number);
+        shared.heart.begin(number);
         let connected = match connect::connect(&shared, number).await {
             Ok(ready) => welcome(&shared, ready, &mut identity).await,
             Err(because) => Err(because),
@@ -55,7 +57,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 shared.dropped(number);
             }
             Err(because) => {
-                shared.trust.end(number);
+                shared.heart.end(number);
                 shared.is_down(&because);
                 runtime::sleep(jittered(pause)).await;
                 pause = (pause * 2).min(PAUSE.1);
@@ -95,31 +97,50 @@ async fn keep_era(
     let asking = runtime::timeout(shared.settings.connect_timeout, run_all(connection, &calls));
     let replies = asking.await.ok_or("it did not answer")?;
     for reply in replies.map_err(|error| fault::words(&error))? {
-        fault::checked("begin an era", &shared.name, reply).map_err(|error| error.to_string())?;
+        fault::checked("begin an era", &shared.common.name, reply)
+            .map_err(|error| error.to_string())?;
     }
     Ok(())
 }
 
 async fn send_again(shared: &Shared, connection: &mut MultiplexedConnection) -> Result<(), String> {
-    let again = shared.sent.again();
+    let mut again = shared.common.sent.again();
+    if let Some(whole) = &shared.whole {
+        again.retain(|call| whole.is_here(call.key()));
+    }
     if again.is_empty() {
         return Ok(());
     }
-    tracing::info!(target: "keyedcache", store = &*shared.name, count = again.len(),
+    tracing::info!(target: "keyedcache", store = &*shared.common.name, count = again.len(),
         "the server's history is another: invalidations of the last minute are sent again");
+    let mut elsewhere = Vec::new();
     for some in again.chunks(SENT_AT_ONCE) {
         let sending = run_all(connection, some);
         let sent = runtime::timeout(shared.settings.connect_timeout, sending).await;
         let replies = sent.ok_or("it took no invalidations in time")?;
         let replies =
             replies.map_err(|_| "the connection was lost while invalidations were sent again")?;
-        // One that loads its data refuses them, and would then serve what they were to strike.
-        for reply in replies {
-            let checked = fault::checked("invalidate again", &shared.name, reply);
+        for (call, reply) in some.iter().zip(replies) {
+            if shared.whole.is_some() && is_elsewhere(&reply) {
+                elsewhere.push(call.clone());
+                continue;
+            }
+            // One that loads its data refuses them, and would then serve what they were to strike.
+            let checked = fault::checked("invalidate again", &shared.common.name, reply);
             checked.map_err(|error| error.to_string())?;
         }
     }
+    if let Some(whole) = &shared.whole {
+        whole.hand_on(elsewhere);
+    }
     Ok(())
+}
+
+/// Whether a node of a cluster says that a slot is another's, or on its way there.
+fn is_elsewhere(reply: &Value) -> bool {
+    let Value::ServerError(error) = reply else { return false };
+    let kinds = [ServerErrorKind::Moved, ServerErrorKind::Ask, ServerErrorKind::TryAgain];
+    error.kind().is_some_and(|kind| kinds.contains(&kind))
 }
 
 /// Serves callers until the connection is of no use any more.
@@ -128,22 +149,26 @@ async fn stay(shared: &Arc<Shared>, number: u64, ready: Ready, identity: &mut Op
     let _watch = told.map(|told| Watch::begin(shared, number, told));
     beat.set(shared);
     shared.is_up(number, connection.clone());
-    shared.trust.vouch(number, beat.sent, shared.settings.near_trust);
+    beat.vouch(shared, number);
+    let mut epoch = beat.epoch;
     let interval = INTERVAL.min(shared.settings.near_trust / 2);
     loop {
         runtime::timeout(interval, shared.poked.notified()).await;
         if !shared.is_current(number) {
             return;
         }
-        let beat = runtime::timeout(shared.settings.near_trust, connect::beat(&mut connection));
+        let beat = runtime::timeout(
+            shared.settings.near_trust,
+            connect::beat(&mut connection, shared.whole.is_some()),
+        );
         let beat = match beat.await {
             Some(Ok(beat)) => beat,
             Some(Err(because)) => {
-                tracing::warn!(target: "keyedcache", store = &*shared.name, %because, "connection given up");
+                tracing::warn!(target: "keyedcache", store = &*shared.common.name, %because, "connection given up");
                 return;
             }
             None => {
-                tracing::warn!(target: "keyedcache", store = &*shared.name, "the server does not answer");
+                tracing::warn!(target: "keyedcache", store = &*shared.common.name, "the server does not answer");
                 return;
             }
         };
@@ -154,15 +179,19 @@ async fn stay(shared: &Arc<Shared>, number: u64, ready: Ready, identity: &mut Op
                 return;
             }
             known.history.clone_from(&beat.history);
-            shared.pushed.lost();
+            shared.common.pushed.lost();
         }
         if let Err(because) = keep_era(shared, &mut connection, known).await {
-            tracing::warn!(target: "keyedcache", store = &*shared.name, %because, "no era");
+            tracing::warn!(target: "keyedcache", store = &*shared.common.name, %because, "no era");
             return;
         }
         beat.set(shared);
         shared.has_answered();
-        shared.trust.vouch(number, beat.sent, shared.settings.near_trust);
+        beat.vouch(shared, number);
+        if epoch != beat.epoch || !beat.is_serving {
+            epoch = beat.epoch;
+            shared.look();
+        }
     }
 }
 
@@ -170,7 +199,7 @@ impl Shared {
     /// Callers may use this connection.
     fn is_up(&self, number: u64, connection: MultiplexedConnection) {
         self.has_answered();
-        tracing::debug!(target: "keyedcache", store = &*self.name, "connected");
+        tracing::debug!(target: "keyedcache", store = &*self.common.name, "connected");
         self.state.send_replace(State::Up { number, connection });
     }
 
@@ -178,9 +207,10 @@ impl Shared {
     fn is_down(&self, because: &str) {
         let is_new = !matches!(&*self.state.borrow(), State::Down(before) if **before == *because);
         if is_new {
-            tracing::warn!(target: "keyedcache", store = &*self.name, because, "no connection");
+            tracing::warn!(target: "keyedcache", store = &*self.common.name, because, "no connection");
         }
         self.state.send_replace(State::Down(because.into()));
+        self.look();
     }
 }
 
