@@ -8,7 +8,8 @@
 //! | records that show whether they are whole, asked for without a cache | [`stored`] |
 //! | a store that fails or hangs, or does something at the worst moment | [`faulty`] |
 //! | a store at whose every step a caller can be dropped | [`hesitant`] |
-//! | a small file system that fills up or becomes read-only | [`tmpfs`] |
+//! | an S3 server, one whose answers are lost, say | [`s3`] |
+| a small file system that fills up or becomes read-only | [`tmpfs`] |
 //! | a future run to its end, or dropped half-way | [`drive`] |
 //! | a body that waits until it may go on, and counts its runs | [`gate`] |
 //! | to wait for something, or to fail when something hangs | [`watchdog`] |
@@ -34,6 +35,7 @@ pub mod gate;
 pub mod hesitant;
 pub mod place;
 pub mod processes;
+pub mod s3;
 pub mod stored;
 pub mod tmpfs;
 pub mod watchdog;

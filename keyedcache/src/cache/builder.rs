@@ -17,7 +17,7 @@ use crate::observe::Counters;
 use crate::policy::{Policy, SingleFlight, Timeout};
 use crate::record::Scope;
 use crate::store::broken::BrokenStore;
-use crate::store::{HolderId, MemoryStore, NullStore, Sink, Store};
+use crate::store::{Capabilities, HolderId, MemoryStore, NullStore, Sink, Store};
 
 use super::Cache;
 use super::config::{self, CacheConfig, CacheOptions, StoreConfig};
@@ -228,16 +228,20 @@ fn open_disk(
 fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock, stands_in: bool) -> Cache {
     let prefix = options.prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
     let version = options.version.unwrap_or(1);
+    let capabilities = store.capabilities();
     let core = Arc::new(Core {
-        capabilities: store.capabilities(),
+        capabilities,
         holder: HolderId::random(),
         prefix: prefix.into(),
         version,
         own_head: stored_head(prefix, version).into(),
         codec: options.codec.unwrap_or_default(),
         compression: compression(options),
-        policy: policy(options),
-        store_timeout: options.store_timeout.unwrap_or(DEFAULT_STORE_TIMEOUT),
+        policy: policy(options, &capabilities),
+        store_timeout: options
+            .store_timeout
+            .or(capabilities.usual_timeout)
+            .unwrap_or(DEFAULT_STORE_TIMEOUT),
         clock,
         flights: Arc::default(),
         counters: Counters::default(),
@@ -263,7 +267,7 @@ fn compression(options: &CacheOptions) -> Compression {
     }
 }
 
-fn policy(options: &CacheOptions) -> Policy {
+fn policy(options: &CacheOptions, capabilities: &Capabilities) -> Policy {
     let defaults = Policy::default();
     Policy {
         timeout: options.timeout.unwrap_or(defaults.timeout),
@@ -273,7 +277,7 @@ fn policy(options: &CacheOptions) -> Policy {
         jitter: options.jitter.unwrap_or(defaults.jitter),
         single_flight: options.single_flight.unwrap_or(defaults.single_flight),
         wait: options.wait.unwrap_or(defaults.wait),
-        lease: options.lease.unwrap_or(defaults.lease),
+        lease: options.lease.or(capabilities.usual_lease).unwrap_or(defaults.lease),
         lease_max: options.lease_max.unwrap_or(defaults.lease_max),
         near: options.near.unwrap_or(defaults.near),
         ..defaults

@@ -19,11 +19,17 @@ pub(crate) mod broken;
 mod disk;
 mod memory;
 mod null;
+#[cfg(feature = "s3")]
+mod s3;
 
 #[cfg(feature = "disk")]
 pub use disk::{DiskStore, DiskStoreBuilder};
 pub use memory::{MemoryStore, MemoryStoreBuilder};
 pub use null::NullStore;
+#[cfg(feature = "s3")]
+pub(crate) use s3::S3Credentials;
+#[cfg(feature = "s3")]
+pub use s3::{S3LifecycleRule, S3Requests, S3Store, S3StoreBuilder, S3Sweep};
 
 use std::fmt;
 use std::future::Future;
@@ -251,13 +257,26 @@ pub struct Capabilities {
     pub shared: bool,
     /// The largest record it takes, in bytes.
     pub max_record: Option<usize>,
+    /// How long a lease lasts where nobody says; `None` is as long as the cache finds right. For a
+    /// store whose renewals are dear.
+    pub usual_lease: Option<Duration>,
+    /// How long it may take to answer where nobody says; `None` is as long as the cache finds right.
+    pub usual_timeout: Option<Duration>,
 }
 
 impl Capabilities {
     /// A store that keeps records and nothing more; switch on what it can.
     #[must_use]
     pub const fn new() -> Self {
-        Self { stores: true, leases: false, pushes: false, shared: false, max_record: None }
+        Self {
+            stores: true,
+            leases: false,
+            pushes: false,
+            shared: false,
+            max_record: None,
+            usual_lease: None,
+            usual_timeout: None,
+        }
     }
 }
 
@@ -412,4 +431,14 @@ pub trait Store: fmt::Debug + Send + Sync {
     ///
     /// Only reclaims room: what must be missing has been invalidated before.
     fn clear<'a>(&'a self, prefix: &'a str) -> Pending<'a, usize>;
+
+    /// Whether everything it promises can be kept where it stands; asked when a cache is
+    /// [required](crate::Cache::require), after a round trip of every kind.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be kept. Unless a store says otherwise, there is nothing of that kind.
+    fn require(&self) -> Pending<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
