@@ -9,7 +9,7 @@
 //! | a store that fails or hangs, or does something at the worst moment | [`faulty`] |
 //! | a store at whose every step a caller can be dropped | [`hesitant`] |
 //! | an S3 server, one whose answers are lost, say | [`s3`] |
-| a small file system that fills up or becomes read-only | [`tmpfs`] |
+//! | a small file system that fills up or becomes read-only | [`tmpfs`] |
 //! | a future run to its end, or dropped half-way | [`drive`] |
 //! | a body that waits until it may go on, and counts its runs | [`gate`] |
 //! | to wait for something, or to fail when something hangs | [`watchdog`] |

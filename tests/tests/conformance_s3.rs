@@ -59,12 +59,18 @@ impl Harness for Bucket {
     }
 
     fn plant_foreign(&self) -> Option<Box<dyn FnOnce() -> bool + '_>> {
-        let names = ["notes.txt", "cache/notes.txt", "cache/records/notes.txt", "cache/generations/notes.txt"];
+        let names = [
+            "notes.txt",
+            "cache/notes.txt",
+            "cache/records/notes.txt",
+            "cache/generations/notes.txt",
+        ];
         for name in names {
             self.server.plant(name, Bytes::from_static(b"mine"), Duration::from_secs(3_600));
         }
         Some(Box::new(move || {
-            let is_there = |name| self.server.object(name).is_some_and(|object| &object.body[..] == b"mine");
+            let is_there =
+                |name| self.server.object(name).is_some_and(|object| &object.body[..] == b"mine");
             names.into_iter().all(is_there)
         }))
     }

@@ -127,7 +127,12 @@ impl Bucket {
     }
 
     /// Up to `most` objects that begin so, after this name, and whether there are more.
-    pub(super) fn list(&self, prefix: &str, after: &str, most: usize) -> (Vec<(String, Stored)>, bool) {
+    pub(super) fn list(
+        &self,
+        prefix: &str,
+        after: &str,
+        most: usize,
+    ) -> (Vec<(String, Stored)>, bool) {
         let objects = self.objects();
         let from = if after > prefix { Bound::Excluded(after) } else { Bound::Included(prefix) };
         let mut found: Vec<_> = objects

@@ -19,8 +19,11 @@ pub enum Operation {
 impl Operation {
     /// The one that a request of this method, path and query asks for.
     pub(super) fn of(method: &Method, path: &str, query: Option<&str>) -> Self {
-        let is_object = path.trim_start_matches('/').split_once('/').is_some_and(|(_, key)| !key.is_empty());
-        let has = |word: &str| query.is_some_and(|query| query.split('&').any(|part| part.starts_with(word)));
+        let is_object =
+            path.trim_start_matches('/').split_once('/').is_some_and(|(_, key)| !key.is_empty());
+        let has = |word: &str| {
+            query.is_some_and(|query| query.split('&').any(|part| part.starts_with(word)))
+        };
         match *method {
             Method::GET if is_object => Self::Get,
             Method::GET if has("list-type") => Self::List,

@@ -6,14 +6,15 @@ use std::net::TcpListener;
 use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::BoxBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, DATE, HeaderValue};
-use hyper::service::{Service as _, service_fn};
+use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use s3s::auth::SimpleAuth;
+use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::dto::{
     DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject,
     ETag, ETagCondition, Error, GetBucketLifecycleConfigurationInput,
@@ -65,12 +66,17 @@ async fn accept(listener: TcpListener, shared: &Arc<Shared>) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let mut builder = S3ServiceBuilder::new(Objects(Arc::clone(shared)));
     builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+    // The server's clock is whatever the test says, and clients sign by what it says.
+    let mut config = S3Config::default();
+    config.presigned_url_max_skew_time_secs = u32::MAX;
+    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     let service = builder.build();
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
         let (shared, service) = (Arc::clone(shared), service.clone());
-        let answer = service_fn(move |request| answer(Arc::clone(&shared), service.clone(), request));
+        let answer =
+            service_fn(move |request| answer(Arc::clone(&shared), service.clone(), request));
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .serve_connection(TokioIo::new(stream), answer);
@@ -98,7 +104,7 @@ async fn answer(
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
         Some(Fault::LoseAnswer | Fault::CutBody) | None => {}
     }
-    let answer = service.call(request).await.map_err(|_| Broken)?;
+    let answer = service.call(request.map(Body::from)).await.map_err(|_| Broken)?;
     match fault {
         Some(Fault::LoseAnswer) => Err(Broken),
         Some(Fault::CutBody) => cut(answer).await.map(|answer| dated(&shared, answer)),
@@ -111,7 +117,9 @@ fn whole(body: Body) -> BoxBody<Bytes, Broken> {
 }
 
 fn refusal(status: u16, code: &str) -> Answer {
-    let text = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{code}</Message></Error>");
+    let text = format!(
+        "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{code}</Message></Error>"
+    );
     let body = Full::new(Bytes::from(text)).map_err(|never: Infallible| match never {}).boxed();
     let mut answer = Response::builder().status(status).header(CONTENT_TYPE, "application/xml");
     if code == "PermanentRedirect" {
@@ -128,7 +136,7 @@ async fn cut(answer: Response<Body>) -> Result<Answer, Broken> {
     let half = body.slice(..body.len() / 2);
     let frames = [Ok(Frame::data(half)), Err(Broken)];
     let body = StreamBody::new(futures_of(frames));
-    Ok(Response::from_parts(parts, BodyExt::boxed(body)))
+    Ok(Response::from_parts(parts, body.boxed()))
 }
 
 fn dated(shared: &Shared, mut answer: Answer) -> Answer {
@@ -204,7 +212,8 @@ impl S3 for Objects {
         let asked = request.input;
         let bucket = &self.0.bucket;
         bucket.is_here(&asked.bucket)?;
-        let Stored { body, etag: tag, written } = bucket.get(&asked.key).ok_or(s3_error!(NoSuchKey))?;
+        let Stored { body, etag: tag, written } =
+            bucket.get(&asked.key).ok_or(s3_error!(NoSuchKey))?;
         if condition(None, asked.if_none_match).same.is_some_and(|same| same == tag) {
             return Err(s3_error!(NotModified));
         }
@@ -255,7 +264,9 @@ impl S3 for Objects {
         for object in asked.delete.objects {
             let same = object.e_tag.map(|tag| tag.value().to_owned());
             match self.0.bucket.delete(&object.key, &Condition { absent: false, same }) {
-                Ok(()) => deleted.push(DeletedObject { key: Some(object.key), ..Default::default() }),
+                Ok(()) => {
+                    deleted.push(DeletedObject { key: Some(object.key), ..Default::default() })
+                }
                 Err(error) => errors.push(Error {
                     code: Some(error.code().as_str().to_owned()),
                     key: Some(object.key),

@@ -177,7 +177,9 @@ fn head_bytes(place: &Place, write: WriteId, value: usize) -> Bytes {
     head.put_slice(&place.lease.map_or([0; 16], |lease| lease.token.to_bytes()));
     head.put_u64_le(micros(place.lease.map(|lease| lease.until)));
     head.put_u64_le(micros(place.declined_until));
-    head.put_u32_le(place.record.as_ref().map_or(NO_RECORD, |kept| length(kept.record.bytes().len())));
+    head.put_u32_le(
+        place.record.as_ref().map_or(NO_RECORD, |kept| length(kept.record.bytes().len())),
+    );
     head.put_u32_le(length(value));
     head.put_u16_le(u16::try_from(key.len()).unwrap_or(u16::MAX));
     head.put_slice(key);

@@ -193,7 +193,9 @@ fn check(settings: &Settings) -> Result<(), Error> {
     let bucket = &settings.bucket;
     let of_bucket = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
     if !(3..=255).contains(&bucket.len()) || !bucket.bytes().all(of_bucket) {
-        return Err(refusal("a bucket has a name of 3 letters or more: letters, digits, `.`, `-`, `_`"));
+        return Err(refusal(
+            "a bucket has a name of 3 letters or more: letters, digits, `.`, `-`, `_`",
+        ));
     }
     let of_folder = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.=".contains(&byte);
     let folder = settings.folder.trim_matches('/');
@@ -210,7 +212,9 @@ fn check(settings: &Settings) -> Result<(), Error> {
     if let Some(endpoint) = &settings.endpoint {
         let host = endpoint.strip_prefix("http://").or_else(|| endpoint.strip_prefix("https://"));
         let is_host = |host: &str| {
-            !host.is_empty() && !host.contains(['@', '?', '#']) && !host.contains(char::is_whitespace)
+            !host.is_empty()
+                && !host.contains(['@', '?', '#'])
+                && !host.contains(char::is_whitespace)
         };
         if !host.is_some_and(is_host) {
             return Err(refusal(

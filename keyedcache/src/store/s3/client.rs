@@ -38,7 +38,10 @@ pub(super) struct Bucket {
 /// What a read found.
 #[derive(Debug)]
 pub(super) enum Got {
-    Found { etag: ETag, body: Bytes },
+    Found {
+        etag: ETag,
+        body: Bytes,
+    },
     Absent,
     /// It is the one that was seen.
     Unchanged,
@@ -133,7 +136,11 @@ impl Bucket {
     pub(super) async fn put(&self, name: &str, body: Bytes, only: &Only) -> Result<Put, Fault> {
         let client = self.client("save").await?;
         self.requests.count(Operation::Put);
-        let kind = if body.first() == Some(&b'{') { "application/json" } else { "application/octet-stream" };
+        let kind = if body.first() == Some(&b'{') {
+            "application/json"
+        } else {
+            "application/octet-stream"
+        };
         let request = client
             .put_object()
             .bucket(&self.settings.bucket)
@@ -226,7 +233,9 @@ impl Bucket {
                 name: object.key?,
                 etag: object.e_tag?.into(),
                 size: u64::try_from(object.size?).ok()?,
-                written: Moment::from_micros(u64::try_from(written).ok()?.saturating_mul(1_000_000)),
+                written: Moment::from_micros(
+                    u64::try_from(written).ok()?.saturating_mul(1_000_000),
+                ),
             })
         });
         let objects: Vec<_> = listed.collect();

@@ -25,9 +25,7 @@ pub(super) async fn connect(settings: &Settings) -> Client {
         is_elsewhere.then(|| USUAL_REGION.to_owned())
     });
     let mut builder = match (&settings.credentials, &region) {
-        (Some(_), Some(_)) => {
-            Builder::new().behavior_version(BehaviorVersion::latest())
-        }
+        (Some(_), Some(_)) => Builder::new().behavior_version(BehaviorVersion::latest()),
         _ => Builder::from(&found(region.clone()).await),
     };
     if let Some(region) = region {

@@ -94,15 +94,25 @@ impl Asked<'_> {
             }
             (_, Some("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "NotSignedUp")) => (
                 ErrorKind::Config,
-                "the server does not accept the credentials: access key or secret is wrong".to_owned(),
+                "the server does not accept the credentials: access key or secret is wrong"
+                    .to_owned(),
             ),
             (_, Some("ExpiredToken" | "InvalidToken")) => {
                 (ErrorKind::Config, "the credentials have expired or are not valid".to_owned())
             }
             (Some(301 | 307), _)
-            | (_, Some("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")) => {
-                let region = header("x-amz-bucket-region")
-                    .map_or_else(|| "another region".to_owned(), |region| format!("region `{region}`"));
+            | (
+                _,
+                Some(
+                    "PermanentRedirect"
+                    | "AuthorizationHeaderMalformed"
+                    | "IllegalLocationConstraintException",
+                ),
+            ) => {
+                let region = header("x-amz-bucket-region").map_or_else(
+                    || "another region".to_owned(),
+                    |region| format!("region `{region}`"),
+                );
                 (
                     ErrorKind::Config,
                     format!("the bucket `{bucket}` is in {region}; set it by `region`"),

@@ -50,7 +50,12 @@ impl Inner {
         Patience::of(self.bucket.settings.operation_timeout)
     }
 
-    pub(super) fn error(&self, kind: ErrorKind, operation: &'static str, what: &'static str) -> Error {
+    pub(super) fn error(
+        &self,
+        kind: ErrorKind,
+        operation: &'static str,
+        what: &'static str,
+    ) -> Error {
         Error::new(kind, operation, what).with("store", &self.bucket.settings.name)
     }
 

@@ -34,19 +34,18 @@ mod waiters;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-pub use self::builder::S3StoreBuilder;
 pub(crate) use self::builder::S3Credentials;
+pub use self::builder::S3StoreBuilder;
+use self::inner::{Inner, operation};
 pub use self::lifecycle::S3LifecycleRule;
 pub use self::requests::S3Requests;
-pub use self::sweep::S3Sweep;
-use self::inner::{Inner, operation};
 use self::sweep::Removes;
+pub use self::sweep::S3Sweep;
 use super::{
-    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Page, Pending, Release,
-    Severity, Sink, Store, StoredKey, Ttl,
+    Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Page, Pending,
+    Release, Severity, Sink, Store, StoredKey, Ttl,
 };
 use crate::clock::Moment;
-use crate::error::Error;
 use crate::record::{Generation, Life, Record, RecordId, Scope};
 
 /// How long an operation may take, unless it is said otherwise.

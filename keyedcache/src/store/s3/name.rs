@@ -136,9 +136,7 @@ fn readable_head(escaped: &str, at_most: usize) -> &str {
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for (place, byte) in text.bytes().enumerate() {
-        if byte.is_ascii_alphanumeric()
-            || b"-_:,=@".contains(&byte)
-            || (byte == b'.' && place > 0)
+        if byte.is_ascii_alphanumeric() || b"-_:,=@".contains(&byte) || (byte == b'.' && place > 0)
         {
             escaped.push(byte.into());
         } else {
@@ -233,6 +231,8 @@ mod tests {
                 assert!(names.of_key(&key).starts_with(&listed), "{key} under {prefix}");
             }
         }
-        assert!(!names.of_key(&StoredKey::new("shop:10:x")).starts_with(&names.of_prefix("shop:1:")));
+        assert!(
+            !names.of_key(&StoredKey::new("shop:10:x")).starts_with(&names.of_prefix("shop:1:"))
+        );
     }
 }

@@ -27,9 +27,8 @@ impl Inner {
         keys: Vec<StoredKey>,
         scopes: Vec<Scope>,
     ) -> Result<Loaded, Error> {
-        let generations = Arc::clone(&self).side_by_side(scopes, |inner, scope| async move {
-            inner.generation(&scope).await
-        });
+        let generations = Arc::clone(&self)
+            .side_by_side(scopes, |inner, scope| async move { inner.generation(&scope).await });
         let generations = tokio::spawn(generations);
         let slots = match &keys[..] {
             // A hit has one key, and no need for another task.
@@ -39,9 +38,9 @@ impl Inner {
                 Arc::clone(&self).side_by_side(keys, look).await?
             }
         };
-        let generations: Vec<Option<Generation>> = generations.await.map_err(|_| {
-            self.error(ErrorKind::Unavailable, "load", "the request broke off")
-        })??;
+        let generations: Vec<Option<Generation>> = generations
+            .await
+            .map_err(|_| self.error(ErrorKind::Unavailable, "load", "the request broke off"))??;
         Ok(Loaded { slots, generations })
     }
 
@@ -66,9 +65,8 @@ impl Inner {
                 under_way.spawn(async move { (place, asked.await) });
             }
             let Some(done) = under_way.join_next().await else { break };
-            let (place, answer) = done.map_err(|_| {
-                self.error(ErrorKind::Unavailable, "load", "the request broke off")
-            })?;
+            let (place, answer) = done
+                .map_err(|_| self.error(ErrorKind::Unavailable, "load", "the request broke off"))?;
             answers[place] = Some(answer?);
         }
         Ok(answers.into_iter().flatten().collect())
@@ -131,6 +129,8 @@ impl Inner {
 
     /// Deletes one key, whatever stands there; whether a record did.
     pub(super) async fn delete(self: Arc<Self>, key: StoredKey) -> Result<bool, Error> {
+        // One whose caller has gone does not overtake what comes after it.
+        let _turn = self.turns.take(&key).await;
         let name = self.names.of_key(&key);
         let mut patience = self.patience();
         let found = self.get(&name, Some(body::HEAD_ROOM), None, &mut patience).await?;
@@ -198,7 +198,8 @@ impl Inner {
             let name = self.names.of_key(&key);
             let found = self.get(&name, None, Some(&held.etag), &mut self.patience()).await?;
             let left = held.until.since(self.bucket.clock.now());
-            if matches!(found, Got::Unchanged) && (ttl / 2..=ttl).contains(&left) && !left.is_zero() {
+            if matches!(found, Got::Unchanged) && (ttl / 2..=ttl).contains(&left) && !left.is_zero()
+            {
                 return Ok(true);
             }
         }
@@ -263,14 +264,15 @@ impl Inner {
     ) -> Result<bool, Error> {
         let _turn = self.turns.take(&key).await;
         let start = self.memory.take(&key);
-        let stepped = self.step(&key, start, IfUnsure::DecideAnew, |place, _| match &place.record {
-            Some(Kept { record, .. }) if record.id() == seen => {
-                let record = record.touched(life)?;
-                let kept = Kept { record, until: end_of(life.ttl, life.created) };
-                Ok(Next::Write(Place { record: Some(kept), ..place }, true))
-            }
-            _ => Ok(Next::Stop(false)),
-        });
+        let stepped =
+            self.step(&key, start, IfUnsure::DecideAnew, |place, _| match &place.record {
+                Some(Kept { record, .. }) if record.id() == seen => {
+                    let record = record.touched(life)?;
+                    let kept = Kept { record, until: end_of(life.ttl, life.created) };
+                    Ok(Next::Write(Place { record: Some(kept), ..place }, true))
+                }
+                _ => Ok(Next::Stop(false)),
+            });
         Ok(stepped.await?.answer)
     }
 

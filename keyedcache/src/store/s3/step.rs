@@ -93,7 +93,9 @@ impl Inner {
                 },
             };
             match written {
-                (Written::Done(etag), answer) => return Ok(Stepped { answer, etag: Some(etag), at }),
+                (Written::Done(etag), answer) => {
+                    return Ok(Stepped { answer, etag: Some(etag), at });
+                }
                 (Written::Unsure, _) if if_unsure == IfUnsure::SaySo => {
                     return Err(self.unknown("it may have taken place before something else did"));
                 }

@@ -166,8 +166,7 @@ impl Inner {
                 (Named::Foreign, _) => {}
                 (Named::Digest, _) | (Named::Key(_), Telltale::Unsure) => unsure.push(object),
                 (Named::Key(key), tale) => {
-                    let holds =
-                        if tale == Telltale::Live { Holds::Record } else { Holds::Nothing };
+                    let holds = if tale == Telltale::Live { Holds::Record } else { Holds::Nothing };
                     told.push(Told { key, name: object.name, etag: object.etag, holds });
                 }
             }

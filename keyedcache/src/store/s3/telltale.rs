@@ -119,10 +119,9 @@ mod tests {
     fn five_minutes_are_told_to_live_for_three_and_to_have_ended_after_ten() {
         let size = class_of_record(Some(Duration::from_mins(5))) as u64;
         let after = |minutes| tell(size, WRITTEN, WRITTEN.plus(Duration::from_mins(minutes)));
-        assert_eq!([after(3), after(5), after(10)], [
-            Telltale::Live,
-            Telltale::Unsure,
-            Telltale::Ended
-        ]);
+        assert_eq!(
+            [after(3), after(5), after(10)],
+            [Telltale::Live, Telltale::Unsure, Telltale::Ended]
+        );
     }
 }

@@ -101,7 +101,11 @@ impl Inner {
     }
 
     /// Replaces one token of a scope.
-    pub(super) async fn replace_token(&self, scope: &Scope, severity: Severity) -> Result<(), Error> {
+    pub(super) async fn replace_token(
+        &self,
+        scope: &Scope,
+        severity: Severity,
+    ) -> Result<(), Error> {
         self.tokens.forget(scope);
         let replaced = self.replace_stored_token(scope, severity).await;
         // A read that overtook the write may have been remembered.
@@ -128,8 +132,12 @@ impl Inner {
             }
             let generation = match (found, severity) {
                 (None, _) => Generation::random(),
-                (Some(now), Severity::Hard) => Generation { hard: GenerationToken::random(), ..now },
-                (Some(now), Severity::Soft) => Generation { soft: GenerationToken::random(), ..now },
+                (Some(now), Severity::Hard) => {
+                    Generation { hard: GenerationToken::random(), ..now }
+                }
+                (Some(now), Severity::Soft) => {
+                    Generation { soft: GenerationToken::random(), ..now }
+                }
             };
             let write = self.write_generation(scope, etag.as_ref(), generation, &mut patience);
             if self.stands(write.await, &mut patience).await? {
@@ -177,7 +185,11 @@ impl Inner {
     }
 
     /// Whether a write took place; `false` if it is to be read again, after a pause if need be.
-    async fn stands(&self, written: Result<Put, Fault>, patience: &mut Patience) -> Result<bool, Error> {
+    async fn stands(
+        &self,
+        written: Result<Put, Fault>,
+        patience: &mut Patience,
+    ) -> Result<bool, Error> {
         match written {
             Ok(Put::Done(_)) => Ok(true),
             Ok(Put::Refused) if patience.pause().await => Ok(false),
