@@ -162,3 +162,59 @@ impl Clock {
         }
     }
 }
+
+/// How long the machine has been up, the time it was suspended included where the system tells it:
+/// what ages are measured by that must not stand still while nobody looks.
+#[cfg(feature = "redis")] // whose servers' clocks are told by it
+#[must_use]
+pub(crate) fn uptime() -> Duration {
+    #[cfg(target_os = "linux")]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+        Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        START.get_or_init(std::time::Instant::now).elapsed()
+    }
+}
+
+/// Milliseconds by two clocks as of the kernel's last tick, for a few nanoseconds: one that nobody
+/// sets, and one that runs while the machine is suspended.
+#[cfg(feature = "redis")] // which asks it at each near hit
+#[must_use]
+#[inline]
+pub(crate) fn coarse_ticks() -> Ticks {
+    #[cfg(target_os = "linux")]
+    {
+        let read = |clock| {
+            let time = rustix::time::clock_gettime(clock);
+            #[allow(clippy::cast_sign_loss)] // a clock before 1970 only ages everything
+            let millis = (time.tv_sec as u64)
+                .wrapping_mul(1_000)
+                .wrapping_add(time.tv_nsec as u64 / 1_000_000);
+            millis
+        };
+        Ticks {
+            steady: read(rustix::time::ClockId::MonotonicCoarse),
+            wall: read(rustix::time::ClockId::RealtimeCoarse),
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let steady = u64::try_from(uptime().as_millis()).unwrap_or(u64::MAX);
+        Ticks { steady, wall: Clock::system().now().as_micros() / 1_000 }
+    }
+}
+
+/// What [`coarse_ticks`] tells.
+#[cfg(feature = "redis")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticks {
+    /// By the clock that nobody sets.
+    pub(crate) steady: u64,
+    /// By the clock that runs through suspend.
+    pub(crate) wall: u64,
+}

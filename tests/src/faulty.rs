@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use keyedcache::store::{Pending, Store};
 use keyedcache::{Error, ErrorKind};
@@ -18,6 +20,8 @@ pub enum Fault {
     Fails,
     /// Never answers, without having done anything.
     Hangs,
+    /// Does its work, and answers so much later.
+    AnswersAfter(Duration),
 }
 
 /// A store in front of another one, whose operations work until they are told not to.
@@ -74,6 +78,19 @@ impl Manner for Faults {
         match fault {
             None => work(),
             Some(Fault::Hangs) => Box::pin(pending()),
+            Some(Fault::AnswersAfter(delay)) => {
+                let work = work();
+                Box::pin(async move {
+                    // On a thread of its own: the caller's runtime may end before.
+                    let (over, delayed) = tokio::sync::oneshot::channel::<()>();
+                    thread::spawn(move || {
+                        thread::sleep(delay);
+                        drop(over);
+                    });
+                    drop(delayed.await);
+                    work.await
+                })
+            }
             Some(Fault::Fails) => Box::pin(async {
                 Err(Error::new(ErrorKind::Unavailable, "serve", "the test broke it"))
             }),

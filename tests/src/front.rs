@@ -109,8 +109,9 @@ impl<M: Manner> Store for Front<M> {
         record: Record,
         ttl: Ttl,
         guard: Guard,
+        scopes: &'a [Scope],
     ) -> Pending<'a, bool> {
-        self.manner.perform(Operation::Save, || self.inner.save(key, record, ttl, guard))
+        self.manner.perform(Operation::Save, || self.inner.save(key, record, ttl, guard, scopes))
     }
 
     fn delete<'a>(&'a self, keys: &'a [StoredKey]) -> Pending<'a, usize> {
@@ -162,8 +163,14 @@ impl<M: Manner> Store for Front<M> {
         self.manner.perform(Operation::Invalidate, || self.inner.invalidate(scopes, severity))
     }
 
-    fn touch<'a>(&'a self, key: &'a StoredKey, seen: RecordId, life: Life) -> Pending<'a, bool> {
-        self.manner.perform(Operation::Touch, || self.inner.touch(key, seen, life))
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoredKey,
+        seen: RecordId,
+        life: Life,
+        scopes: &'a [Scope],
+    ) -> Pending<'a, bool> {
+        self.manner.perform(Operation::Touch, || self.inner.touch(key, seen, life, scopes))
     }
 
     fn increment<'a>(

@@ -48,7 +48,7 @@ pub fn is_whole(found: &Record) -> bool {
 
 /// Saves whatever stands there, for ever.
 pub fn save(store: &dyn Store, text: &str, record: Record) -> Result<bool, Error> {
-    wait(store.save(&key(text), record, None, Guard::Always))
+    wait(store.save(&key(text), record, None, Guard::Always, &[]))
 }
 
 /// What stands under a key.

@@ -47,7 +47,7 @@ fn killed_writers_leave_everything_whole_and_no_lease_stuck() {
             let seen = found.map(|found| found.id());
             let leased = wait(store.lease(&stored, token, HOUR, seen)).unwrap();
             assert_eq!(leased, Leasing::Granted, "round {round}: {text}");
-            let saved = store.save(&stored, record(round, 700), None, Guard::Lease(token));
+            let saved = store.save(&stored, record(round, 700), None, Guard::Lease(token), &[]);
             assert!(wait(saved).unwrap(), "round {round}: {text}");
         }
         assert!(killed.elapsed() < Duration::from_secs(10), "round {round}");

@@ -16,6 +16,10 @@ use crate::near::Values;
 use crate::observe::Counters;
 use crate::policy::{Policy, SingleFlight, Timeout};
 use crate::record::Scope;
+#[cfg(feature = "redis")]
+use crate::store::RedisStore;
+#[cfg(feature = "s3")]
+use crate::store::S3Store;
 use crate::store::broken::BrokenStore;
 use crate::store::{Capabilities, HolderId, MemoryStore, NullStore, Sink, Store};
 
@@ -25,7 +29,6 @@ use super::core::{Core, Epochs, stored_head};
 use super::renewal::Renewals;
 
 const DEFAULT_PREFIX: &str = "keyedcache";
-const DEFAULT_STORE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Builds a [`Cache`]. What is not said has the default that `docs/configuration.md` lists.
 ///
@@ -154,13 +157,16 @@ options! {
     early: f64;
     /// The largest part of a timeout that is taken off at random, from 0 to 1. Default: 0.
     jitter: f64;
-    /// How long a lease stands without being renewed. Default: 10 s.
+    /// How long a lease stands without being renewed. Default: 10 s, if the store does not
+    /// [say otherwise](crate::store::Capabilities::lease).
     lease: Duration;
     /// How long a lease is renewed at most. Default: 10 min.
     lease_max: Duration;
     /// How long a call waits for others before it computes by itself. Default: 30 s.
     wait: Duration;
-    /// How long a store may take for one operation. Default: 1 s.
+    /// How long one call waits for the store in all before it goes on without it; a save that takes
+    /// longer goes on in the background. For what is done by hand, how long one operation may take.
+    /// Default: 1 s, if the store does not [say otherwise](crate::store::Capabilities::store_timeout).
     store_timeout: Duration;
     /// How many answers the near cache of each function holds; 0 is none. Default: 10,000.
     near: usize;
@@ -191,6 +197,40 @@ fn open(
         }
         StoreConfig::Null => Ok(Arc::new(NullStore::with_clock(clock.clone()))),
         StoreConfig::Disk { path, size_limit } => open_disk(path, *size_limit, options, clock),
+        #[cfg(feature = "redis")]
+        StoreConfig::Redis { address, connect_timeout, near_trust, concurrency } => {
+            let mut redis = RedisStore::at(address.clone());
+            if let Some(timeout) = options.store_timeout {
+                redis = redis.timeout(timeout);
+            }
+            if let Some(timeout) = connect_timeout {
+                redis = redis.connect_timeout(*timeout);
+            }
+            if let Some(near_trust) = near_trust {
+                redis = redis.near_trust(*near_trust);
+            }
+            if let Some(requests) = concurrency {
+                redis = redis.concurrency(*requests);
+            }
+            Ok(Arc::new(redis.build()?))
+        }
+        #[cfg(feature = "s3")]
+        StoreConfig::S3 { address, region, endpoint, path_style, generations } => {
+            let mut s3 = S3Store::at(address.clone())
+                .clock(clock.clone())
+                .path_style(path_style.unwrap_or(false))
+                .remember_generations(generations.unwrap_or_default());
+            if let Some(timeout) = options.store_timeout {
+                s3 = s3.operation_timeout(timeout);
+            }
+            if let Some(region) = region {
+                s3 = s3.region(region);
+            }
+            if let Some(endpoint) = endpoint {
+                s3 = s3.endpoint(endpoint);
+            }
+            Ok(Arc::new(s3.build()?))
+        }
     }
 }
 
@@ -238,10 +278,7 @@ fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock, stands_
         codec: options.codec.unwrap_or_default(),
         compression: compression(options),
         policy: policy(options, &capabilities),
-        store_timeout: options
-            .store_timeout
-            .or(capabilities.usual_timeout)
-            .unwrap_or(DEFAULT_STORE_TIMEOUT),
+        store_timeout: options.store_timeout.unwrap_or(capabilities.store_timeout),
         clock,
         flights: Arc::default(),
         counters: Counters::default(),
@@ -277,7 +314,7 @@ fn policy(options: &CacheOptions, capabilities: &Capabilities) -> Policy {
         jitter: options.jitter.unwrap_or(defaults.jitter),
         single_flight: options.single_flight.unwrap_or(defaults.single_flight),
         wait: options.wait.unwrap_or(defaults.wait),
-        lease: options.lease.or(capabilities.usual_lease).unwrap_or(defaults.lease),
+        lease: options.lease.unwrap_or(capabilities.lease),
         lease_max: options.lease_max.unwrap_or(defaults.lease_max),
         near: options.near.unwrap_or(defaults.near),
         ..defaults

@@ -25,6 +25,7 @@ use crate::store::{LeaseToken, Leasing, Release};
 
 use super::lead::{Claim, Leader, Refresher};
 use super::look::{Found, Look};
+use super::patience::Patience;
 use super::plan::{Begin, Call};
 
 /// How long a body that itself leads waits for another flight, so that two processes that wait for
@@ -54,9 +55,10 @@ impl Call {
         if !core.is_enabled() {
             return Begin::Alone(None);
         }
+        let mut patience = Patience::of(core);
         let mut budget = None;
         loop {
-            let looked = self.look().await;
+            let looked = self.look(&mut patience).await;
             if let Ok(Look { found: Found::Fresh { value, until }, .. }) = looked {
                 core.counters.store_hits.count();
                 return Begin::Answer { value, until: Some(until) };
@@ -86,7 +88,7 @@ impl Call {
             let sight = Sight { came: look.since, seen: Some(seen) };
             match core.flights.join(&self.key, &self.plan.scopes, &sight, place) {
                 Join::Itself => return Begin::Alone(look.found.on_error()),
-                Join::Lead(seat) => return self.lead(seat, look, budget).await,
+                Join::Lead(seat) => return self.lead(seat, look, budget, patience).await,
                 Join::Follow(flight) => {
                     let on_error = look.found.on_error();
                     if let Some(begin) = self.follow(&flight, &sight, budget, on_error).await {
@@ -134,12 +136,13 @@ impl Call {
         }
         let place = Place::here().await;
         let seat = core.flights.replace(&self.key, &self.plan.scopes, place);
-        let leased = self.lease_by_force().await.unwrap_or_else(|error| {
+        let mut patience = Patience::of(core);
+        let leased = self.lease_by_force(&mut patience).await.unwrap_or_else(|error| {
             core.count_failure(&error, &self.key);
             None
         });
         Some(match leased {
-            Some((claim, look)) => Leader::anew(self, seat, claim, look),
+            Some((claim, look)) => Leader::anew(self, seat, claim, look, patience),
             None => Leader::beside(self, seat, None),
         })
     }
@@ -157,13 +160,16 @@ impl Call {
 
     /// Takes the lease from whoever has it. `None` where there are no leases, or others do the same
     /// all the time.
-    async fn lease_by_force(&self) -> Result<Option<(Claim, Look)>, Error> {
+    async fn lease_by_force(
+        &self,
+        patience: &mut Patience,
+    ) -> Result<Option<(Claim, Look)>, Error> {
         const TRIES: usize = 8;
         for _ in 0..TRIES {
-            let mut look = self.look().await?;
-            match self.generations_and_lease(&mut look).await? {
+            let mut look = self.look(patience).await?;
+            match self.generations_and_lease(&mut look, patience).await? {
                 Asked::Granted(claim) => return Ok(Some((claim, look))),
-                Asked::Held { by, .. } => self.take_away(by).await,
+                Asked::Held { by, .. } => self.take_away(by, patience).await,
                 Asked::Changed(_) => {}
                 Asked::NoLeases => return Ok(None),
             }
@@ -211,11 +217,17 @@ impl Call {
     }
 
     /// Leads a flight: gets the lease, or waits for whoever has it.
-    async fn lead(&self, seat: Seat, mut look: Look, budget: Budget) -> Begin {
+    async fn lead(
+        &self,
+        seat: Seat,
+        mut look: Look,
+        budget: Budget,
+        mut patience: Patience,
+    ) -> Begin {
         let core = &self.plan.core;
         core.counters.misses.count();
         loop {
-            let leasing = match self.generations_and_lease(&mut look).await {
+            let leasing = match self.generations_and_lease(&mut look, &mut patience).await {
                 Ok(leasing) => leasing,
                 Err(error) => {
                     core.count_failure(&error, &self.key);
@@ -224,7 +236,7 @@ impl Call {
             };
             match leasing {
                 Asked::Granted(claim) => {
-                    return Begin::Lead(Leader::under(self, seat, claim, look));
+                    return Begin::Lead(Leader::under(self, seat, claim, look, patience));
                 }
                 Asked::NoLeases => return Begin::Lead(Leader::beside(self, seat, Some(look))),
                 Asked::Held { by, .. } if !self.minds_leases() => {
@@ -242,12 +254,14 @@ impl Call {
                     } else if by.generations == generation::digest(&look.generations) {
                         core.counters.waited.count();
                         seat.waiting(by.generations);
-                        self.wait_for_change(by, left.min(remaining)).await;
+                        if self.wait_for_change(by, left.min(remaining)).await {
+                            patience = Patience::of(core);
+                        }
                         seat.preparing();
                     } else {
-                        self.take_away(by).await;
+                        self.take_away(by, &mut patience).await;
                     }
-                    let Some(again) = self.look_again().await else {
+                    let Some(again) = self.look_again(&mut patience).await else {
                         return Begin::Lead(Leader::beside(self, seat, None));
                     };
                     look = again;
@@ -258,7 +272,7 @@ impl Call {
                 }
                 // It was stored after our look, perhaps under generations that came after that, too.
                 Asked::Changed(Look { found: Found::Missing { .. }, .. }) => {
-                    let Some(again) = self.look_again().await else {
+                    let Some(again) = self.look_again(&mut patience).await else {
                         return Begin::Lead(Leader::beside(self, seat, None));
                     };
                     look = again;
@@ -275,8 +289,8 @@ impl Call {
     }
 
     /// A new look; `None`, and a counted failure, if the store cannot be asked.
-    async fn look_again(&self) -> Option<Look> {
-        match self.look().await {
+    async fn look_again(&self, patience: &mut Patience) -> Option<Look> {
+        match self.look(patience).await {
             Ok(look) => Some(look),
             Err(error) => {
                 self.plan.core.count_failure(&error, &self.key);
@@ -287,20 +301,25 @@ impl Call {
 
     /// Asks for the lease of what was looked at; creates generations that were absent first, since
     /// what is stamped with nothing could never be told from what is invalidated.
-    async fn generations_and_lease(&self, look: &mut Look) -> Result<Asked, Error> {
+    async fn generations_and_lease(
+        &self,
+        look: &mut Look,
+        patience: &mut Patience,
+    ) -> Result<Asked, Error> {
         let core = &self.plan.core;
         if !core.capabilities.leases {
             return Ok(Asked::NoLeases);
         }
         if look.generations.iter().any(Option::is_none) {
             let scopes = &self.plan.scopes;
-            let created = core.ask("read generations", core.store.generations(scopes)).await?;
+            let created = core.store.generations(scopes);
+            let created = patience.ask(core, "read generations", created).await?;
             look.generations = created.into_iter().map(Some).collect();
         }
         let claim = Claim::new(self, &look.generations);
         let lease = self.plan.policy.lease;
         let request = core.store.lease(&self.key, claim.token(), lease, look.seen);
-        Ok(match core.ask("lease", request).await? {
+        Ok(match patience.ask(core, "lease", request).await? {
             Leasing::Granted => Asked::Granted(claim),
             Leasing::Held { by, remaining } => {
                 claim.was_not_granted();
@@ -316,24 +335,29 @@ impl Call {
 
     /// Ends a lease that computes under generations which have been replaced: what it saves would be
     /// missing, so nobody who comes now should wait for it.
-    async fn take_away(&self, lease: LeaseToken) {
+    async fn take_away(&self, lease: LeaseToken, patience: &mut Patience) {
         let core = &self.plan.core;
         let release = core.store.release(&self.key, lease, Release::Abandoned);
-        if let Err(error) = core.ask("release", release).await {
+        if let Err(error) = patience.ask(core, "release", release).await {
             core.count_failure(&error, &self.key);
         }
     }
 
-    /// Returns when the lease has ended, as far as the store can tell, or after `at_most`.
-    async fn wait_for_change(&self, lease: LeaseToken, at_most: Duration) {
+    /// Returns when the lease has ended, as far as the store can tell, or after `at_most`; says
+    /// whether the store did tell.
+    async fn wait_for_change(&self, lease: LeaseToken, at_most: Duration) -> bool {
         let core = &self.plan.core;
         let changed = core.store.changed(&self.key, lease, at_most);
         // The store keeps to `at_most`; a store that does not must not keep the caller.
-        let waited = runtime::timeout(at_most.saturating_add(core.store_timeout), changed).await;
-        if let Some(Err(error)) = waited {
-            core.count_failure(&error, &self.key);
-            // Whatever ails it, asking again at once would not help it.
-            runtime::sleep(at_most.min(Duration::from_millis(50))).await;
+        match runtime::timeout(at_most.saturating_add(core.store_timeout), changed).await {
+            Some(Ok(())) => true,
+            Some(Err(error)) => {
+                core.count_failure(&error, &self.key);
+                // Whatever ails it, asking again at once would not help it.
+                runtime::sleep(at_most.min(Duration::from_millis(50))).await;
+                false
+            }
+            None => false,
         }
     }
 
@@ -360,8 +384,9 @@ impl Call {
         mut look: Look,
     ) -> Option<Box<Leader>> {
         seat.preparing();
-        match self.generations_and_lease(&mut look).await {
-            Ok(Asked::Granted(claim)) => Some(Leader::under(self, seat, claim, look)),
+        let mut patience = Patience::of(&self.plan.core);
+        match self.generations_and_lease(&mut look, &mut patience).await {
+            Ok(Asked::Granted(claim)) => Some(Leader::under(self, seat, claim, look, patience)),
             Ok(_) => None,
             Err(error) => {
                 self.plan.core.count_failure(&error, &self.key);

@@ -17,7 +17,7 @@ use crate::compress::Compression;
 use crate::error::{Error, ErrorKind};
 use crate::flight::Flights;
 use crate::key::Key;
-use crate::near::{self, Epoch, Values};
+use crate::near::{self, Epoch, Values, Vouch};
 use crate::observe::{CacheStats, Counter, Counters};
 use crate::policy::{Policy, Timeout};
 use crate::record::{Header, Record, Scope, ScopeId};
@@ -122,11 +122,6 @@ impl Core {
         self.capabilities.shared || self.clock.is_manual()
     }
 
-    /// Whether near entries that ask may be trusted until `deadline`.
-    pub(crate) fn vouch(&self, deadline: Moment) -> bool {
-        self.store.trusted() && self.clock.coarse_now() < deadline
-    }
-
     /// Invalidates scopes for everyone. What this process computes of them is not joined any more,
     /// and what it keeps of them near is void, whether the store took it or not.
     pub(crate) async fn invalidate(
@@ -217,7 +212,7 @@ impl Core {
         }
     }
 
-    fn no_answer(&self, operation: &'static str, within: Duration) -> Error {
+    pub(super) fn no_answer(&self, operation: &'static str, within: Duration) -> Error {
         let must_not_be_done_twice = matches!(operation, "save" | "touch" | "increment");
         let kind =
             if must_not_be_done_twice { ErrorKind::OutcomeUnknown } else { ErrorKind::Timeout };
@@ -239,6 +234,12 @@ impl Core {
         }
         let left = moment.since(self.store.now());
         self.clock.now().plus(left).minus(Clock::COARSE)
+    }
+}
+
+impl Vouch for Core {
+    fn vouch(&self, deadline: Moment) -> bool {
+        self.store.trusted() && self.clock.coarse_now() < deadline
     }
 }
 

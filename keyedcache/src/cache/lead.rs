@@ -14,6 +14,7 @@ use crate::runtime;
 use crate::store::{Guard, LeaseToken, Release};
 
 use super::look::Look;
+use super::patience::Patience;
 use super::plan::Call;
 
 /// A lease that was asked for, and that is given back unless it is used.
@@ -48,23 +49,25 @@ impl Claim {
     }
 
     /// Gives the lease back. Whoever comes after this returned finds none of it.
-    async fn give_back(mut self) {
+    async fn give_back(mut self, mut patience: Patience) {
         let Some(release) = self.release else { return };
         let core = Arc::clone(&self.call.plan.core);
         core.renewals.forget(self.token);
         let released = core.store.release(&self.call.key, self.token, release);
-        match core.ask("release", released).await {
+        match patience.ask(&core, "release", released).await {
             Ok(_) => self.release = None,
             // Dropped as it is, it tries once more in the background.
             Err(error) => core.count_failure(&error, &self.call.key),
         }
     }
 
-    /// Saves under the lease; says whether the store took it.
-    async fn save(&mut self, record: Record, ttl: Option<Duration>) -> Result<bool, Error> {
-        let core = &self.call.plan.core;
+    /// Saves under the lease, within its time; says whether the store took it.
+    async fn save(mut self, record: Record, ttl: Option<Duration>) -> Result<bool, Error> {
+        let plan = &self.call.plan;
         let guard = Guard::Lease(self.token);
-        let saved = core.ask("save", core.store.save(&self.call.key, record, ttl, guard)).await?;
+        let save = plan.core.store.save(&self.call.key, record, ttl, guard, &plan.scopes);
+        let saved = runtime::timeout(plan.policy.lease, save).await;
+        let saved = saved.unwrap_or_else(|| Err(plan.core.no_answer("save", plan.policy.lease)))?;
         // Ended by the save, or not ours any more.
         self.release = None;
         Ok(saved)
@@ -94,6 +97,7 @@ pub(crate) struct Leader {
     // Before `claim`: followers of this process wake before those of others.
     seat: Seat,
     claim: Option<Claim>,
+    patience: Patience,
     stamp: Stamp,
     began: Instant,
     /// The older value that may stand in for an answer that failed.
@@ -104,17 +108,29 @@ pub(crate) struct Leader {
 
 impl Leader {
     /// Computes under a lease.
-    pub(super) fn under(call: &Call, seat: Seat, claim: Claim, look: Look) -> Box<Self> {
+    pub(super) fn under(
+        call: &Call,
+        seat: Seat,
+        claim: Claim,
+        look: Look,
+        patience: Patience,
+    ) -> Box<Self> {
         let on_error = look.found.on_error();
         let stamp = generation::stamp(&call.plan.scopes, &look.generations).unwrap_or_default();
         seat.computing(Some(claim.token()), look.generations.into());
         claim.keep();
-        Self::new(call, seat, Some(claim), stamp, on_error)
+        Self { claim: Some(claim), patience, stamp, on_error, ..Self::new(call, seat) }.into()
     }
 
     /// Computes under a lease that was taken for it, whatever is cached.
-    pub(super) fn anew(call: &Call, seat: Seat, claim: Claim, look: Look) -> Box<Self> {
-        let mut leader = Self::under(call, seat, claim, look);
+    pub(super) fn anew(
+        call: &Call,
+        seat: Seat,
+        claim: Claim,
+        look: Look,
+        patience: Patience,
+    ) -> Box<Self> {
+        let mut leader = Self::under(call, seat, claim, look, patience);
         leader.on_error = None;
         leader.replaces_fresh = true;
         leader
@@ -124,22 +140,24 @@ impl Leader {
     pub(super) fn beside(call: &Call, seat: Seat, look: Option<Look>) -> Box<Self> {
         let Some(look) = look else {
             seat.computing(None, [].into());
-            return Self::new(call, seat, None, Stamp::default(), None);
+            return Self::new(call, seat).into();
         };
         let on_error = look.found.on_error();
         seat.computing(look.lease, look.generations.into());
-        Self::new(call, seat, None, Stamp::default(), on_error)
+        Self { on_error, ..Self::new(call, seat) }.into()
     }
 
-    fn new(
-        call: &Call,
-        seat: Seat,
-        claim: Option<Claim>,
-        stamp: Stamp,
-        on_error: Option<Shared>,
-    ) -> Box<Self> {
-        let (call, began) = (call.clone(), Instant::now());
-        Box::new(Self { call, seat, claim, stamp, began, on_error, replaces_fresh: false })
+    fn new(call: &Call, seat: Seat) -> Self {
+        Self {
+            call: call.clone(),
+            seat,
+            claim: None,
+            patience: Patience::of(&call.plan.core),
+            stamp: Stamp::default(),
+            began: Instant::now(),
+            on_error: None,
+            replaces_fresh: false,
+        }
     }
 
     pub(crate) fn flight_id(&self) -> u64 {
@@ -165,22 +183,30 @@ impl Leader {
     }
 
     /// Saves the record under the lease; until when it is fresh, if the store took it.
+    ///
+    /// A store that takes its time takes it without the caller: the save goes on in the background.
     pub(crate) async fn save(&mut self, header: &Header, record: Record) -> Option<Moment> {
-        let core = &self.call.plan.core;
-        let claim = self.claim.as_mut()?;
-        match claim.save(record, header.ttl()).await {
-            Ok(true) => {
-                core.counters.saved.count();
-                Some(self.call.fresh_until(header))
-            }
-            Ok(false) => {
-                core.counters.refused.count();
-                None
-            }
-            Err(error) => {
+        let save = self.claim.take()?.save(record, header.ttl());
+        let mut save = Box::pin(save);
+        let Some(saved) = self.patience.wait_for(&mut save).await else {
+            near::drop_key(self.call.key.digest());
+            let call = self.call.clone();
+            let core = &call.plan.core;
+            core.count_failure(&core.no_answer("save", core.store_timeout), &call.key);
+            runtime::background().spawn(async move {
+                call.count_save(&save.await);
+                // This process is not told of it, and may have read the older record meanwhile.
+                near::drop_key(call.key.digest());
+            });
+            return None;
+        };
+        self.call.count_save(&saved);
+        match saved {
+            Ok(true) => Some(self.call.fresh_until(header)),
+            Ok(false) => None,
+            Err(_) => {
                 // It may have taken place all the same.
                 near::drop_key(self.call.key.digest());
-                core.count_failure(&error, &self.call.key);
                 None
             }
         }
@@ -209,10 +235,10 @@ impl Leader {
         counters.computed.count();
         counters.stale_hits.count();
         self.release_as(Release::Declined);
-        let Self { seat, claim, .. } = *self;
+        let Self { seat, claim, patience, .. } = *self;
         seat.failed();
         if let Some(claim) = claim {
-            claim.give_back().await;
+            claim.give_back(patience).await;
         }
         Ok(older)
     }
@@ -224,19 +250,30 @@ impl Leader {
         counters.computed.count();
         counters.declined.count();
         self.release_as(Release::Declined);
-        let Self { seat, claim, .. } = self;
+        let Self { seat, claim, patience, .. } = self;
         match error {
             Some(error) => seat.returned_error(error),
             None => seat.declined(),
         }
         if let Some(claim) = claim {
-            claim.give_back().await;
+            claim.give_back(patience).await;
         }
     }
 
     fn release_as(&mut self, release: Release) {
         if let Some(claim) = &mut self.claim {
             claim.release = Some(release);
+        }
+    }
+}
+
+impl Call {
+    fn count_save(&self, saved: &Result<bool, Error>) {
+        let core = &self.plan.core;
+        match saved {
+            Ok(true) => core.counters.saved.count(),
+            Ok(false) => core.counters.refused.count(),
+            Err(error) => core.count_failure(error, &self.key),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::policy::{Freshness, Standing, Times, head_start, judge};
 use crate::record::{Generation, Header, Record, RecordId};
 use crate::store::{LeaseToken, Slot};
 
+use super::patience::Patience;
 use super::plan::Call;
 
 /// Turns the payload of a record into the value its function answers with.
@@ -52,11 +53,12 @@ impl Found {
 
 impl Call {
     /// Reads the key and its scopes, in one round trip, and judges what is there.
-    pub(crate) async fn look(&self) -> Result<Look, Error> {
+    pub(crate) async fn look(&self, patience: &mut Patience) -> Result<Look, Error> {
         let core = &self.plan.core;
         let since = core.flights.tick();
         let keys = std::slice::from_ref(&self.key);
-        let mut loaded = core.ask("load", core.store.load(keys, &self.plan.scopes)).await?;
+        let load = core.store.load(keys, &self.plan.scopes);
+        let mut loaded = patience.ask(core, "load", load).await?;
         let slot = loaded.slots.pop().unwrap_or_default();
         Ok(self.judge(slot, loaded.generations, since))
     }

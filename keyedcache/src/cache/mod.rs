@@ -12,6 +12,7 @@ mod free;
 mod get_or_set;
 mod lead;
 mod look;
+mod patience;
 mod plan;
 mod probe;
 mod registry;

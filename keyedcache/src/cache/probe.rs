@@ -32,7 +32,7 @@ pub(super) async fn probe(core: &Core) -> Result<(), Error> {
     }
     let record = Record::from_bytes(Bytes::from_static(b"keyedcache probe, safe to delete"));
     let ttl = Some(Duration::from_mins(1));
-    let save = store.save(&key, record.clone(), ttl, Guard::Always);
+    let save = store.save(&key, record.clone(), ttl, Guard::Always, &[]);
     if !core.ask("save", save).await? {
         return Err(wrong(core, "save", "an unconditional save did not take place"));
     }

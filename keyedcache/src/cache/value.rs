@@ -13,7 +13,7 @@ use crate::error::{Error, NotCachedError, NotCachedReason};
 use crate::flight::Shared;
 use crate::generation;
 use crate::key::Key;
-use crate::near::{self, NotedValue};
+use crate::near::{self, NotedValue, Vouch};
 use crate::policy::{Freshness, MissingBecause, Standing, Timeout, judge};
 use crate::record::Life;
 use crate::record::{Generation, Header, Record, RecordId, Stamp};
@@ -173,7 +173,8 @@ impl Value {
     /// Stores a record, whatever is there.
     pub(crate) async fn replace(&self, header: &Header, record: Record) -> Result<(), Error> {
         let core = &self.plan.core;
-        let save = core.store.save(&self.stored, record, header.ttl(), Guard::Always);
+        let save =
+            core.store.save(&self.stored, record, header.ttl(), Guard::Always, &self.plan.scopes);
         let saved = core.ask("save", save).await;
         self.changed_here();
         saved.map(drop).map_err(|error| error.with("key", &self.key))
@@ -258,7 +259,7 @@ impl Value {
             header.fresh_for = timeout.as_duration();
             let anew =
                 Life { created: header.created, fresh_for: header.fresh_for, ttl: header.ttl() };
-            let touch = core.store.touch(&self.stored, live.record.id(), anew);
+            let touch = core.store.touch(&self.stored, live.record.id(), anew, &self.plan.scopes);
             let touched = core.ask("touch", touch).await;
             near::drop_key(self.stored.digest());
             if touched.map_err(|error| error.with("key", &self.key))? {
@@ -286,7 +287,7 @@ impl Value {
         seen: Option<RecordId>,
     ) -> Result<bool, Error> {
         let core = &self.plan.core;
-        let save = core.store.save(&self.stored, record, ttl, Guard::Seen(seen));
+        let save = core.store.save(&self.stored, record, ttl, Guard::Seen(seen), &self.plan.scopes);
         let saved = core.ask("save", save).await;
         self.changed_here();
         saved

@@ -198,7 +198,7 @@ where
 {
     Box::new(move |site, function, stored, deadline, noted| {
         let near = site.near_or_new(function.near);
-        near.put(key, stored, deadline, (noted, &site.epoch), function.near_asks);
+        near.put(key, stored, deadline, (noted, &site.epoch), function.voucher.as_ref());
     })
 }
 

@@ -8,10 +8,9 @@ use std::sync::{Arc, Once, OnceLock};
 
 use arc_swap::ArcSwapOption;
 
-use crate::Moment;
 use crate::cache::{Cache, Core, Plan, Watcher, named_or_broken, watch_registry};
 use crate::key::{Key, KeyParts, Owned};
-use crate::near::{Epoch, Near};
+use crate::near::{Epoch, Near, Vouch};
 use crate::observe::Counter;
 use crate::record::Scope;
 use crate::store::StoredKey;
@@ -126,11 +125,6 @@ impl Site {
             caches = &these.more;
         }
     }
-
-    /// Whether near entries that ask may be trusted until `deadline`.
-    pub(super) fn vouch(&self, deadline: Moment) -> bool {
-        self.resolved.load().as_ref().is_some_and(|function| function.core().vouch(deadline))
-    }
 }
 
 impl Watcher for Site {
@@ -138,6 +132,10 @@ impl Watcher for Site {
         self.replaced.fetch_add(1, Ordering::AcqRel);
         self.resolved.store(None);
         self.epoch.bump();
+        // After what they hold is void: an entry that still comes would not be taken.
+        if let Some(caches) = self.near.get() {
+            caches.forget_vouchers();
+        }
     }
 }
 
@@ -150,13 +148,43 @@ impl fmt::Debug for Site {
 /// The near caches of one site: one, but for functions whose arguments are `impl Trait`, where each
 /// type that is passed may have another identity.
 struct NearCaches {
-    first: Box<dyn Any + Send + Sync>,
+    first: Box<dyn Keeps>,
     more: Box<OnceLock<NearCaches>>,
 }
 
+/// A near cache of any type.
+trait Keeps: Any + Send + Sync {
+    fn forget_voucher(&self);
+}
+
+impl<K, V> Keeps for Near<K, V>
+where
+    K: Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    Owned<K>: Hash + Eq,
+{
+    fn forget_voucher(&self) {
+        Near::forget_voucher(self);
+    }
+}
+
+impl dyn Keeps {
+    #[inline]
+    fn downcast_ref<N: Any>(&self) -> Option<&N> {
+        (self as &dyn Any).downcast_ref()
+    }
+}
+
 impl NearCaches {
-    fn of(near: impl Any + Send + Sync) -> Self {
+    fn of(near: impl Keeps) -> Self {
         Self { first: Box::new(near), more: Box::default() }
+    }
+
+    fn forget_vouchers(&self) {
+        self.first.forget_voucher();
+        if let Some(more) = self.more.get() {
+            more.forget_vouchers();
+        }
     }
 
     /// That of this type, if it is not the first.
@@ -180,8 +208,8 @@ pub(crate) struct Function {
     pub(crate) scope: Scope,
     /// How many answers the near cache holds; zero is none.
     pub(super) near: usize,
-    /// Whether a near hit must ask more than the system's clock.
-    pub(super) near_asks: bool,
+    /// Whom a near hit must ask beside the system's clock.
+    pub(super) voucher: Option<Arc<dyn Vouch>>,
     namespace: Box<str>,
     /// The namespace of all instances.
     whole: Box<str>,
@@ -198,7 +226,7 @@ impl Function {
         let has_near = spec.local || core.has_near();
         Self {
             near: if has_near { policy.near } else { 0 },
-            near_asks: core.near_asks(),
+            voucher: core.near_asks().then(|| Arc::clone(core) as Arc<dyn Vouch>),
             plan: Arc::new(Plan {
                 core: Arc::clone(core),
                 policy,

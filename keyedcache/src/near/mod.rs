@@ -18,6 +18,7 @@ mod values;
 pub(crate) use values::{NotedValue, Values, drop_scope};
 
 use std::hash::Hash;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use equivalent::Equivalent;
@@ -109,33 +110,35 @@ struct Entry<V> {
     asks: bool,
 }
 
-/// What an entry is worth, told with the lock still held; what asks is asked without it.
-enum Hit<V> {
-    Stands(V),
-    Void,
-    Asks { value: V, deadline: Moment, noted: Noted },
-}
-
 impl<V: Clone> Entry<V> {
     #[inline]
-    fn hit(&self, epoch: &Epoch) -> Hit<V> {
-        let Self { deadline, noted, .. } = *self;
-        if self.asks {
-            return Hit::Asks { value: self.value.clone(), deadline, noted };
-        }
-        if Clock::system().coarse_now() < deadline && noted.still_stand(epoch) {
-            Hit::Stands(self.value.clone())
-        } else {
-            Hit::Void
-        }
+    fn hit(&self, epoch: &Epoch, voucher: &Voucher) -> Option<V> {
+        // Asked before the counters are compared, which it may bump.
+        let in_time = match voucher {
+            Some(voucher) if self.asks => voucher.vouch(self.deadline),
+            None if self.asks => false,
+            _ => Clock::system().coarse_now() < self.deadline,
+        };
+        (in_time && self.noted.still_stand(epoch)).then(|| self.value.clone())
     }
 }
+
+/// Whom near entries ask that the system's clock alone cannot vouch for.
+pub(crate) trait Vouch: Send + Sync {
+    /// Whether what is said to be fresh until `deadline` may be trusted now. Costs nanoseconds.
+    fn vouch(&self, deadline: Moment) -> bool;
+}
+
+type Voucher = Option<Arc<dyn Vouch>>;
 
 /// Typed values under argument lists, bounded by their number, the least useful evicted.
 ///
 /// A hit costs one hash, one lookup, three loads, and the clone of the value; no allocation.
+///
+/// Invariant: entries that ask and stand were put with the voucher of now, since a function whose cache
+/// is replaced bumps its epoch.
 pub(crate) struct Near<K: 'static, V> {
-    entries: Entries<Owned<K>, Entry<V>>,
+    entries: Entries<Owned<K>, Entry<V>, Voucher>,
 }
 
 impl<K, V> Near<K, V>
@@ -149,41 +152,39 @@ where
     }
 
     /// The value, if it is there, in time, and nothing it depends on has changed.
-    ///
-    /// `vouch` is asked, with the entry's deadline, only for entries that were
-    /// [put](Self::put) to ask; and before the counters are compared, which it may bump.
     #[inline]
-    pub(crate) fn get<Q>(
-        &self,
-        key: &Q,
-        epoch: &Epoch,
-        vouch: impl FnOnce(Moment) -> bool,
-    ) -> Option<V>
+    pub(crate) fn get<Q>(&self, key: &Q, epoch: &Epoch) -> Option<V>
     where
         Q: Hash + Equivalent<Owned<K>>,
     {
-        match self.entries.get(key, |entry| entry.hit(epoch))? {
-            Hit::Stands(value) => Some(value),
-            Hit::Void => None,
-            Hit::Asks { value, deadline, noted } => {
-                (vouch(deadline) && noted.still_stand(epoch)).then_some(value)
-            }
-        }
+        self.entries.get(key, |entry, voucher| entry.hit(epoch, voucher))?
     }
 
-    /// Keeps a value until `deadline`, as long as what was noted stands; `asks` when more than the
-    /// system's clock must vouch for it. What does not stand any more takes nobody's place.
+    /// Keeps a value until `deadline`, as long as what was noted stands. With a voucher, it must
+    /// vouch for the entry at each hit; there is one for all entries, the last that was given. What
+    /// does not stand any more takes nobody's place.
     pub(crate) fn put(
         &self,
         key: Owned<K>,
         value: V,
         deadline: Moment,
         noted: (Noted, &Epoch),
-        asks: bool,
+        voucher: Option<&Arc<dyn Vouch>>,
     ) {
         let (noted, epoch) = noted;
-        if noted.still_stand(epoch) {
-            self.entries.insert(key, Entry { value, deadline, noted, asks });
-        }
+        let entry = Entry { value, deadline, noted, asks: voucher.is_some() };
+        self.entries.insert(key, entry, |current| {
+            let stands = noted.still_stand(epoch);
+            if let Some(voucher) = voucher.filter(|_| stands) {
+                *current = Some(Arc::clone(voucher));
+            }
+            stands
+        });
+    }
+
+    /// Keeps nobody alive any more who vouches. What was put before must not stand any more.
+    pub(crate) fn forget_voucher(&self) {
+        // Dropped after the lock is given back.
+        let _voucher = self.entries.beside(Option::take);
     }
 }

@@ -89,7 +89,7 @@ impl Values {
         key: &StoredKey,
         vouch: impl FnOnce(Moment) -> bool,
     ) -> Option<Shared> {
-        let entry = self.entries.get()?.get(key, Entry::clone)?;
+        let entry = self.entries.get()?.get(key, |entry, ()| entry.clone())?;
         let in_time = if entry.asks {
             vouch(entry.deadline)
         } else {
@@ -111,7 +111,7 @@ impl Values {
     ) {
         if noted.still_stands(&self.epoch) {
             let entries = self.entries.get_or_init(|| Entries::new(capacity));
-            entries.insert(key, Entry { value, deadline, noted, asks });
+            entries.insert(key, Entry { value, deadline, noted, asks }, |()| true);
         }
     }
 }

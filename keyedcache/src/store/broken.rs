@@ -48,7 +48,14 @@ impl Store for BrokenStore {
         self.fail("load")
     }
 
-    fn save<'a>(&'a self, _: &'a StoredKey, _: Record, _: Ttl, _: Guard) -> Pending<'a, bool> {
+    fn save<'a>(
+        &'a self,
+        _: &'a StoredKey,
+        _: Record,
+        _: Ttl,
+        _: Guard,
+        _: &'a [Scope],
+    ) -> Pending<'a, bool> {
         self.fail("save")
     }
 
@@ -92,7 +99,13 @@ impl Store for BrokenStore {
         self.fail("invalidate")
     }
 
-    fn touch<'a>(&'a self, _: &'a StoredKey, _: RecordId, _: Life) -> Pending<'a, bool> {
+    fn touch<'a>(
+        &'a self,
+        _: &'a StoredKey,
+        _: RecordId,
+        _: Life,
+        _: &'a [Scope],
+    ) -> Pending<'a, bool> {
         self.fail("touch")
     }
 

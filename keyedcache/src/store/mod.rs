@@ -19,17 +19,20 @@ pub(crate) mod broken;
 mod disk;
 mod memory;
 mod null;
+pub(crate) mod percent;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "s3")]
 mod s3;
 
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisAddress, RedisStore, RedisStoreBuilder};
 #[cfg(feature = "disk")]
 pub use disk::{DiskStore, DiskStoreBuilder};
 pub use memory::{MemoryStore, MemoryStoreBuilder};
 pub use null::NullStore;
 #[cfg(feature = "s3")]
-pub(crate) use s3::S3Credentials;
-#[cfg(feature = "s3")]
-pub use s3::{S3LifecycleRule, S3Requests, S3Store, S3StoreBuilder, S3Sweep};
+pub use s3::{S3Address, S3LifecycleRule, S3Requests, S3Store, S3StoreBuilder, S3Sweep};
 
 use std::fmt;
 use std::future::Future;
@@ -257,11 +260,10 @@ pub struct Capabilities {
     pub shared: bool,
     /// The largest record it takes, in bytes.
     pub max_record: Option<usize>,
-    /// How long a lease lasts where nobody says; `None` is as long as the cache finds right. For a
-    /// store whose renewals are dear.
-    pub usual_lease: Option<Duration>,
-    /// How long it may take to answer where nobody says; `None` is as long as the cache finds right.
-    pub usual_timeout: Option<Duration>,
+    /// How long a call should wait for it in all, unless the cache says otherwise.
+    pub store_timeout: Duration,
+    /// How long a lease of it should stand without being renewed, unless the cache says otherwise.
+    pub lease: Duration,
 }
 
 impl Capabilities {
@@ -274,8 +276,8 @@ impl Capabilities {
             pushes: false,
             shared: false,
             max_record: None,
-            usual_lease: None,
-            usual_timeout: None,
+            store_timeout: Duration::from_secs(1),
+            lease: Duration::from_secs(10),
         }
     }
 }
@@ -323,12 +325,15 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// - With [`Guard::Lease`], ends the lease in the same step. With the others, takes away
     ///   whatever lease stands on the key.
     /// - A record that cannot be stored (too large, no room) is an error and leaves what was there.
+    /// - `scopes` are those it is stamped with. A store that keeps generations for a limited time
+    ///   keeps these as long as the record; one that keeps them for ever has no use for it.
     fn save<'a>(
         &'a self,
         key: &'a StoredKey,
         record: Record,
         ttl: Ttl,
         guard: Guard,
+        scopes: &'a [Scope],
     ) -> Pending<'a, bool>;
 
     /// Deletes records and takes the leases on their keys away; says how many records were there.
@@ -381,7 +386,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     ///
     /// Every change of a record or a scope by anyone is told, but for saves under a lease of
     /// `holder`. A change is told before the operation that made it resolves in this process, and
-    /// before [`trusted`](Self::trusted) next returns `true` when another process made it.
+    /// before [`trusted`](Self::trusted) next returns `true` when another process made it; of a store
+    /// that is reached over a network, before the next answer to a load that was asked for after the
+    /// change was acknowledged.
     fn subscribe(&self, holder: HolderId, sink: Weak<dyn Sink>);
 
     /// Whether every change so far has been told to the sinks. Asked before each near hit, so it
@@ -399,8 +406,14 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Gives a record another life if it is still the one `seen`; says whether it did.
     ///
-    /// The record keeps its id. Takes no lease away.
-    fn touch<'a>(&'a self, key: &'a StoredKey, seen: RecordId, life: Life) -> Pending<'a, bool>;
+    /// The record keeps its id. Takes no lease away. `scopes` as of [`save`](Self::save).
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoredKey,
+        seen: RecordId,
+        life: Life,
+        scopes: &'a [Scope],
+    ) -> Pending<'a, bool>;
 
     /// Adds to a counter if its record is still the one `seen`; atomic, and keeps its life and id.
     ///

@@ -77,7 +77,14 @@ impl Store for NullStore {
         })
     }
 
-    fn save<'a>(&'a self, _: &'a StoredKey, _: Record, _: Ttl, _: Guard) -> Pending<'a, bool> {
+    fn save<'a>(
+        &'a self,
+        _: &'a StoredKey,
+        _: Record,
+        _: Ttl,
+        _: Guard,
+        _: &'a [Scope],
+    ) -> Pending<'a, bool> {
         answer(false)
     }
 
@@ -133,7 +140,13 @@ impl Store for NullStore {
         })
     }
 
-    fn touch<'a>(&'a self, _: &'a StoredKey, _: RecordId, _: Life) -> Pending<'a, bool> {
+    fn touch<'a>(
+        &'a self,
+        _: &'a StoredKey,
+        _: RecordId,
+        _: Life,
+        _: &'a [Scope],
+    ) -> Pending<'a, bool> {
         answer(false)
     }
 

@@ -64,11 +64,11 @@ impl Handle {
         ttl: Ttl,
         guard: Guard,
     ) -> Result<bool, Error> {
-        block_on(self.0.save(key, record.clone(), ttl, guard))
+        block_on(self.0.save(key, record.clone(), ttl, guard, &[]))
     }
 
     pub(crate) fn save(&self, key: &StoredKey, record: &Record, guard: Guard) -> bool {
-        done("save", self.0.save(key, record.clone(), None, guard))
+        done("save", self.0.save(key, record.clone(), None, guard, &[]))
     }
 
     /// Saves whatever stands there, for ever.
@@ -77,7 +77,7 @@ impl Handle {
     }
 
     pub(crate) fn put_for(&self, key: &StoredKey, record: &Record, ttl: Ttl) {
-        let saved = done("save", self.0.save(key, record.clone(), ttl, Guard::Always));
+        let saved = done("save", self.0.save(key, record.clone(), ttl, Guard::Always, &[]));
         assert!(saved, "a save that nothing guards takes place");
     }
 
@@ -147,7 +147,7 @@ impl Handle {
     }
 
     pub(crate) fn touch(&self, key: &StoredKey, seen: RecordId, life: Life) -> bool {
-        done("touch", self.0.touch(key, seen, life))
+        done("touch", self.0.touch(key, seen, life, &[]))
     }
 
     /// The life of a record that begins now.

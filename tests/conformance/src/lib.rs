@@ -87,6 +87,12 @@ pub trait Harness: Send + Sync {
         Duration::from_millis(100)
     }
 
+    /// Whether what other handles change is told only as fast as a network is: the cases about pushes
+    /// then load something, which comes after all that was told before; `false` by default.
+    fn pushes_travel(&self) -> bool {
+        false
+    }
+
     /// Puts data that is none of the cache's into the storage; calling what is returned says
     /// whether all of it is still there, unchanged. `None` (the default) if none can be there.
     fn plant_foreign(&self) -> Option<Box<dyn FnOnce() -> bool + '_>> {

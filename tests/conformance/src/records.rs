@@ -239,7 +239,7 @@ pub fn operation_given_up_is_done_or_not_done(subject: &Subject<'_>) -> Verdict 
     for _ in 0..20 {
         subject.put(&key, &old);
         let new = record(b"new");
-        let mut saving = subject.store().save(&key, new.clone(), None, Guard::Always);
+        let mut saving = subject.store().save(&key, new.clone(), None, Guard::Always, &[]);
         let _ = is_ready(&mut saving);
         drop(saving);
         let found = subject.load(&key).record.expect("one of both is there");

@@ -98,6 +98,14 @@ impl<'a> Subject<'a> {
         self.harness.advance(by);
     }
 
+    /// Returns once all changes so far have been told to those who listen on the first handle.
+    pub(crate) fn catch_up(&self) {
+        if self.harness.pushes_travel() {
+            self.load(&self.key("caught up"));
+        }
+        self.handle(0).catch_up();
+    }
+
     pub(crate) fn plant_foreign(&self) -> Result<Box<dyn FnOnce() -> bool + '_>, Skipped> {
         self.harness.plant_foreign().ok_or(Skipped("the harness plants no foreign data"))
     }

@@ -73,7 +73,7 @@ fn serve(folder: &str) {
             ("lease", text) => held = Some((key(text), leased(&store, text))),
             ("save-leased", _) => {
                 let (key, token) = held.take().expect("a lease");
-                let saved = store.save(&key, record(2, 500), None, Guard::Lease(token));
+                let saved = store.save(&key, record(2, 500), None, Guard::Lease(token), &[]);
                 assert!(wait(saved).expect("it saves"));
                 say(&store.now().as_micros().to_string());
                 continue;

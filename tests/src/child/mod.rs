@@ -5,12 +5,12 @@
 //! pipes; whatever else a child prints is none.
 //!
 //! - No child outlives its test: dropped, as by a panic, a [`Child`] is killed and collected; if the
-//!   test itself is killed, the kernel kills its children ([`die_with_the_test`]). To Linux a thread
-//!   is the parent, so start a child on one that lives as long as the child has to.
+//!   test itself is killed, the kernel kills its children ([`die_with_the_test`]).
 //! - Nothing waits for longer than [`PATIENCE`]: what hangs fails the test.
 //! - A child has its default cache from whoever starts it, never from the environment of the test.
 
 mod inside;
+mod parent;
 mod process;
 
 use std::env;
@@ -40,7 +40,9 @@ impl Child {
     /// Starts a program with arguments.
     #[must_use]
     pub fn start<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Self {
-        Self::run(Command::new(program).args(arguments), &[])
+        let mut command = Command::new(program);
+        command.args(arguments);
+        Self::run(command, &[])
     }
 
     /// Runs this program again for the test called `test`, in a role, with the default cache that the
@@ -56,10 +58,10 @@ impl Child {
         let program = env::current_exe().expect("this program has a path");
         let mut command = Command::new(program);
         command.args(["--exact", test, "--nocapture"]).env(ROLE, role);
-        Self::run(&mut command, environment)
+        Self::run(command, environment)
     }
 
-    fn run(command: &mut Command, environment: &[(&str, &str)]) -> Self {
+    fn run(command: Command, environment: &[(&str, &str)]) -> Self {
         let (tell, words) = mpsc::channel();
         let mut tell = Some(tell);
         let ear = move |word| match word {

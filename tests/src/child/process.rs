@@ -1,12 +1,13 @@
 //! A child process as the operating system has it: its input, its signals, its end.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
-use super::MARK;
+use super::{MARK, parent};
 use crate::watchdog::wait_until;
 
 /// A process that is killed and collected, stopped or not, when this is dropped.
@@ -22,22 +23,36 @@ impl Process {
     ///
     /// A cache has it only from `environment`.
     pub(crate) fn start<'a>(
-        command: &mut Command,
+        mut command: Command,
         environment: impl IntoIterator<Item = (&'a str, &'a str)>,
         ear: impl FnMut(Option<String>) + Send + 'static,
     ) -> Self {
-        let spawned = command
+        command
             .env_remove("KEYEDCACHE_URL")
             .env_remove("KEYEDCACHE_CONFIG")
             .envs(environment)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn();
-        let mut child = spawned.unwrap_or_else(|error| panic!("{command:?} fails: {error}"));
+            .stdout(Stdio::piped());
+        let program = format!("{command:?}");
+        let spawned = parent::spawn(command);
+        let mut child = spawned.unwrap_or_else(|error| panic!("{program} fails: {error}"));
         let input = child.stdin.take();
         let output = child.stdout.take().expect("it is piped");
         thread::spawn(move || listen(output, ear));
         Self { child, input }
+    }
+
+    /// Starts a program that knows nothing of tests, and dies with this one all the same.
+    pub(crate) fn foreign(program: &str, arguments: &[&OsStr]) -> Self {
+        let mut command = if cfg!(target_os = "linux") {
+            let mut command = Command::new("setpriv"); // of util-linux, which every Linux has
+            command.args(["--pdeathsig", "KILL", "--", program]);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.args(arguments);
+        Self::start(command, [], |_| ())
     }
 
     /// Says a word to it.
@@ -64,6 +79,11 @@ impl Process {
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it can be killed");
         self.child.wait().expect("it is our child");
+    }
+
+    /// Whether it has ended, by itself or killed.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_some()
     }
 
     /// Closes its input, and waits for its end.

@@ -37,7 +37,8 @@ impl Actor {
         };
         let environment = [("KEYEDCACHE_URL", ground.url())];
         let mut command = Command::new(program);
-        Self(Process::start(command.env(Tally::FOLDER, tallies), environment, ear))
+        command.env(Tally::FOLDER, tallies);
+        Self(Process::start(command, environment, ear))
     }
 
     pub(super) fn tell(&mut self, request: &Request) {

@@ -4,13 +4,22 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::s3::S3Server;
+
 /// A cache to put a team on. Each is a new one, and is gone with it.
 #[derive(Debug)]
 pub struct Ground {
     url: String,
     takeover: Duration,
     push_delay: Duration,
-    _folder: TempDir,
+    _keeps: Keeps,
+}
+
+/// What lives as long as a ground.
+#[derive(Debug)]
+enum Keeps {
+    Folder { _folder: TempDir },
+    Server { _server: S3Server },
 }
 
 impl Ground {
@@ -22,14 +31,28 @@ impl Ground {
             url: format!("disk:{}", folder.path().join("cache").display()),
             takeover: Duration::from_millis(100),
             push_delay: Duration::ZERO,
-            _folder: folder,
+            _keeps: Keeps::Folder { _folder: folder },
+        }
+    }
+
+    /// A bucket on a server of its own.
+    #[must_use]
+    pub fn s3() -> Self {
+        let server = S3Server::start();
+        Self {
+            // A lease of a minute would have a test wait for a minute.
+            url: format!("{}&lease=3s&store_timeout=10s", server.url("team")),
+            takeover: Duration::from_secs(3),
+            push_delay: Duration::ZERO,
+            _keeps: Keeps::Server { _server: server },
         }
     }
 
     /// The same with options of a cache URL: `lease=300ms&wait=5s`.
     #[must_use]
     pub fn with(mut self, options: &str) -> Self {
-        self.url = format!("{}?{options}", self.url);
+        let joint = if self.url.contains('?') { '&' } else { '?' };
+        self.url = format!("{}{joint}{options}", self.url);
         self
     }
 

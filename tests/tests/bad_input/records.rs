@@ -26,7 +26,7 @@ fn record_in(store: &dyn Store) -> Option<Record> {
 }
 
 fn plant(store: &dyn Store, record: Record) {
-    assert!(block_on(store.save(&stored(), record, None, Guard::Always)).unwrap());
+    assert!(block_on(store.save(&stored(), record, None, Guard::Always, &[])).unwrap());
 }
 
 fn rubbish(bytes: &[u8]) -> Record {
@@ -128,7 +128,7 @@ fn one_who_found_rubbish_never_replaces_a_newer_record() {
         cache.set(cache_key!("a"), &1).wait().unwrap();
         let key = StoredKey::new("keyedcache:1:a");
         let rubbish = rubbish(b"not a record of ours, but long enough");
-        assert!(block_on(store.save(&key, rubbish, None, Guard::Always)).unwrap());
+        assert!(block_on(store.save(&key, rubbish, None, Guard::Always, &[])).unwrap());
         let newer = other.clone();
         store.interrupt(between, move || newer.set(cache_key!("a"), &2).wait().unwrap());
         let got = cache.get_or_set(cache_key!("a")).compute(async || 3).wait();
@@ -140,7 +140,7 @@ fn one_who_found_rubbish_never_replaces_a_newer_record() {
         |cache| assert_eq!(cache.increment(cache_key!("a"), 1).starting_at(8).wait().unwrap(), 3),
     ] {
         let key = StoredKey::new("keyedcache:1:a");
-        let save = store.save(&key, rubbish(b"rubbish"), None, Guard::Always);
+        let save = store.save(&key, rubbish(b"rubbish"), None, Guard::Always, &[]);
         assert!(block_on(save).unwrap());
         let newer = other.clone();
         store.interrupt(Operation::Save, move || newer.set(cache_key!("a"), &2).wait().unwrap());
@@ -159,7 +159,7 @@ fn rubbish_under_a_values_key_is_a_miss_for_every_operation() {
     let plant = || {
         let rubbish = rubbish(b"not a record of ours, but long enough");
         let key = StoredKey::new("keyedcache:1:a");
-        assert!(block_on(store.save(&key, rubbish, None, Guard::Always)).unwrap());
+        assert!(block_on(store.save(&key, rubbish, None, Guard::Always, &[])).unwrap());
     };
     plant();
     assert_eq!(cache.get::<i32>(key()).wait().unwrap_err().reason, NotCachedReason::Undecodable);

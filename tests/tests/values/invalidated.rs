@@ -23,7 +23,7 @@ fn invalidate_only(on: &Ground, invalidate: fn(&Cache)) {
     let load = |keys| keyedcache_tests::drive::block_on(on.store.load(keys, &[])).unwrap();
     let record = load(std::slice::from_ref(&stored)).slots[0].record.clone().expect("it was set");
     invalidate(&cache);
-    let save = on.store.save(&stored, record, None, keyedcache::store::Guard::Always);
+    let save = on.store.save(&stored, record, None, keyedcache::store::Guard::Always, &[]);
     assert!(keyedcache_tests::drive::block_on(save).unwrap());
 }
 

@@ -1,7 +1,12 @@
 //! A cache while its configuration is being read, option by option.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+#[cfg(feature = "redis")]
+use super::RedisAddress;
+#[cfg(feature = "s3")]
+use super::S3Address;
 use super::known::{self, Kind, KnownOption, OPTIONS};
 use super::nearest::nearest;
 use super::quote;
@@ -18,8 +23,68 @@ pub(super) struct Draft {
     pub(super) path: PathBuf,
     pub(super) max_size: Option<u64>,
     pub(super) size_limit: Option<u64>,
+    pub(super) redis: RedisDraft,
+    pub(super) s3: S3Draft,
     pub(super) options: CacheOptions,
     given: Vec<&'static str>,
+}
+
+/// What only Redis stores have.
+#[derive(Debug, Default)]
+#[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "read, and refused by its scheme"))]
+pub(super) struct RedisDraft {
+    #[cfg(feature = "redis")]
+    pub(super) address: Option<RedisAddress>,
+    pub(super) database: Option<u32>,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) near_trust: Option<Duration>,
+    pub(super) concurrency: Option<usize>,
+}
+
+impl RedisDraft {
+    #[cfg(feature = "redis")]
+    fn finish(self) -> Option<StoreConfig> {
+        let address = self.address?;
+        Some(StoreConfig::Redis {
+            address: match self.database {
+                Some(database) => address.with_database(database),
+                None => address,
+            },
+            connect_timeout: self.connect_timeout,
+            near_trust: self.near_trust,
+            concurrency: self.concurrency,
+        })
+    }
+
+    #[cfg(not(feature = "redis"))]
+    fn finish(self) -> Option<StoreConfig> {
+        None
+    }
+}
+
+/// What only S3 stores have.
+#[derive(Debug, Default)]
+#[cfg_attr(not(feature = "s3"), expect(dead_code, reason = "read, and refused by its scheme"))]
+pub(super) struct S3Draft {
+    #[cfg(feature = "s3")]
+    pub(super) address: Option<S3Address>,
+    pub(super) region: Option<String>,
+    pub(super) endpoint: Option<String>,
+    pub(super) path_style: Option<bool>,
+    pub(super) generations: Option<Duration>,
+}
+
+impl S3Draft {
+    #[cfg(feature = "s3")]
+    fn finish(self) -> Option<StoreConfig> {
+        let Self { address, region, endpoint, path_style, generations } = self;
+        Some(StoreConfig::S3 { address: address?, region, endpoint, path_style, generations })
+    }
+
+    #[cfg(not(feature = "s3"))]
+    fn finish(self) -> Option<StoreConfig> {
+        None
+    }
 }
 
 impl Draft {
@@ -52,15 +117,16 @@ impl Draft {
         {
             return Err("`lease` is longer than `lease_max`".to_owned());
         }
+        let none = || format!("no store is named; known are {}", known::usable_schemes());
         let store = match self.kind {
             Some(Kind::Memory) => StoreConfig::Memory { max_size: self.max_size },
             Some(Kind::Disk) => {
                 StoreConfig::Disk { path: folder.join(self.path), size_limit: self.size_limit }
             }
             Some(Kind::Null) => StoreConfig::Null,
-            None => {
-                return Err(format!("no store is named; known are {}", known::usable_schemes()));
-            }
+            Some(Kind::Redis) => self.redis.finish().ok_or_else(none)?,
+            Some(Kind::S3) => self.s3.finish().ok_or_else(none)?,
+            None => return Err(none()),
         };
         Ok(CacheConfig { store, options })
     }

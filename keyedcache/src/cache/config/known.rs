@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Memory,
     Disk,
     Null,
+    Redis,
+    S3,
 }
 
 /// Whether a known scheme can be used.
@@ -20,7 +22,10 @@ pub(super) enum Kind {
 pub(super) enum Standing {
     Built(Kind),
     /// It needs this feature of the crate.
-    #[cfg_attr(feature = "disk", expect(dead_code, reason = "what is known is in this build"))]
+    #[cfg_attr(
+        all(feature = "disk", feature = "redis-tls", feature = "s3"),
+        expect(dead_code, reason = "what is known is in this build")
+    )]
     NeedsFeature(&'static str),
     /// This version has no such store.
     NotYet,
@@ -31,18 +36,33 @@ pub(super) const SCHEMES: [(&str, Standing); 9] = [
     ("disk", DISK),
     ("memory", Standing::Built(Kind::Memory)),
     ("null", Standing::Built(Kind::Null)),
-    ("redis", Standing::NotYet),
+    ("redis", REDIS),
     ("redis+cluster", Standing::NotYet),
     ("redis+sentinel", Standing::NotYet),
-    ("redis+unix", Standing::NotYet),
-    ("rediss", Standing::NotYet),
-    ("s3", Standing::NotYet),
+    ("redis+unix", REDIS),
+    ("rediss", REDISS),
+    ("s3", S3),
 ];
 
 #[cfg(feature = "disk")]
 const DISK: Standing = Standing::Built(Kind::Disk);
 #[cfg(not(feature = "disk"))]
 const DISK: Standing = Standing::NeedsFeature("disk");
+
+#[cfg(feature = "redis")]
+const REDIS: Standing = Standing::Built(Kind::Redis);
+#[cfg(not(feature = "redis"))]
+const REDIS: Standing = Standing::NeedsFeature("redis");
+
+#[cfg(feature = "redis-tls")]
+const REDISS: Standing = Standing::Built(Kind::Redis);
+#[cfg(not(feature = "redis-tls"))]
+const REDISS: Standing = Standing::NeedsFeature("redis-tls");
+
+#[cfg(feature = "s3")]
+const S3: Standing = Standing::Built(Kind::S3);
+#[cfg(not(feature = "s3"))]
+const S3: Standing = Standing::NeedsFeature("s3");
 
 /// The schemes of this build, for messages.
 pub(super) fn usable_schemes() -> String {
@@ -87,6 +107,20 @@ pub(super) const OPTIONS: &[KnownOption] = &[
         put(&mut draft.options.compressor, value::compressor(text))
     })
     .elsewhere(&["compression", "compress"]),
+    known("concurrency", "a whole number over zero", "`1024`", |draft, text| {
+        put(&mut draft.redis.concurrency, value::some(text))
+    })
+    .only(Kind::Redis)
+    .elsewhere(&["max_connections", "pool_size"]),
+    known("connect_timeout", DURATION, "`1s`", |draft, text| {
+        put(&mut draft.redis.connect_timeout, some_time(text))
+    })
+    .only(Kind::Redis),
+    known("db", "a whole number", "`0`", |draft, text| {
+        put(&mut draft.redis.database, value::whole(text))
+    })
+    .only(Kind::Redis)
+    .elsewhere(&["database"]),
     known("early", "a number from 0 up", "`0` (off)", |draft, text| {
         put(&mut draft.options.early, value::number(text, f64::MAX))
     })
@@ -94,6 +128,16 @@ pub(super) const OPTIONS: &[KnownOption] = &[
     known("enabled", "`true` or `false`", "`true`", |draft, text| {
         put(&mut draft.options.enabled, value::boolean(text))
     }),
+    known("endpoint", "a URL such as `http://localhost:9000`", "AWS", |draft, text| {
+        draft.s3.endpoint = Some(text.to_owned());
+        Ok(())
+    })
+    .only(Kind::S3)
+    .elsewhere(&["endpoint_url"]),
+    known("generations", DURATION, "`0` (off)", |draft, text| {
+        put(&mut draft.s3.generations, duration(text))
+    })
+    .only(Kind::S3),
     known("jitter", "a number from 0 to 1", "`0` (off)", |draft, text| {
         put(&mut draft.options.jitter, value::number(text, 1.0))
     }),
@@ -107,10 +151,25 @@ pub(super) const OPTIONS: &[KnownOption] = &[
     known("near", "a whole number of values", "by store", |draft, text| {
         put(&mut draft.options.near, value::whole(text))
     }),
+    known("near_trust", DURATION, "`2s`", |draft, text| {
+        put(&mut draft.redis.near_trust, some_time(text))
+    })
+    .only(Kind::Redis),
+    known("path_style", "`true` or `false`", "`false`", |draft, text| {
+        put(&mut draft.s3.path_style, value::boolean(text))
+    })
+    .only(Kind::S3)
+    .elsewhere(&["force_path_style"]),
     known("prefix", PREFIX, "`keyedcache`", |draft, text| {
         put(&mut draft.options.prefix, value::prefix(text))
     })
     .elsewhere(&["namespace", "key_prefix"]),
+    known("region", "the name of a region", "the environment's", |draft, text| {
+        draft.s3.region = Some(text.to_owned());
+        Ok(())
+    })
+    .only(Kind::S3)
+    .elsewhere(&["aws_region"]),
     known("single_flight", "`cluster`, `process` or `off`", "`cluster`", |draft, text| {
         put(&mut draft.options.single_flight, value::single_flight(text))
     }),
@@ -124,10 +183,10 @@ pub(super) const OPTIONS: &[KnownOption] = &[
     known("stale_if_error", DURATION, "`0` (off)", |draft, text| {
         put(&mut draft.options.stale_if_error, duration(text))
     }),
-    known("store_timeout", DURATION, "`1s`", |draft, text| {
+    known("store_timeout", DURATION, "`1s`, Redis `250ms`", |draft, text| {
         put(&mut draft.options.store_timeout, some_time(text))
     })
-    .elsewhere(&["socket_timeout", "connect_timeout"]),
+    .elsewhere(&["socket_timeout", "response_timeout"]),
     known("timeout", TIMEOUT, "`5m`", |draft, text| put(&mut draft.options.timeout, timeout(text)))
         .elsewhere(&["ttl", "expire", "expires", "expiry", "max_age"]),
     known("version", "a whole number below 4294967296", "`1`", |draft, text| {

@@ -31,6 +31,10 @@ use crate::codec::Codec;
 use crate::compress::Compressor;
 use crate::error::Error;
 use crate::policy::{SingleFlight, Timeout};
+#[cfg(feature = "redis")]
+pub use crate::store::RedisAddress;
+#[cfg(feature = "s3")]
+pub use crate::store::S3Address;
 
 pub(super) use check::{check, check_alias};
 pub use environment::from_environment;
@@ -97,6 +101,32 @@ pub enum StoreConfig {
     },
     /// Nowhere.
     Null,
+    /// On a Redis server, shared by everybody who can reach it.
+    #[cfg(feature = "redis")]
+    Redis {
+        /// Where it is.
+        address: RedisAddress,
+        /// How long one attempt to connect may take.
+        connect_timeout: Option<Duration>,
+        /// For how long after a sign of life near caches are trusted.
+        near_trust: Option<Duration>,
+        /// How many requests may be under way at once.
+        concurrency: Option<usize>,
+    },
+    /// In a bucket, shared by everybody who can reach it.
+    #[cfg(feature = "s3")]
+    S3 {
+        /// Which bucket, and where in it.
+        address: S3Address,
+        /// Where the bucket is.
+        region: Option<String>,
+        /// The URL of an S3-compatible server.
+        endpoint: Option<String>,
+        /// Whether the bucket stands in the path of requests.
+        path_style: Option<bool>,
+        /// For how long generations are remembered in this process.
+        generations: Option<Duration>,
+    },
 }
 
 /// The options of a cache; `None` is the default, which `docs/configuration.md` lists.

@@ -268,6 +268,25 @@ fn no_message_holds_user_or_password() {
     }
 }
 
+#[test]
+#[cfg(feature = "redis")]
+fn redis_url_names_servers_and_options() {
+    let url = "redis://me:hunter2@a:7000,b/3?near_trust=500ms&connect_timeout=2&concurrency=8";
+    let config = CacheConfig::from_url(url).expect("all is known");
+    let StoreConfig::Redis { address, connect_timeout, near_trust, concurrency } = &config.store
+    else {
+        panic!("another store: {config:?}");
+    };
+    assert_eq!(address.to_string(), "redis://a:7000,b:6379/3");
+    assert_eq!(*connect_timeout, Some(Duration::from_secs(2)));
+    assert_eq!((*near_trust, *concurrency), (Some(Duration::from_millis(500)), Some(8)));
+    assert!(!format!("{config:?}").contains("hunter2") && !format!("{config:?}").contains("me:"));
+
+    let config = CacheConfig::from_url("redis+unix:///run/redis.sock?db=2").expect("all is known");
+    let StoreConfig::Redis { address, .. } = &config.store else { panic!("{config:?}") };
+    assert_eq!(address.to_string(), "redis+unix:///run/redis.sock?db=2");
+}
+
 proptest! {
     #[test]
     fn no_text_makes_reading_panic(text in "\\PC{0,60}") {

@@ -10,6 +10,7 @@ use super::draft::Draft;
 use super::known::{self, Kind, SCHEMES, Standing};
 use super::nearest::nearest;
 use super::quote;
+use crate::store::percent::decoded;
 
 /// The cache that a URL describes; everything that is wrong with it otherwise.
 pub(super) fn cache(url: &str) -> Result<CacheConfig, Vec<String>> {
@@ -42,10 +43,12 @@ pub(super) fn draft(url: &str) -> (Draft, Vec<String>) {
     if fragment.is_some() {
         wrong.push("a `#` must be written `%23`".to_owned());
     }
-    match place(draft.kind, path) {
-        Ok(place) => draft.path = place,
-        Err(message) => wrong.push(message),
-    }
+    let placed = match draft.kind {
+        Some(Kind::Redis) => servers(&mut draft, scheme, path),
+        Some(Kind::S3) => bucket(&mut draft, path),
+        kind => place(kind, path).map(|place| draft.path = place),
+    };
+    wrong.extend(placed.err());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         if let Err(message) = option(&mut draft, pair, harmless) {
             wrong.push(message);
@@ -157,6 +160,31 @@ fn place(kind: Option<Kind>, path: &str) -> Result<PathBuf, String> {
     Ok(PathBuf::from(path))
 }
 
+/// Takes the bucket an S3 URL names.
+#[cfg(feature = "s3")]
+fn bucket(draft: &mut Draft, path: &str) -> Result<(), String> {
+    draft.s3.address = Some(super::S3Address::parse(path)?);
+    Ok(())
+}
+
+#[cfg(not(feature = "s3"))]
+fn bucket(_: &mut Draft, _: &str) -> Result<(), String> {
+    unreachable!("its scheme needs the feature")
+}
+
+/// Takes the servers a Redis URL names.
+#[cfg(feature = "redis")]
+fn servers(draft: &mut Draft, scheme: &str, path: &str) -> Result<(), String> {
+    let address = super::RedisAddress::parse(&scheme.to_ascii_lowercase(), path)?;
+    draft.redis.address = Some(address);
+    Ok(())
+}
+
+#[cfg(not(feature = "redis"))]
+fn servers(_: &mut Draft, _: &str, _: &str) -> Result<(), String> {
+    unreachable!("its scheme needs the feature")
+}
+
 fn option(draft: &mut Draft, pair: &str, harmless: bool) -> Result<(), String> {
     let (name, value) = match pair.split_once('=') {
         Some((name, value)) => (name, Some(value)),
@@ -172,25 +200,4 @@ fn option(draft: &mut Draft, pair: &str, harmless: bool) -> Result<(), String> {
     };
     let value = decoded(value).map_err(|wrong| format!("in `{}`, {wrong}", option.name))?;
     draft.set(&name, &value, harmless)
-}
-
-/// The text that percent escapes stand for.
-fn decoded(text: &str) -> Result<String, &'static str> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
-        let (Some(high), Some(low)) = (digit(), digit()) else {
-            return Err(
-                "`%` is not followed by two hexadecimal digits; write `%25` for a percent \
-                        sign",
-            );
-        };
-        bytes.push(u8::try_from(high * 16 + low).expect("two hexadecimal digits make a byte"));
-    }
-    String::from_utf8(bytes).map_err(|_| "the percent escapes are not UTF-8")
 }

@@ -46,6 +46,11 @@ pub(super) fn whole<T: TryFrom<u64>>(text: &str) -> Result<T, Refusal> {
     number.ok_or(Refusal::Because("it is too large"))
 }
 
+/// A whole number over zero.
+pub(super) fn some(text: &str) -> Result<usize, Refusal> {
+    whole(text).and_then(|number| if number == 0 { Err(Refusal::NotOne) } else { Ok(number) })
+}
+
 /// A number from 0 to `most`.
 pub(super) fn number(text: &str, most: f64) -> Result<f64, Refusal> {
     let number: f64 = text.trim().parse().map_err(|_| Refusal::NotOne)?;

@@ -20,7 +20,8 @@ fn costs() {
     let texts: Vec<_> = (0..RECORDS).map(|n| format!("app:1:product::{n}")).collect();
     let keys: Vec<_> = texts.iter().map(|text| key(text)).collect();
     for key in &keys {
-        wait(store.save(key, record(1000), Some(Duration::from_mins(5)), Guard::Always)).unwrap();
+        wait(store.save(key, record(1000), Some(Duration::from_mins(5)), Guard::Always, &[]))
+            .unwrap();
     }
     let scopes = [Scope::new("cache"), Scope::new("function")];
     wait(store.generations(&scopes)).unwrap();
@@ -68,7 +69,7 @@ fn costs() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut save_here = |n: usize| {
         let ttl = Some(Duration::from_mins(5));
-        let mut saved = store.save(&keys[n], sample.clone(), ttl, Guard::Always);
+        let mut saved = store.save(&keys[n], sample.clone(), ttl, Guard::Always, &[]);
         assert!(saved.as_mut().poll(&mut std::task::Context::from_waker(noop)).is_ready());
     };
     time("save", 5_000, &mut save_here);
@@ -99,7 +100,7 @@ fn costs() {
         let saves: Vec<_> = (0..64)
             .map(|m| {
                 let key = &keys[(n + m * 97) % RECORDS];
-                let mut save = store.save(key, sample.clone(), ttl, Guard::Always);
+                let mut save = store.save(key, sample.clone(), ttl, Guard::Always, &[]);
                 let is_done = save.as_mut().poll(&mut context).is_ready();
                 (save, is_done)
             })
@@ -114,7 +115,9 @@ fn save_all(store: &DiskStore, keys: &[StoredKey], sample: &Record) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     for key in keys {
         let ttl = Some(Duration::from_mins(5));
-        assert!(runtime.block_on(store.save(key, sample.clone(), ttl, Guard::Always)).unwrap());
+        assert!(
+            runtime.block_on(store.save(key, sample.clone(), ttl, Guard::Always, &[])).unwrap()
+        );
     }
 }
 

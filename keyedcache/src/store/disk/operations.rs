@@ -66,6 +66,7 @@ impl Store for DiskStore {
         record: Record,
         ttl: Ttl,
         guard: Guard,
+        _: &'a [Scope], // generations are for ever
     ) -> Pending<'a, bool> {
         Box::pin(async move {
             self.check_size(key, &record)?;
@@ -186,7 +187,13 @@ impl Store for DiskStore {
         })
     }
 
-    fn touch<'a>(&'a self, key: &'a StoredKey, seen: RecordId, life: Life) -> Pending<'a, bool> {
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoredKey,
+        seen: RecordId,
+        life: Life,
+        _: &'a [Scope],
+    ) -> Pending<'a, bool> {
         Box::pin(async move {
             let key = key.clone();
             // It copies the record, however large that is.

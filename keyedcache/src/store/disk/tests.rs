@@ -29,7 +29,7 @@ pub(super) fn record(length: usize) -> Record {
 }
 
 fn save(store: &DiskStore, text: &str, record: &Record, ttl: Ttl) -> Result<bool, Error> {
-    wait(store.save(&key(text), record.clone(), ttl, Guard::Always))
+    wait(store.save(&key(text), record.clone(), ttl, Guard::Always, &[]))
 }
 
 fn slot(store: &DiskStore, text: &str) -> Slot {
@@ -201,7 +201,7 @@ fn own_changes_are_told_before_they_resolve_and_once() {
     let seen = slot(&store, "k").record.map(|record| record.id());
     let minute = Duration::from_mins(1);
     assert_eq!(wait(store.lease(&key("k"), token, minute, seen)).unwrap(), Leasing::Granted);
-    assert!(wait(store.save(&key("k"), record(100), None, Guard::Lease(token))).unwrap());
+    assert!(wait(store.save(&key("k"), record(100), None, Guard::Lease(token), &[])).unwrap());
     assert!(store.trusted());
     assert!(heard.take().is_empty());
     let scope = Scope::new("s");
@@ -247,7 +247,7 @@ fn a_waiter_is_woken_by_the_save_and_by_time() {
         while !store.opening.waiters.is_watching() {
             std::thread::yield_now();
         }
-        wait(store.save(&key("k"), record(100), None, Guard::Lease(token))).unwrap();
+        wait(store.save(&key("k"), record(100), None, Guard::Lease(token), &[])).unwrap();
         waiter.join().unwrap().unwrap();
     });
     assert!(start.elapsed() < Duration::from_secs(5));
@@ -317,10 +317,10 @@ fn a_short_write_is_done_when_it_is_first_polled_unless_another_writes() {
     let store = small(folder.path());
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     let (first, second) = (key("first"), key("second"));
-    let mut saved = store.save(&first, record(100), None, Guard::Always);
+    let mut saved = store.save(&first, record(100), None, Guard::Always, &[]);
     assert!(saved.as_mut().poll(&mut context).is_ready());
     let turn = store.opening.turns.take().unwrap();
-    let mut queued = store.save(&second, record(100), None, Guard::Always);
+    let mut queued = store.save(&second, record(100), None, Guard::Always, &[]);
     assert!(queued.as_mut().poll(&mut context).is_pending());
     assert!(slot(&store, "second").record.is_none());
     drop(turn);
@@ -336,9 +336,9 @@ fn queued_writes_are_done_in_their_order() {
     let turn = store.opening.turns.take().unwrap();
     let text = key("k");
     let (first, second) = (record(100), record(100));
-    let mut earlier = store.save(&text, first, None, Guard::Always);
+    let mut earlier = store.save(&text, first, None, Guard::Always, &[]);
     assert!(earlier.as_mut().poll(&mut context).is_pending());
-    let mut later = store.save(&text, second.clone(), None, Guard::Always);
+    let mut later = store.save(&text, second.clone(), None, Guard::Always, &[]);
     assert!(later.as_mut().poll(&mut context).is_pending());
     drop(turn);
     assert!(wait(later).unwrap() && wait(earlier).unwrap());

@@ -174,6 +174,7 @@ impl Store for MemoryStore {
         record: Record,
         ttl: Ttl,
         guard: Guard,
+        _: &'a [Scope], // generations are for ever
     ) -> Pending<'a, bool> {
         Box::pin(async move {
             let now = self.clock.now();
@@ -296,7 +297,13 @@ impl Store for MemoryStore {
         })
     }
 
-    fn touch<'a>(&'a self, key: &'a StoredKey, seen: RecordId, life: Life) -> Pending<'a, bool> {
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoredKey,
+        seen: RecordId,
+        life: Life,
+        _: &'a [Scope],
+    ) -> Pending<'a, bool> {
         Box::pin(async move {
             let now = self.clock.now();
             let touched = self.shard(key).lock().touch(key, seen, life, now)?;

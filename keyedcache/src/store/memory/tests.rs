@@ -37,7 +37,7 @@ fn now<T>(operation: Pending<'_, T>) -> Result<T, Error> {
 }
 
 fn put(store: &MemoryStore, name: &str, ttl: Ttl) {
-    assert!(now(store.save(&key(name), bulky(), ttl, Guard::Always)).unwrap());
+    assert!(now(store.save(&key(name), bulky(), ttl, Guard::Always, &[])).unwrap());
 }
 
 fn holds(store: &MemoryStore, name: &str) -> bool {
@@ -69,7 +69,7 @@ fn full_store_culls_what_has_expired_first() {
     clock.advance(Duration::from_secs(2));
     // More room than the places that every write tidies up have taken.
     let as_large_as_three = Record::from_bytes(Bytes::from(vec![0; 45 << 10]));
-    assert!(now(store.save(&key("new"), as_large_as_three, None, Guard::Always)).unwrap());
+    assert!(now(store.save(&key("new"), as_large_as_three, None, Guard::Always, &[])).unwrap());
     assert_eq!(held(&store, &["old", "new"]), [true; 2]);
 }
 
@@ -81,7 +81,7 @@ fn touching_does_not_save_a_record_from_culling() {
     }
     let seen = now(store.load(&[key("a")], &[])).unwrap().slots[0].record.as_ref().unwrap().id();
     let life = Life { created: clock.now(), fresh_for: None, ttl: None };
-    assert!(now(store.touch(&key("a"), seen, life)).unwrap());
+    assert!(now(store.touch(&key("a"), seen, life, &[])).unwrap());
     put(&store, "e", None);
     assert!(!holds(&store, "a"));
 }
@@ -106,7 +106,7 @@ fn largest_record_fits_beside_nothing_else() {
     let (store, _) = small();
     put(&store, "a", None);
     let largest = Record::from_bytes(Bytes::from(vec![0; store.max_record]));
-    assert!(now(store.save(&key("b"), largest, None, Guard::Always)).unwrap());
+    assert!(now(store.save(&key("b"), largest, None, Guard::Always, &[])).unwrap());
     assert_eq!(held(&store, &["a", "b"]), [false, true]);
 }
 
@@ -116,9 +116,9 @@ fn refused_save_culls_nothing() {
     for name in ["a", "b", "c", "d"] {
         put(&store, name, None);
     }
-    assert!(!now(store.save(&key("a"), bulky(), None, Guard::Seen(None))).unwrap());
+    assert!(!now(store.save(&key("a"), bulky(), None, Guard::Seen(None), &[])).unwrap());
     let too_large = Record::from_bytes(Bytes::from(vec![0; ROOM]));
-    let error = now(store.save(&key("e"), too_large, None, Guard::Always)).unwrap_err();
+    let error = now(store.save(&key("e"), too_large, None, Guard::Always, &[])).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(held(&store, &["a", "b", "c", "d"]), [true; 4]);
 }

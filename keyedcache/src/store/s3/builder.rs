@@ -1,10 +1,10 @@
 //! The settings of an S3 store, and what makes them valid.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::S3Store;
+use super::address::S3Credentials;
 use super::client::Bucket;
 use super::inner::Inner;
 use super::name::{LONGEST_FOLDER, Names};
@@ -14,20 +14,6 @@ use crate::record::MAX_PAYLOAD;
 
 /// What a header, its stamp and its tags may take beside the largest payload.
 const HEADER_ROOM: usize = 1 << 20;
-
-/// An access key. Its `Debug` tells nothing of it.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct S3Credentials {
-    pub(crate) access_key_id: String,
-    pub(crate) secret_access_key: String,
-    pub(crate) session_token: Option<String>,
-}
-
-impl fmt::Debug for S3Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("S3Credentials(not shown)")
-    }
-}
 
 /// What a store was built with.
 #[derive(Clone, Debug)]
@@ -115,12 +101,11 @@ impl S3StoreBuilder {
         self.0.credentials = Some(S3Credentials {
             access_key_id: access_key_id.into(),
             secret_access_key: secret_access_key.into(),
-            session_token: None,
         });
         self
     }
 
-    pub(crate) fn given_credentials(mut self, credentials: Option<S3Credentials>) -> Self {
+    pub(super) fn given_credentials(mut self, credentials: Option<S3Credentials>) -> Self {
         self.0.credentials = credentials;
         self
     }

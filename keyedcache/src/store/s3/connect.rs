@@ -35,7 +35,7 @@ pub(super) async fn connect(settings: &Settings) -> Client {
         builder = builder.credentials_provider(Credentials::new(
             &given.access_key_id,
             &given.secret_access_key,
-            given.session_token.clone(),
+            None,
             None,
             "keyedcache",
         ));

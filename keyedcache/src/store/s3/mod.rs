@@ -8,6 +8,7 @@
 //! - Requests run on the crate's background runtime; a write is sent again only under the condition it
 //!   was first sent with, after a look whether it took place.
 
+mod address;
 mod body;
 mod builder;
 mod client;
@@ -34,7 +35,7 @@ mod waiters;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-pub(crate) use self::builder::S3Credentials;
+pub use self::address::S3Address;
 pub use self::builder::S3StoreBuilder;
 use self::inner::{Inner, operation};
 pub use self::lifecycle::S3LifecycleRule;
@@ -106,6 +107,11 @@ impl S3Store {
         S3StoreBuilder::new(bucket)
     }
 
+    /// Settings of a store at this address.
+    pub fn at(address: S3Address) -> S3StoreBuilder {
+        address.builder()
+    }
+
     /// How many requests it has sent, by operation.
     #[must_use]
     pub fn requests(&self) -> S3Requests {
@@ -153,8 +159,8 @@ impl Store for S3Store {
             leases: true,
             shared: true,
             max_record: Some(self.0.bucket.settings.max_record),
-            usual_lease: Some(LEASE),
-            usual_timeout: Some(self.0.bucket.settings.operation_timeout),
+            lease: LEASE,
+            store_timeout: self.0.bucket.settings.operation_timeout,
             ..Capabilities::new()
         }
     }
@@ -174,6 +180,7 @@ impl Store for S3Store {
         record: Record,
         ttl: Ttl,
         guard: Guard,
+        _: &'a [Scope],
     ) -> Pending<'a, bool> {
         operation(&self.0, move |inner| inner.save(key.clone(), record, ttl, guard))
     }
@@ -259,7 +266,13 @@ impl Store for S3Store {
         })
     }
 
-    fn touch<'a>(&'a self, key: &'a StoredKey, seen: RecordId, life: Life) -> Pending<'a, bool> {
+    fn touch<'a>(
+        &'a self,
+        key: &'a StoredKey,
+        seen: RecordId,
+        life: Life,
+        _: &'a [Scope],
+    ) -> Pending<'a, bool> {
         operation(&self.0, move |inner| inner.touch(key.clone(), seen, life))
     }
 

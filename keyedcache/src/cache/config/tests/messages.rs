@@ -3,7 +3,7 @@
 use super::{file_message, url_message};
 
 /// Long phrases of the messages, by the name that stands for them below.
-const PHRASES: [(&str, &str); 6] = [
+const PHRASES: [(&str, &str); 5] = [
     ("{a duration}", "a duration such as `30` (seconds), `5m`, `1h 30m` or `250ms`"),
     ("{a size}", "a size such as `65536` (bytes), `64MiB` or `2GB`"),
     (
@@ -20,23 +20,36 @@ const PHRASES: [(&str, &str); 6] = [
     ),
     (
         "{every option}",
-        "`codec`, `compress_min`, `compressor`, `early`, `enabled`, `jitter`, `lease`, \
-         `lease_max`, `max_size`, `near`, `prefix`, `single_flight`, `size_limit`, `stale`, \
-         `stale_if_error`, `store_timeout`, `timeout`, `version` and `wait`",
+        "`codec`, `compress_min`, `compressor`, `concurrency`, `connect_timeout`, `db`, `early`, \
+         `enabled`, `jitter`, `lease`, `lease_max`, `max_size`, `near`, `near_trust`, `prefix`, \
+         `single_flight`, `size_limit`, `stale`, `stale_if_error`, `store_timeout`, `timeout`, \
+         `version` and `wait`",
     ),
-    ("{available}", AVAILABLE),
 ];
 
-#[cfg(feature = "disk")]
-const AVAILABLE: &str = "`disk:`, `memory:` and `null:`";
-#[cfg(not(feature = "disk"))]
-const AVAILABLE: &str = "`memory:` and `null:`";
+/// The schemes of this build.
+fn available() -> String {
+    let all = [
+        (cfg!(feature = "disk"), "`disk:`"),
+        (true, "`memory:`"),
+        (true, "`null:`"),
+        (cfg!(feature = "redis"), "`redis:`"),
+        (cfg!(feature = "redis"), "`redis+unix:`"),
+        (cfg!(feature = "redis-tls"), "`rediss:`"),
+    ];
+    let mut there: Vec<_> =
+        all.into_iter().filter_map(|(is_there, name)| is_there.then_some(name)).collect();
+    let last = there.pop().expect("memory is always there");
+    format!("{} and {last}", there.join(", "))
+}
 
 fn each_is_told(cases: &[(&str, &str)], message: impl Fn(&str) -> String) {
     for (input, told) in cases {
         let told = PHRASES
             .iter()
-            .fold((*told).to_owned(), |told, (name, phrase)| told.replace(name, phrase));
+            .fold(told.replace("{available}", &available()), |told, (name, phrase)| {
+                told.replace(name, phrase)
+            });
         assert_eq!(message(input), told, "{input}");
     }
 }
@@ -74,18 +87,6 @@ fn a_wrong_scheme_is_told_without_the_rest_of_the_url() {
             (
                 "reddis://user:secret@host/0",
                 "cache URL: unknown scheme `reddis:`; did you mean `redis`? available are {available}",
-            ),
-            (
-                "redis://user:secret@host",
-                "url `redis:…`: `redis:` is known, but not available in this version of keyedcache; available are {available}",
-            ),
-            (
-                "rediss://h",
-                "url `rediss:…`: `rediss:` is known, but not available in this version of keyedcache; available are {available}",
-            ),
-            (
-                "redis+unix:///x",
-                "url `redis+unix:…`: `redis+unix:` is known, but not available in this version of keyedcache; available are {available}",
             ),
             (
                 "redis+cluster://a,b",
@@ -321,8 +322,8 @@ fn a_mistake_in_a_file_is_told_with_its_line_and_table() {
                 "etc/app.toml:3: not TOML: duplicate key",
             ),
             (
-                "[default]\nurl = \"redis://user:secret@host\"\npassword = \"hunter2\"\nwait = true\n",
-                "3 mistakes:\n  etc/app.toml:2: [default] url: `redis:` is known, but not available in this version of keyedcache; available are {available}\n  etc/app.toml:3: [default] unknown option `password`; known are {every option}\n  etc/app.toml:4: [default] `wait` takes {a duration}, not `true`",
+                "[default]\nurl = \"redis+cluster://user:secret@host\"\npassword = \"hunter2\"\nwait = true\n",
+                "3 mistakes:\n  etc/app.toml:2: [default] url: `redis+cluster:` is known, but not available in this version of keyedcache; available are {available}\n  etc/app.toml:3: [default] unknown option `password`; known are {every option}\n  etc/app.toml:4: [default] `wait` takes {a duration}, not `true`",
             ),
             (
                 "[a]\nurl = \"memory:\"\nlease = 10\nlease_max = 5",
@@ -342,5 +343,51 @@ fn all_mistakes_of_a_file_are_told_in_the_order_of_its_lines() {
             "5 mistakes:\n  etc/app.toml:3: [b] `timeout` takes {a duration}, or `never`, not `1.5`: a unit is missing\n  etc/app.toml:4: [b] `lease` takes {a duration}, not `0`: it must be longer than zero\n  etc/app.toml:7: [a] url: `jitter` takes a number from 0 to 1, not `2`\n  etc/app.toml:8: [a] `version` takes a whole number below 4294967296, not `-1`\n  etc/app.toml:9: [a] `prefix` takes up to 64 bytes of text without `:`, white space and `*?[]{}%\\`: `:` separates the prefix from the key",
         )],
         file_message,
+    );
+}
+
+#[test]
+#[cfg(not(feature = "redis"))]
+fn redis_needs_its_feature() {
+    each_is_told(
+        &[
+            (
+                "redis://user:secret@host",
+                "url `redis:…`: `redis:` needs the feature `redis` of keyedcache, which this build lacks",
+            ),
+            (
+                "rediss://h",
+                "url `rediss:…`: `rediss:` needs the feature `redis-tls` of keyedcache, which this build lacks",
+            ),
+        ],
+        url_message,
+    );
+}
+
+#[test]
+#[cfg(feature = "redis")]
+fn a_wrong_redis_url_is_told_without_what_logs_in() {
+    each_is_told(
+        &[
+            ("redis:host", "url `redis:…`: `//` is missing; write `redis://host:6379/0`"),
+            (
+                "redis://user:secret@host:port",
+                "url `redis:…`: a port is not a number from 1 to 65535",
+            ),
+            (
+                "redis://secret@host",
+                "url `redis:…`: a user is named without a password; write `user:password@` or `:password@`",
+            ),
+            ("redis://:secret@host/one", "url `redis:…`: the database is not a whole number"),
+            (
+                "redis+unix:relative.sock",
+                "url `redis+unix:…`: `//` is missing; write `redis+unix:///run/redis.sock`",
+            ),
+            (
+                "redis://:secret@host?near_trust=0&concurrency=0",
+                "2 mistakes:\n  url `redis:…`: `near_trust` takes {a duration}: it must be longer than zero\n  url `redis:…`: `concurrency` takes a whole number over zero",
+            ),
+        ],
+        url_message,
     );
 }

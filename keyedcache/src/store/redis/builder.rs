@@ -1,0 +1,140 @@
+//! Settings of a Redis store.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::RedisStore;
+use super::address::{self, RedisAddress};
+use crate::error::{Error, ErrorKind};
+
+/// What a link needs to know.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) address: RedisAddress,
+    pub(super) timeout: Duration,
+    pub(super) connect_timeout: Duration,
+    pub(super) near_trust: Duration,
+    pub(super) concurrency: usize,
+    #[cfg_attr(not(feature = "redis-tls"), expect(dead_code, reason = "there is no TLS"))]
+    pub(super) tls_root: Option<Arc<[u8]>>,
+}
+
+/// Settings of a [`RedisStore`].
+#[must_use]
+pub struct RedisStoreBuilder {
+    address: Result<RedisAddress, Error>,
+    timeout: Duration,
+    connect_timeout: Duration,
+    near_trust: Duration,
+    concurrency: usize,
+    tls_root: Option<Arc<[u8]>>,
+}
+
+impl RedisStoreBuilder {
+    pub(super) fn new(address: Result<RedisAddress, Error>) -> Self {
+        Self {
+            address,
+            timeout: Duration::from_millis(250),
+            connect_timeout: Duration::from_secs(1),
+            near_trust: Duration::from_secs(2),
+            concurrency: 1024,
+            tls_root: None,
+        }
+    }
+
+    pub(super) fn from_url(url: &str) -> Self {
+        Self::new(address::from_url(url))
+    }
+
+    /// How long an operation may take in all, a second attempt after a lost connection included;
+    /// 250 ms by default.
+    ///
+    /// Once an answer has not come in time, all fail at once until the server gives a sign of life,
+    /// so that one call of a cached function waits so long once at most.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long one attempt to connect and log in may take; 1 s by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// For how long after a sign of life near caches are trusted; 2 s by default.
+    ///
+    /// That is how long a near cache may serve what another process has changed if the network is cut
+    /// without a word. A connection without a sign of life for so long is given up.
+    pub fn near_trust(mut self, near_trust: Duration) -> Self {
+        self.near_trust = near_trust;
+        self
+    }
+
+    /// How many requests may be under way at once; 1,024 by default. Others wait, within their time.
+    pub fn concurrency(mut self, requests: usize) -> Self {
+        self.concurrency = requests;
+        self
+    }
+
+    /// The certificate (PEM) that servers' certificates must be signed by, instead of the system's.
+    #[cfg(feature = "redis-tls")]
+    pub fn tls_root(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls_root = Some(pem.into().into());
+        self
+    }
+
+    /// Begins to connect, in the background.
+    ///
+    /// A server that cannot be reached is no error: operations fail until it can be, and caches
+    /// compute meanwhile. [`Cache::require`](crate::Cache::require) says what is wrong.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the URL is wrong, needs a feature that this build lacks, or a setting
+    /// is zero.
+    pub fn build(self) -> Result<RedisStore, Error> {
+        let address = self.address?;
+        if address.is_tls() && !cfg!(feature = "redis-tls") {
+            return Err(wrong(
+                "`rediss:` needs the feature `redis-tls` of keyedcache, which this \
+                              build lacks",
+            ));
+        }
+        for (name, is_zero) in [
+            ("timeout", self.timeout.is_zero()),
+            ("connect_timeout", self.connect_timeout.is_zero()),
+            ("near_trust", self.near_trust < Duration::from_millis(10)),
+            ("concurrency", self.concurrency == 0),
+        ] {
+            if is_zero {
+                return Err(wrong("a setting is too small").with("setting", name));
+            }
+        }
+        Ok(RedisStore::start(Settings {
+            address,
+            timeout: self.timeout,
+            connect_timeout: self.connect_timeout,
+            near_trust: self.near_trust,
+            concurrency: self.concurrency.min(tokio::sync::Semaphore::MAX_PERMITS),
+            tls_root: self.tls_root,
+        }))
+    }
+}
+
+impl fmt::Debug for RedisStoreBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStoreBuilder")
+            .field("address", &self.address)
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("near_trust", &self.near_trust)
+            .field("concurrency", &self.concurrency)
+            .finish_non_exhaustive()
+    }
+}
+
+fn wrong(message: &'static str) -> Error {
+    Error::new(ErrorKind::Config, "open a store", message)
+}

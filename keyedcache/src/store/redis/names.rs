@@ -1,0 +1,175 @@
+//! What the store's keys are called in Redis: the one place that knows.
+//!
+//! | what | key |
+//! |---|---|
+//! | a record | the stored key itself, `K` |
+//! | its lease | `{K}:lease` |
+//! | the header of a counter, whose record is its number alone | `{K}:header` |
+//! | the generation of a scope | `{scope}:generation` |
+//!
+//! - The braces are Redis's hash tag: what belongs to one key is on one slot.
+//! - No name but these begins with a brace, since braces inside of keys and scopes are replaced by
+//!   two control characters, which printable text does not hold. Keys that a cache makes have none.
+
+use std::borrow::Cow;
+
+use crate::record::{Scope, ScopeId};
+use crate::store::StoredKey;
+
+const LEASE: &str = "}:lease";
+const HEADER: &str = "}:header";
+const GENERATION: &str = "}:generation";
+
+/// What stands for `{` and for `}`.
+const BRACES: [(char, char); 2] = [('{', '\u{1}'), ('}', '\u{2}')];
+
+/// The name of what is stored under a key.
+pub(super) fn record(key: &StoredKey) -> String {
+    without_braces(key.as_str()).into_owned()
+}
+
+/// The name of the lease on it.
+pub(super) fn lease(key: &StoredKey) -> String {
+    tagged(key.as_str(), LEASE)
+}
+
+/// The name of the header of the counter under it.
+pub(super) fn header(key: &StoredKey) -> String {
+    tagged(key.as_str(), HEADER)
+}
+
+/// The name of a scope's generation.
+pub(super) fn generation(scope: &Scope) -> String {
+    tagged(scope.text(), GENERATION)
+}
+
+/// All three names of a key, in the order in which scripts take them.
+pub(super) fn all(key: &StoredKey) -> [String; 3] {
+    [record(key), lease(key), header(key)]
+}
+
+/// The key whose record has this name; `None` if it is the name of something else.
+pub(super) fn key_of_record(name: &[u8]) -> Option<StoredKey> {
+    let name = std::str::from_utf8(name).ok()?;
+    (!name.starts_with('{')).then(|| StoredKey::new(with_braces(name).into_owned()))
+}
+
+/// The pattern of SCAN that finds the records whose keys start with `prefix`, literally.
+pub(super) fn pattern(prefix: &str) -> String {
+    let mut pattern = String::with_capacity(prefix.len() + 8);
+    for c in without_braces(prefix).chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '^' | '-' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('*');
+    pattern
+}
+
+/// What a name that the server pushes belongs to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// The record of this key, or its header.
+    Record(StoredKey),
+    /// The lease on this key.
+    Lease(StoredKey),
+    /// The generation of this scope.
+    Generation(ScopeId),
+}
+
+/// Takes a pushed name apart; `None` if it is none of this store's.
+pub(super) fn named(name: &[u8]) -> Option<Named> {
+    let name = std::str::from_utf8(name).ok()?;
+    let Some(inner) = name.strip_prefix('{') else {
+        return Some(Named::Record(StoredKey::new(with_braces(name).into_owned())));
+    };
+    let text = |ending| inner.strip_suffix(ending).map(|text| with_braces(text).into_owned());
+    if let Some(key) = text(LEASE) {
+        return Some(Named::Lease(StoredKey::new(key)));
+    }
+    if let Some(key) = text(HEADER) {
+        return Some(Named::Record(StoredKey::new(key)));
+    }
+    text(GENERATION).map(|scope| Named::Generation(Scope::new(scope).id()))
+}
+
+fn tagged(text: &str, ending: &str) -> String {
+    ["{", &without_braces(text), ending].concat()
+}
+
+fn without_braces(text: &str) -> Cow<'_, str> {
+    replaced(text, |(brace, stand_in)| (brace, stand_in))
+}
+
+fn with_braces(text: &str) -> Cow<'_, str> {
+    replaced(text, |(brace, stand_in)| (stand_in, brace))
+}
+
+fn replaced(text: &str, order: fn((char, char)) -> (char, char)) -> Cow<'_, str> {
+    let pairs = BRACES.map(order);
+    if !text.contains(pairs.map(|(from, _)| from)) {
+        return Cow::Borrowed(text);
+    }
+    let one = |c| pairs.iter().find(|(from, _)| *from == c).map_or(c, |(_, to)| *to);
+    Cow::Owned(text.chars().map(one).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> StoredKey {
+        StoredKey::new(text)
+    }
+
+    #[test]
+    fn names_are_read_back_as_what_they_belong_to() {
+        for text in ["app:1:product::123", "a:1:{tag}", "a:1:{tag", "a:1:}x{", "ключ", ""] {
+            let key = key(text);
+            assert_eq!(named(record(&key).as_bytes()), Some(Named::Record(key.clone())), "{text}");
+            assert_eq!(named(header(&key).as_bytes()), Some(Named::Record(key.clone())));
+            assert_eq!(named(lease(&key).as_bytes()), Some(Named::Lease(key.clone())));
+            let scope = Scope::new(text);
+            let expected = Named::Generation(scope.id());
+            assert_eq!(named(generation(&scope).as_bytes()), Some(expected));
+            assert_eq!(key_of_record(record(&key).as_bytes()), Some(key.clone()));
+            assert_eq!(key_of_record(lease(&key).as_bytes()), None);
+        }
+    }
+
+    #[test]
+    fn plain_keys_are_what_redis_cli_shows() {
+        let key = key("app:1:product::123");
+        assert_eq!(
+            all(&key),
+            ["app:1:product::123", "{app:1:product::123}:lease", "{app:1:product::123}:header"]
+        );
+        assert_eq!(generation(&Scope::new("app::everything")), "{app::everything}:generation");
+    }
+
+    #[test]
+    fn what_belongs_to_one_key_has_one_hash_tag() {
+        fn tag(name: &str) -> &str {
+            let rest = name.find('{').map(|open| &name[open + 1..]);
+            let tag = rest.and_then(|rest| rest.find('}').map(|close| &rest[..close]));
+            tag.filter(|tag| !tag.is_empty()).unwrap_or(name)
+        }
+        for text in ["app:1:product::123", "a:1:{tag}", "a:1:x{", "a:1:}{", "a:1:{}"] {
+            let [record, lease, header] = all(&key(text));
+            assert_eq!((tag(&record), tag(&lease)), (tag(&lease), tag(&header)), "{text}");
+        }
+    }
+
+    #[test]
+    fn pattern_takes_the_prefix_literally() {
+        assert_eq!(pattern("a*b?[c]\\-^"), r"a\*b\?\[c\]\\\-\^*");
+        assert_eq!(pattern(""), "*");
+    }
+
+    #[test]
+    fn foreign_names_are_nobodys() {
+        assert_eq!(named(b"{a}:other"), None);
+        assert_eq!(named(b"\xff"), None);
+    }
+}

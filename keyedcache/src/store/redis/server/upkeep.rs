@@ -1,0 +1,148 @@
+//! Keeps one connection standing: connects, asks for a sign of life each second, connects again.
+//!
+//! - The first attempt after a loss is made at once, and callers wait for it within their timeout;
+//!   from its failure on they fail at once, until an attempt succeeds.
+//! - A connection whose server does not answer within `near_trust`, or is a primary no more, is given
+//!   up.
+//! - A server that may lack what was acknowledged is told again before anybody may ask it anything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+
+use super::connect::{self, Ready};
+use super::{Shared, State, run_all};
+use crate::record::random_bytes;
+use crate::runtime;
+
+/// How often a sign of life is asked for, unless trust is to end sooner.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The first pause between attempts, and the longest: things are to be right again within two
+/// seconds of a server's return.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
+
+/// Which server process holds which history of the data.
+#[derive(Clone, PartialEq, Eq)]
+struct Identity {
+    run: String,
+    history: String,
+}
+
+/// Runs until it is dropped.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let mut identity: Option<Identity> = None;
+    let (mut number, mut pause) = (0, PAUSE.0);
+    loop {
+        number += 1;
+        shared.trust.begin(number);
+        let connected = match connect::connect(&shared, number).await {
+            Ok(ready) => welcome(&shared, ready, &mut identity).await,
+            Err(because) => Err(because),
+        };
+        match connected {
+            Ok(ready) => {
+                pause = PAUSE.0;
+                stay(&shared, number, ready, &mut identity).await;
+                shared.dropped(number);
+            }
+            Err(because) => {
+                shared.trust.end(number);
+                shared.is_down(&because);
+                runtime::sleep(jittered(pause)).await;
+                pause = (pause * 2).min(PAUSE.1);
+            }
+        }
+    }
+}
+
+/// Sends again what this server may not have.
+async fn welcome(
+    shared: &Shared,
+    mut ready: Ready,
+    last: &mut Option<Identity>,
+) -> Result<Ready, String> {
+    let now = Identity { run: ready.run.clone(), history: ready.beat.history.clone() };
+    if last.as_ref().is_some_and(|last| *last != now) {
+        send_again(shared, &mut ready.connection).await?;
+    }
+    *last = Some(now);
+    Ok(ready)
+}
+
+async fn send_again(shared: &Shared, connection: &mut MultiplexedConnection) -> Result<(), String> {
+    let again = shared.sent.again();
+    if again.is_empty() {
+        return Ok(());
+    }
+    tracing::info!(target: "keyedcache", store = &*shared.name, count = again.len(),
+        "the server's history is another: invalidations of the last minute are sent again");
+    let sending = run_all(connection, &again);
+    let sent = runtime::timeout(shared.settings.connect_timeout, sending).await;
+    let replies = sent.ok_or("it took no invalidations in time")?;
+    replies.map_err(|_| "the connection was lost while invalidations were sent again")?;
+    Ok(())
+}
+
+/// Serves callers until the connection is of no use any more.
+async fn stay(shared: &Shared, number: u64, ready: Ready, identity: &mut Option<Identity>) {
+    let Ready { mut connection, beat, .. } = ready;
+    beat.set(shared);
+    shared.is_up(number, connection.clone());
+    shared.trust.vouch(number, beat.sent, shared.settings.near_trust);
+    let interval = INTERVAL.min(shared.settings.near_trust / 2);
+    loop {
+        runtime::timeout(interval, shared.poked.notified()).await;
+        if !shared.is_current(number) {
+            return;
+        }
+        let beat = runtime::timeout(shared.settings.near_trust, connect::beat(&mut connection));
+        let beat = match beat.await {
+            Some(Ok(beat)) => beat,
+            Some(Err(because)) => {
+                tracing::warn!(target: "keyedcache", store = &*shared.name, %because, "connection given up");
+                return;
+            }
+            None => {
+                tracing::warn!(target: "keyedcache", store = &*shared.name, "the server does not answer");
+                return;
+            }
+        };
+        let Some(known) = identity else { return };
+        if known.history != beat.history {
+            // It took over, or another took over and gave back, under a connection that stands.
+            if send_again(shared, &mut connection).await.is_err() {
+                return;
+            }
+            known.history.clone_from(&beat.history);
+            shared.pushed.lost();
+        }
+        beat.set(shared);
+        shared.has_answered();
+        shared.trust.vouch(number, beat.sent, shared.settings.near_trust);
+    }
+}
+
+impl Shared {
+    /// Callers may use this connection.
+    fn is_up(&self, number: u64, connection: MultiplexedConnection) {
+        self.has_answered();
+        tracing::debug!(target: "keyedcache", store = &*self.name, "connected");
+        self.state.send_replace(State::Up { number, connection });
+    }
+
+    /// Callers are to be told so at once.
+    fn is_down(&self, because: &str) {
+        let is_new = !matches!(&*self.state.borrow(), State::Down(before) if **before == *because);
+        if is_new {
+            tracing::warn!(target: "keyedcache", store = &*self.name, because, "no connection");
+        }
+        self.state.send_replace(State::Down(because.into()));
+    }
+}
+
+/// Between three quarters and five quarters of a pause, so that not all come back at once.
+fn jittered(pause: Duration) -> Duration {
+    pause * 3 / 4 + pause / 2 * u32::from(u8::from_le_bytes(random_bytes())) / 255
+}
