@@ -46,7 +46,31 @@ fn invalidating_the_cache_while_it_is_computed_for_elsewhere_on_disk() {
 
 #[test]
 fn random_invalidations_among_random_callers_on_disk() {
-    random_rounds(&Ground::disk());
+    random_rounds(&Ground::disk(), 1_000);
+}
+
+#[test]
+fn invalidating_a_key_while_it_is_computed_elsewhere_on_s3() {
+    while_computing(&Ground::s3(), Scope::Key);
+}
+
+#[test]
+fn invalidating_a_function_while_it_computes_elsewhere_on_s3() {
+    while_computing(&Ground::s3(), |subject| match subject.family {
+        Family::Sync => Scope::SyncFunction,
+        Family::Async => Scope::AsyncFunction,
+        Family::Values => Scope::Prefix(subject.key),
+    });
+}
+
+#[test]
+fn invalidating_the_cache_while_it_is_computed_for_elsewhere_on_s3() {
+    while_computing(&Ground::s3(), |_| Scope::Cache);
+}
+
+#[test]
+fn random_invalidations_among_random_callers_on_s3() {
+    random_rounds(&Ground::s3(), 150);
 }
 
 /// One process is held computing, another one waits for it, a third one invalidates, and then each
@@ -136,12 +160,11 @@ fn assert_all_of(calls: &[Call], execution: Execution, who: &str) {
 /// invalidates something.
 ///
 /// `KEYEDCACHE_ROUNDS` says how many invalidations; `KEYEDCACHE_SEED` repeats a run's dice.
-fn random_rounds(ground: &Ground) {
+fn random_rounds(ground: &Ground, usual: u64) {
     const KEYS: u64 = 2;
-    const ROUNDS: u64 = 1_000;
 
     let rounds = std::env::var("KEYEDCACHE_ROUNDS").ok();
-    let rounds = rounds.map_or(ROUNDS, |rounds| rounds.parse().expect("a number of rounds"));
+    let rounds = rounds.map_or(usual, |rounds| rounds.parse().expect("a number of rounds"));
     let mut dice = Dice::new();
     let mut team = Team::start(ACTOR, ground, PROCESSES);
     team.soak(Soak { seed: dice.seed(), keys: KEYS, each: 2 });

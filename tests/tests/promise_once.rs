@@ -41,6 +41,21 @@ fn tasks_that_ask_for_a_hundred_keys_run_them_side_by_side_on_disk() {
     hundred_keys(&Ground::disk(), Surface::Async, 4);
 }
 
+#[test]
+fn threads_of_four_processes_share_one_execution_on_s3() {
+    one_key(&Ground::s3(), Surface::Sync, 8);
+}
+
+#[test]
+fn tasks_of_four_processes_share_one_execution_on_s3() {
+    one_key(&Ground::s3(), Surface::Async, 200);
+}
+
+#[test]
+fn tasks_that_ask_for_a_value_share_one_execution_on_s3() {
+    one_key(&Ground::s3(), Surface::ValueAwaited, 200);
+}
+
 /// All callers of all processes ask for one missing key at the same moment, again and again.
 fn one_key(ground: &Ground, surface: Surface, each: usize) {
     let mut team = Team::start(ACTOR, ground, PROCESSES);

@@ -11,6 +11,9 @@ use keyedcache_tests::processes::{Execution, Gate, Ground, Team};
 const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
 const PROCESSES: usize = 4;
 
+/// On S3, where nothing but the end of a lease tells of a dead holder.
+const LEASE: Duration = Duration::from_secs(1);
+
 /// What a busy machine may add, now and then, to how soon another takes over.
 const SLACK: Duration = Duration::from_millis(400);
 
@@ -48,6 +51,27 @@ fn a_late_save_of_a_value_is_refused_and_the_newer_one_stands_on_disk() {
 fn a_late_save_is_refused_while_another_process_still_computes_on_disk() {
     stopped_and_back_too_early(&Ground::disk().with("lease=300ms"), Surface::Sync);
     stopped_and_back_too_early(&Ground::disk().with("lease=300ms"), Surface::Async);
+}
+
+#[test]
+fn another_process_takes_over_from_one_that_is_killed_while_threads_wait_on_s3() {
+    killed(&Ground::s3_with_leases_of(LEASE), Surface::Sync, 8);
+}
+
+#[test]
+fn another_process_takes_over_a_value_from_one_that_is_killed_on_s3() {
+    killed(&Ground::s3_with_leases_of(LEASE), Surface::ValueAwaited, 50);
+}
+
+#[test]
+fn a_late_save_is_refused_and_the_newer_answer_stands_on_s3() {
+    stopped(&Ground::s3_with_leases_of(LEASE), Surface::Async);
+    stopped(&Ground::s3_with_leases_of(LEASE), Surface::ValueAwaited);
+}
+
+#[test]
+fn a_late_save_is_refused_while_another_process_still_computes_on_s3() {
+    stopped_and_back_too_early(&Ground::s3_with_leases_of(LEASE), Surface::Sync);
 }
 
 /// The process that computes is killed while all others wait for its answer.

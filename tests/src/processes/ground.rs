@@ -38,11 +38,18 @@ impl Ground {
     /// A bucket on a server of its own.
     #[must_use]
     pub fn s3() -> Self {
+        Self::s3_with_leases_of(Duration::from_secs(20))
+    }
+
+    /// The same with leases of so many seconds: a dead holder is noticed by nothing but their end.
+    #[must_use]
+    pub fn s3_with_leases_of(lease: Duration) -> Self {
+        // A look, and the request for the lease.
+        const REQUESTS: Duration = Duration::from_millis(100);
         let server = S3Server::start();
         Self {
-            // A lease of a minute would have a test wait for a minute.
-            url: format!("{}&lease=3s&store_timeout=10s", server.url("team")),
-            takeover: Duration::from_secs(3),
+            url: format!("{}&lease={}ms&store_timeout=10s", server.url("team"), lease.as_millis()),
+            takeover: lease + REQUESTS,
             push_delay: Duration::ZERO,
             _keeps: Keeps::Server { _server: server },
         }

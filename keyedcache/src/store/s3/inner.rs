@@ -11,6 +11,7 @@ use super::client::Bucket;
 use super::memory::Memory;
 use super::name::Names;
 use super::patience::Patience;
+use super::reads::Reads;
 use super::tokens::Tokens;
 use super::turns::Turns;
 use super::waiters::Waiters;
@@ -24,6 +25,7 @@ pub(super) struct Inner {
     pub(super) names: Names,
     pub(super) memory: Memory,
     pub(super) turns: Turns,
+    pub(super) reads: Reads,
     pub(super) tokens: Tokens,
     pub(super) waiters: Waiters,
     /// Whether the server heeds preconditions, once that is known.
@@ -40,6 +42,7 @@ impl Inner {
             names,
             memory: Memory::default(),
             turns: Turns::default(),
+            reads: Reads::default(),
             waiters: Waiters::default(),
             heeds: OnceCell::new(),
             tidying: AtomicUsize::new(0),

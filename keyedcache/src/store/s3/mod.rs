@@ -22,6 +22,7 @@ mod name;
 mod operations;
 mod patience;
 mod place;
+mod reads;
 mod requests;
 mod skew;
 mod step;

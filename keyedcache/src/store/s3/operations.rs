@@ -75,7 +75,10 @@ impl Inner {
     /// What stands under a key; what has ended is deleted later.
     async fn look(self: &Arc<Self>, key: &StoredKey) -> Result<Slot, Error> {
         let name = self.names.of_key(key);
-        let Known { etag, place, .. } = self.read(&name, key, &mut self.patience()).await?;
+        let (etag, place) = match self.read_shared(&name).await? {
+            Some((etag, body)) => (Some(etag), body::read(key, &body).place),
+            None => (None, Place::empty(key.clone())),
+        };
         let place = place.at(self.bucket.clock.now());
         if let Some(etag) = etag.clone().filter(|_| place.is_empty()) {
             self.tidy_later(key, etag);

@@ -5,6 +5,7 @@
 //! was read is ever written back.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -72,12 +73,16 @@ impl Tokens {
 
 impl Inner {
     /// The generation of a scope, if it has one.
-    pub(super) async fn generation(&self, scope: &Scope) -> Result<Option<Generation>, Error> {
+    pub(super) async fn generation(
+        self: &Arc<Self>,
+        scope: &Scope,
+    ) -> Result<Option<Generation>, Error> {
         if let Some(known) = self.tokens.get(scope) {
             return Ok(Some(known));
         }
         let (began, mark) = (Instant::now(), self.tokens.mark());
-        let (_, found) = self.read_generation(scope, &mut self.patience()).await?;
+        let found = self.read_shared(&self.names.of_scope(scope)).await?;
+        let found = found.and_then(|(_, body)| read(&body));
         if let Some(generation) = found {
             self.tokens.remember(scope, generation, began, mark);
         }
