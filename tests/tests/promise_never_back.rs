@@ -46,7 +46,7 @@ fn invalidating_the_cache_while_it_is_computed_for_elsewhere_on_disk() {
 
 #[test]
 fn random_invalidations_among_random_callers_on_disk() {
-    random_rounds(&Ground::disk(), 1_000);
+    random_rounds(&Ground::disk(), 1_000, Duration::from_secs(2));
 }
 
 #[test]
@@ -70,7 +70,8 @@ fn invalidating_the_cache_while_it_is_computed_for_elsewhere_on_s3() {
 
 #[test]
 fn random_invalidations_among_random_callers_on_s3() {
-    random_rounds(&Ground::s3(), 150);
+    // Less than a lease: nobody waited for one that nobody held.
+    random_rounds(&Ground::s3(), 60, Duration::from_secs(15));
 }
 
 /// One process is held computing, another one waits for it, a third one invalidates, and then each
@@ -160,7 +161,7 @@ fn assert_all_of(calls: &[Call], execution: Execution, who: &str) {
 /// invalidates something.
 ///
 /// `KEYEDCACHE_ROUNDS` says how many invalidations; `KEYEDCACHE_SEED` repeats a run's dice.
-fn random_rounds(ground: &Ground, usual: u64) {
+fn random_rounds(ground: &Ground, usual: u64, slowest: Duration) {
     const KEYS: u64 = 2;
 
     let rounds = std::env::var("KEYEDCACHE_ROUNDS").ok();
@@ -185,7 +186,7 @@ fn random_rounds(ground: &Ground, usual: u64) {
     let violations: Vec<_> = findings.iter().flat_map(|found| &found.violations).collect();
     assert!(violations.is_empty(), "answers that had been invalidated: {violations:#?}");
     let longest = findings.iter().map(|found| found.longest).max().unwrap_or_default();
-    assert!(longest < Duration::from_secs(2), "a call took {longest:?}");
+    assert!(longest < slowest, "a call took {longest:?}");
 
     let answers: u64 = findings.iter().map(|found| found.answers).sum();
     let executions = &team.heard().executions;

@@ -48,7 +48,7 @@ impl Ground {
         const REQUESTS: Duration = Duration::from_millis(100);
         let server = S3Server::start();
         Self {
-            url: format!("{}&lease={}ms&store_timeout=10s", server.url("team"), lease.as_millis()),
+            url: format!("{}&lease={}ms&store_timeout=30s", server.url("team"), lease.as_millis()),
             takeover: lease + REQUESTS,
             push_delay: Duration::ZERO,
             _keeps: Keeps::Server { _server: server },

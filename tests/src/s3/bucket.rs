@@ -91,10 +91,10 @@ impl Bucket {
         self.objects().keys().cloned().collect()
     }
 
-    pub(super) fn plant(&self, name: &str, body: Bytes, ago: Duration) {
+    pub(super) fn plant(&self, names: impl Iterator<Item = String>, body: &Bytes, ago: Duration) {
         let written = self.now().minus(ago);
-        let stored = Stored { etag: etag(&body), body, written };
-        self.objects().insert(name.to_owned(), stored);
+        let stored = Stored { etag: etag(body), body: body.clone(), written };
+        self.objects().extend(names.map(|name| (name, stored.clone())));
     }
 
     pub(super) fn put(&self, name: &str, body: Bytes, condition: &Condition) -> S3Result<String> {

@@ -157,7 +157,12 @@ impl S3Server {
     }
 
     /// Puts an object there without a request, as if it had been written so long ago.
-    pub fn plant(&self, name: &str, body: Bytes, ago: Duration) {
-        self.shared.bucket.plant(name, body, ago);
+    pub fn plant(&self, name: &str, body: &Bytes, ago: Duration) {
+        self.plant_all([name.to_owned()].into_iter(), body, ago);
+    }
+
+    /// Puts many equal objects there.
+    pub fn plant_all(&self, names: impl Iterator<Item = String>, body: &Bytes, ago: Duration) {
+        self.shared.bucket.plant(names, body, ago);
     }
 }

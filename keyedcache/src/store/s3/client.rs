@@ -155,6 +155,8 @@ impl Bucket {
         match request.customize().interceptor(self.listen()).send().await {
             Ok(answer) => Ok(Put::Done(answer.e_tag.unwrap_or_default().into())),
             Err(error) => match self.asked("save").denial(error) {
+                // Nothing was asked for that might not hold: somebody else was writing.
+                Denial::Precondition if matches!(only, Only::Always) => Err(self.conflict("save")),
                 Denial::Absent | Denial::Precondition => Ok(Put::Refused),
                 Denial::Unchanged => Err(self.strange("save")),
                 Denial::Fault(fault) => Err(fault),
@@ -174,6 +176,8 @@ impl Bucket {
         match request.customize().interceptor(self.listen()).send().await {
             Ok(_) => Ok(true),
             Err(error) => match self.asked("delete").denial(error) {
+                Denial::Absent if only.is_none() => Ok(true),
+                Denial::Precondition if only.is_none() => Err(self.conflict("delete")),
                 Denial::Absent | Denial::Precondition => Ok(false),
                 Denial::Unchanged => Err(self.strange("delete")),
                 Denial::Fault(fault) => Err(fault),
@@ -276,6 +280,12 @@ impl Bucket {
 
     fn asked(&self, operation: &'static str) -> Asked<'_> {
         Asked { operation, bucket: &self.settings.bucket, store: &self.settings.name }
+    }
+
+    fn conflict(&self, operation: &'static str) -> Fault {
+        let message = "others write the same object";
+        let error = Error::new(ErrorKind::Unavailable, operation, message);
+        Fault { outcome: Outcome::Busy, error: error.with("store", &self.settings.name) }
     }
 
     fn strange(&self, operation: &'static str) -> Fault {
