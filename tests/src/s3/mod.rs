@@ -32,7 +32,8 @@ pub const BUCKET: &str = "kept";
 
 /// The one access key that is accepted.
 pub const ACCESS_KEY: &str = "AKIDTEST";
-const SECRET_KEY: &str = "not-a-secret";
+/// Its secret.
+pub const SECRET_KEY: &str = "not-a-secret";
 
 /// A running server. Dropped, it breaks off all connections.
 #[derive(Debug)]

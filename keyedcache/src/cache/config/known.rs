@@ -141,7 +141,9 @@ pub(super) const OPTIONS: &[KnownOption] = &[
     known("jitter", "a number from 0 to 1", "`0` (off)", |draft, text| {
         put(&mut draft.options.jitter, value::number(text, 1.0))
     }),
-    known("lease", DURATION, "`10s`", |draft, text| put(&mut draft.options.lease, some_time(text))),
+    known("lease", DURATION, "`10s`, S3 `60s`", |draft, text| {
+        put(&mut draft.options.lease, some_time(text))
+    }),
     known("lease_max", DURATION, "`10m`", |draft, text| {
         put(&mut draft.options.lease_max, some_time(text))
     }),
@@ -183,7 +185,7 @@ pub(super) const OPTIONS: &[KnownOption] = &[
     known("stale_if_error", DURATION, "`0` (off)", |draft, text| {
         put(&mut draft.options.stale_if_error, duration(text))
     }),
-    known("store_timeout", DURATION, "`1s`, Redis `250ms`", |draft, text| {
+    known("store_timeout", DURATION, "`1s`, Redis `250ms`, S3 `5s`", |draft, text| {
         put(&mut draft.options.store_timeout, some_time(text))
     })
     .elsewhere(&["socket_timeout", "response_timeout"]),
