@@ -44,8 +44,8 @@ impl Ground {
     /// The same with leases of so many seconds: a dead holder is noticed by nothing but their end.
     #[must_use]
     pub fn s3_with_leases_of(lease: Duration) -> Self {
-        // A look, and the request for the lease.
-        const REQUESTS: Duration = Duration::from_millis(100);
+        // A look, and the request for the lease, on a busy machine.
+        const REQUESTS: Duration = Duration::from_millis(400);
         let server = S3Server::start();
         Self {
             url: format!("{}&lease={}ms&store_timeout=30s", server.url("team"), lease.as_millis()),
