@@ -31,7 +31,7 @@ pub(super) struct Draft {
 
 /// What only Redis stores have.
 #[derive(Debug, Default)]
-#[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "read, and refused by its scheme"))]
+#[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "read, and refused by its scheme"))]
 pub(super) struct RedisDraft {
     #[cfg(feature = "redis")]
     pub(super) address: Option<RedisAddress>,
@@ -57,6 +57,7 @@ impl RedisDraft {
     }
 
     #[cfg(not(feature = "redis"))]
+    #[allow(clippy::unused_self, reason = "as it is with the feature")]
     fn finish(self) -> Option<StoreConfig> {
         None
     }
@@ -64,7 +65,7 @@ impl RedisDraft {
 
 /// What only S3 stores have.
 #[derive(Debug, Default)]
-#[cfg_attr(not(feature = "s3"), expect(dead_code, reason = "read, and refused by its scheme"))]
+#[cfg_attr(not(feature = "s3"), allow(dead_code, reason = "read, and refused by its scheme"))]
 pub(super) struct S3Draft {
     #[cfg(feature = "s3")]
     pub(super) address: Option<S3Address>,
@@ -82,6 +83,7 @@ impl S3Draft {
     }
 
     #[cfg(not(feature = "s3"))]
+    #[allow(clippy::unused_self, reason = "as it is with the feature")]
     fn finish(self) -> Option<StoreConfig> {
         None
     }

@@ -73,8 +73,8 @@ pub(super) struct Read {
 
 /// The body of a place that is written now.
 pub(super) fn write(place: &Place, write: WriteId, now: Moment) -> Bytes {
-    let class = match place.record_alone(now) {
-        Some(ttl) => telltale::class_of_record(ttl),
+    let class = match place.record_alone() {
+        Some(kept) => telltale::class_of_record(kept.ttl(now)),
         None => telltale::class_of_anything(),
     };
     let value = value_of(place);
@@ -133,13 +133,13 @@ fn parse(body: &Bytes) -> Option<Read> {
     };
     let mut place = head.place;
     if let (Some(kept), Some(length)) = (&mut place.record, head.record) {
-        kept.record = Record::from_bytes(assembled(rest, value, usize::try_from(length).ok()?)?);
+        kept.record = Record::from_bytes(assembled(&rest, &value, usize::try_from(length).ok()?)?);
     }
     Some(Read { write: Some(head.write), place })
 }
 
 /// The bytes of a record from what stands beside its value, and the value.
-fn assembled(rest: Bytes, value: Bytes, length: usize) -> Option<Bytes> {
+fn assembled(rest: &Bytes, value: &Bytes, length: usize) -> Option<Bytes> {
     if value.is_empty() {
         return (rest.len() >= length).then(|| rest.slice(..length));
     }
@@ -149,7 +149,7 @@ fn assembled(rest: Bytes, value: Bytes, length: usize) -> Option<Bytes> {
     }
     let mut record = BytesMut::with_capacity(length);
     record.put_slice(&rest[..split]);
-    record.put_slice(&value);
+    record.put_slice(value);
     record.put_slice(&rest[split..]);
     Some(record.freeze())
 }

@@ -110,11 +110,11 @@ impl Bucket {
             .bucket(&self.settings.bucket)
             .key(name)
             .set_range(first.map(|bytes| format!("bytes=0-{}", bytes - 1)))
-            .set_if_none_match(unless.map(|etag| etag.to_string()));
+            .set_if_none_match(unless.map(ToString::to_string));
         let answer = match request.customize().interceptor(self.listen()).send().await {
             Ok(answer) => answer,
             Err(error) => {
-                return match self.asked("load").denial(error) {
+                return match self.asked("load").denial(&error) {
                     // A range of an object without bytes cannot be told from no object at all;
                     // nobody but a stranger writes such.
                     Denial::Absent => Ok(Got::Absent),
@@ -154,7 +154,7 @@ impl Bucket {
         };
         match request.customize().interceptor(self.listen()).send().await {
             Ok(answer) => Ok(Put::Done(answer.e_tag.unwrap_or_default().into())),
-            Err(error) => match self.asked("save").denial(error) {
+            Err(error) => match self.asked("save").denial(&error) {
                 // Nothing was asked for that might not hold: somebody else was writing.
                 Denial::Precondition if matches!(only, Only::Always) => Err(self.conflict("save")),
                 Denial::Absent | Denial::Precondition => Ok(Put::Refused),
@@ -172,10 +172,10 @@ impl Bucket {
             .delete_object()
             .bucket(&self.settings.bucket)
             .key(name)
-            .set_if_match(only.map(|etag| etag.to_string()));
+            .set_if_match(only.map(ToString::to_string));
         match request.customize().interceptor(self.listen()).send().await {
             Ok(_) => Ok(true),
-            Err(error) => match self.asked("delete").denial(error) {
+            Err(error) => match self.asked("delete").denial(&error) {
                 Denial::Absent if only.is_none() => Ok(true),
                 Denial::Precondition if only.is_none() => Err(self.conflict("delete")),
                 Denial::Absent | Denial::Precondition => Ok(false),
@@ -207,7 +207,7 @@ impl Bucket {
                 let errors = answer.errors.unwrap_or_default();
                 Ok(errors.into_iter().filter_map(|error| error.key).collect())
             }
-            Err(error) => Err(self.fault("delete", error)),
+            Err(error) => Err(self.fault("delete", &error)),
         }
     }
 
@@ -228,7 +228,7 @@ impl Bucket {
             .set_start_after(from.map(str::to_owned));
         let answer = match request.customize().interceptor(self.listen()).send().await {
             Ok(answer) => answer,
-            Err(error) => return Err(self.fault("scan", error)),
+            Err(error) => return Err(self.fault("scan", &error)),
         };
         let is_cut = answer.is_truncated.unwrap_or(false);
         let listed = answer.contents.unwrap_or_default().into_iter().filter_map(|object| {
@@ -249,8 +249,13 @@ impl Bucket {
 
     /// The client, made at first need: finding credentials may take requests of its own.
     pub(super) async fn client(&self, operation: &'static str) -> Result<&Client, Fault> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
         let at_most = self.settings.operation_timeout;
-        let made = runtime::timeout(at_most, self.client.get_or_init(|| connect(&self.settings)));
+        // Large, and needed once.
+        let made = Box::pin(self.client.get_or_init(|| connect(&self.settings)));
+        let made = runtime::timeout(at_most, made);
         made.await.ok_or_else(|| {
             let message = "credentials and region were not found in time";
             let error = Error::new(ErrorKind::Config, operation, message);
@@ -262,7 +267,7 @@ impl Bucket {
     pub(super) fn fault<E>(
         &self,
         operation: &'static str,
-        error: aws_sdk_s3::error::SdkError<E, aws_sdk_s3::config::http::HttpResponse>,
+        error: &aws_sdk_s3::error::SdkError<E, aws_sdk_s3::config::http::HttpResponse>,
     ) -> Fault
     where
         E: aws_sdk_s3::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

@@ -49,7 +49,7 @@ pub(super) struct Asked<'a> {
 
 impl Asked<'_> {
     /// Reads an error of the SDK.
-    pub(super) fn denial<E>(self, error: SdkError<E, HttpResponse>) -> Denial
+    pub(super) fn denial<E>(self, error: &SdkError<E, HttpResponse>) -> Denial
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
@@ -58,7 +58,7 @@ impl Asked<'_> {
         match (status, code) {
             (Some(304), _) => return Denial::Unchanged,
             (Some(404), Some("NoSuchBucket")) => {}
-            (Some(404), _) | (Some(416), _) => return Denial::Absent,
+            (Some(404 | 416), _) => return Denial::Absent,
             (Some(412), _) => return Denial::Precondition,
             (Some(409), Some("ConditionalRequestConflict" | "OperationAborted") | None) => {
                 return Denial::Precondition;
@@ -73,7 +73,7 @@ impl Asked<'_> {
             (None, _) if matches!(error, SdkError::ConstructionFailure(_)) => Outcome::Refused,
             (None, _) => Outcome::Unknown,
         };
-        let told = self.message(status, code, &error);
+        let told = self.message(status, code, error);
         Denial::Fault(Fault { outcome, error: told })
     }
 

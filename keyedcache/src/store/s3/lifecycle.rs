@@ -57,6 +57,7 @@ impl S3Store {
     }
 
     /// The rule of this store as the bucket has it, if it has one. One request.
+    #[must_use]
     pub fn lifecycle_rule_set(&self) -> Pending<'_, Option<S3LifecycleRule>> {
         operation(&self.0, |inner| async move {
             let id = format!("keyedcache:{}", inner.names.records());
@@ -72,6 +73,7 @@ impl S3Store {
     ///
     /// Two requests, which need `s3:GetLifecycleConfiguration` and `s3:PutLifecycleConfiguration`.
     /// Between them, what somebody else changes in the configuration is lost.
+    #[must_use]
     pub fn set_lifecycle_rule(&self, rule: &S3LifecycleRule) -> Pending<'_, ()> {
         let rule = rule.clone();
         operation(&self.0, move |inner| inner.set_lifecycle_rule(rule))
@@ -91,7 +93,7 @@ impl Inner {
                 if code == Some("NoSuchLifecycleConfiguration") {
                     return Ok(Vec::new());
                 }
-                Err(self.bucket.fault("read the lifecycle", error).error)
+                Err(self.bucket.fault("read the lifecycle", &error).error)
             }
         }
     }
@@ -119,6 +121,6 @@ impl Inner {
             .bucket(&self.bucket.settings.bucket)
             .lifecycle_configuration(configuration);
         let sent = request.send().await;
-        sent.map(|_| ()).map_err(|error| self.bucket.fault("set the lifecycle", error).error)
+        sent.map(|_| ()).map_err(|error| self.bucket.fault("set the lifecycle", &error).error)
     }
 }

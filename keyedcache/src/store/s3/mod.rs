@@ -134,10 +134,10 @@ impl S3Store {
     /// # Cancel safety
     ///
     /// Dropped, it goes on to the end of its sweep in the background.
-    pub fn purge_expired<'a>(
-        &'a self,
+    pub fn purge_expired(
+        &self,
         mut progress: impl FnMut(S3Sweep) + Send + 'static,
-    ) -> Pending<'a, S3Sweep> {
+    ) -> Pending<'_, S3Sweep> {
         operation(&self.0, move |inner| async move {
             let mut came = S3Sweep::default();
             let told = |sweep| {

@@ -30,13 +30,12 @@ impl Inner {
         let generations = Arc::clone(&self)
             .side_by_side(scopes, |inner, scope| async move { inner.generation(&scope).await });
         let generations = tokio::spawn(generations);
-        let slots = match &keys[..] {
-            // A hit has one key, and no need for another task.
-            [key] => vec![self.look(key).await?],
-            _ => {
-                let look = |inner: Arc<Self>, key: StoredKey| async move { inner.look(&key).await };
-                Arc::clone(&self).side_by_side(keys, look).await?
-            }
+        // A hit has one key, and no need for another task.
+        let slots = if let [key] = &keys[..] {
+            vec![self.look(key).await?]
+        } else {
+            let look = |inner: Arc<Self>, key: StoredKey| async move { inner.look(&key).await };
+            Arc::clone(&self).side_by_side(keys, look).await?
         };
         let generations: Vec<Option<Generation>> = generations
             .await

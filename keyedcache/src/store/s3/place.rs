@@ -1,7 +1,5 @@
 //! What one object holds: a record, a lease on its key, and the marker of a declined answer.
 
-use std::time::Duration;
-
 use crate::clock::Moment;
 use crate::record::{Record, RecordId, random_bytes};
 use crate::store::{DECLINED_FOR, LeaseToken, Slot, StoredKey, Ttl};
@@ -20,6 +18,13 @@ pub(super) struct Place {
 pub(super) struct Kept {
     pub(super) record: Record,
     pub(super) until: Moment,
+}
+
+impl Kept {
+    /// For how long from now on it is kept; `None` is for ever.
+    pub(super) fn ttl(&self, now: Moment) -> Ttl {
+        (self.until != Moment::NEVER).then(|| self.until.since(now))
+    }
 }
 
 /// Who holds the lease, and until when.
@@ -85,11 +90,10 @@ impl Place {
         }
     }
 
-    /// For how long it holds a record and nothing else; `None` if it holds anything else, or none.
-    pub(super) fn record_alone(&self, now: Moment) -> Option<Option<Duration>> {
-        let kept = self.record.as_ref()?;
-        let alone = self.lease.is_none() && self.declined_until.is_none();
-        alone.then(|| (kept.until != Moment::NEVER).then(|| kept.until.since(now)))
+    /// The record, if there is nothing else.
+    pub(super) fn record_alone(&self) -> Option<&Kept> {
+        let is_alone = self.lease.is_none() && self.declined_until.is_none();
+        self.record.as_ref().filter(|_| is_alone)
     }
 }
 

@@ -187,10 +187,8 @@ impl Inner {
         let body = body::write(place, id, self.bucket.clock.now());
         let mut patience = self.patience();
         loop {
-            let fault = match self.bucket.put(name, body.clone(), &Only::Always).await {
-                Ok(_) => return Ok(()),
-                Err(fault) => fault,
-            };
+            let put = self.bucket.put(name, body.clone(), &Only::Always).await;
+            let Err(fault) = put else { return Ok(()) };
             if fault.outcome == Outcome::Unknown {
                 // Sent again, it might replace what was saved after it.
                 let found = self.get(name, None, None, &mut patience).await;
@@ -221,10 +219,10 @@ impl Inner {
                 // It is gone, most likely by what we sent before.
                 Ok(false) => return Ok(may_be_gone),
                 Err(fault) if fault.outcome == Outcome::Unsupported && heeds => {
-                    return match self.is_unchanged(name, Some(expected), patience).await? {
-                        true => self.bucket.delete(name, None).await.map_err(|fault| fault.error),
-                        false => Ok(false),
-                    };
+                    if !self.is_unchanged(name, Some(expected), patience).await? {
+                        return Ok(false);
+                    }
+                    return self.bucket.delete(name, None).await.map_err(|fault| fault.error);
                 }
                 Err(fault) => {
                     may_be_gone |= fault.outcome == Outcome::Unknown;

@@ -96,10 +96,10 @@ impl Inner {
                     _ => {}
                 }
             }
-            let (removed, live) = self.remove_together(together).await?;
+            let (gone, live) = self.remove_together(together).await?;
             let dropped = Arc::clone(&self).side_by_side(alone, drop_record).await?;
             let dropped = dropped.into_iter().filter(|dropped| *dropped).count();
-            sweep.removed += removed + dropped;
+            sweep.removed += gone + dropped;
             records += live + dropped;
             progress(sweep);
             match next {
@@ -190,7 +190,7 @@ async fn ask(inner: Arc<Inner>, object: Listed) -> Result<Option<Told>, Error> {
     let holds = match (&place.record, place.is_empty()) {
         (_, true) => Holds::Nothing,
         (None, false) => Holds::Other,
-        (Some(_), _) if place.lease.is_none() && place.declined_until.is_none() => Holds::Record,
+        (Some(_), _) if place.record_alone().is_some() => Holds::Record,
         (Some(_), _) => Holds::RecordAndMore,
     };
     Ok(Some(Told { key: place.key, name: object.name, etag, holds }))
