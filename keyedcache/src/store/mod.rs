@@ -445,12 +445,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Only reclaims room: what must be missing has been invalidated before.
     fn clear<'a>(&'a self, prefix: &'a str) -> Pending<'a, usize>;
 
-    /// Whether everything it promises can be kept where it stands; asked when a cache is
-    /// [required](crate::Cache::require), after a round trip of every kind.
-    ///
-    /// # Errors
-    ///
-    /// What cannot be kept. Unless a store says otherwise, there is nothing of that kind.
+    /// An error if something it promises cannot be kept where it stands. Asked when a cache is
+    /// [required](crate::Cache::require).
     fn require(&self) -> Pending<'_, ()> {
         Box::pin(std::future::ready(Ok(())))
     }

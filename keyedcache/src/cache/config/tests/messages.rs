@@ -417,7 +417,7 @@ fn a_wrong_s3_url_is_told_without_what_logs_in() {
             ),
             (
                 "memory:?region=eu-west-1",
-                "url `memory:…`: `region` is no option of this store; did you mean `version`? known are {memory's options}",
+                "url `memory:`: `region` is no option of this store; known are {memory's options}",
             ),
         ],
         url_message,
