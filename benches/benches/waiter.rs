@@ -1,4 +1,4 @@
-//! How long after its being saved on disk a waiter in another process has a value.
+//! How long after its being saved, on disk and in Redis, a waiter in another process has a value.
 //!
 //! This process computes; four children of it call the same function meanwhile, with nothing to do
 //! but wait for the lease to end. Moments are of the system's clock, which they share. A value is
@@ -10,12 +10,16 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use keyedcache_benches::{median, print_target};
+use keyedcache::Cache;
+use keyedcache_benches::{RedisServer, median, print_target};
 
 const WAITERS: usize = 4;
 const ROUNDS: u32 = 50;
 /// Long enough for the children to wait, too short for the lease to be renewed.
 const BODY: Duration = Duration::from_millis(60);
+
+/// Tells a child that it is one, and where its cache is.
+const URL: &str = "KEYEDCACHE_BENCH_WAITER";
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -37,13 +41,20 @@ fn now() -> u64 {
 }
 
 fn main() -> Result<(), Failure> {
-    if std::env::var_os("KEYEDCACHE_BENCH_WAITER").is_some() {
+    if std::env::var_os(URL).is_some() {
         return wait_for_rounds();
     }
     let folder = tempfile::tempdir()?;
-    let url = format!("disk:{}", folder.path().join("store").display());
-    let mut waiters = (0..WAITERS).map(|_| Waiter::start(&url)).collect::<Result<Vec<_>, _>>()?;
-    keyedcache::Cache::from_url(&url)?.register("default")?;
+    let server = RedisServer::start()?;
+    let on_disk = format!("disk:{}", folder.path().join("store").display());
+    println!("\nwaiters in {WAITERS} other processes, {ROUNDS} rounds, ms (medians)\n");
+    measure("disk", &on_disk, 5.0)?;
+    measure("Redis", &server.url(), 2.0)
+}
+
+fn measure(store: &str, url: &str, at_most: f64) -> Result<(), Failure> {
+    let mut waiters = (0..WAITERS).map(|_| Waiter::start(url)).collect::<Result<Vec<_>, _>>()?;
+    Cache::from_url(url)?.register("default")?;
     let (mut after_return, mut after_body, mut ran_elsewhere) = (Vec::new(), Vec::new(), 0);
     for round in 0..ROUNDS {
         let computing = std::thread::spawn(move || {
@@ -61,10 +72,10 @@ fn main() -> Result<(), Failure> {
             after_body.push(milliseconds(had, ended));
         }
     }
-    println!("\nwaiters in {WAITERS} other processes, {ROUNDS} rounds, ms (medians)\n");
-    print_target("has the value, after its saving call returned", median(after_return), 5.0);
-    print_target("has the value, after the body's end", median(after_body), 5.0);
-    println!("  bodies run by waiters: {ran_elsewhere}");
+    let what = |moment: &str| format!("{store}: has the value, after {moment}");
+    print_target(&what("its saving call returned"), median(after_return), at_most);
+    print_target(&what("the body's end"), median(after_body), at_most);
+    println!("  {store}: bodies run by waiters: {ran_elsewhere}");
     Ok(())
 }
 
@@ -77,6 +88,7 @@ fn milliseconds(later: u64, earlier: u64) -> f64 {
 
 /// A child: calls with each number that it is told, and tells when it had the answer.
 fn wait_for_rounds() -> Result<(), Failure> {
+    Cache::from_url(&std::env::var(URL)?)?.register("default")?;
     for line in std::io::stdin().lines() {
         let before = ENDED.load(Ordering::Relaxed);
         slow(line?.parse()?);
@@ -96,8 +108,7 @@ struct Waiter {
 impl Waiter {
     fn start(url: &str) -> Result<Self, Failure> {
         let mut child = Command::new(std::env::current_exe()?)
-            .env("KEYEDCACHE_BENCH_WAITER", "1")
-            .env("KEYEDCACHE_URL", url)
+            .env(URL, url)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

@@ -3,9 +3,13 @@
 //! What disturbs the machine disturbs all contenders of a round alike, so a ratio is the median of
 //! the rounds' ratios, and is worth telling of a busy machine where nanoseconds are not.
 
+mod server;
+
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+
+pub use server::RedisServer;
 
 /// Contenders for one figure.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use crate::duration::Period;
 use crate::function::{Borrow, Function, borrows, mentions};
 use crate::home::Block;
 use crate::mistakes::Mistakes;
-use crate::options::{Codec, Given, Options, SingleFlight, Timeout};
+use crate::options::{Codec, Given, Options, Refresh, SingleFlight, Timeout};
 use crate::refresh;
 use crate::suggest::{list, nearest};
 
@@ -34,8 +34,15 @@ pub(crate) fn check(
     check_numbers(options, mistakes);
     check_pairs(options, mistakes);
     crate::scope::check(options, function, mistakes);
-    if options.refreshes_in_background() {
-        refresh::check(function, mistakes);
+    check_limits(options, mistakes);
+    if options.limits_time() {
+        let why = "a computation that may outlast its call cannot keep what this borrows; pass it by \
+                   value, or leave `soft_timeout` and `hard_timeout` out";
+        refresh::check(function, why, mistakes);
+    } else if options.refreshes_in_background() {
+        let why = "a refresh in the background cannot keep what this borrows; let one caller refresh \
+                   while it waits: `refresh = \"foreground\"`";
+        refresh::check(function, why, mistakes);
     }
 }
 
@@ -209,6 +216,42 @@ fn check_times(options: &Options, mistakes: &mut Mistakes) {
     }
 }
 
+/// How long a call waits for its own computation.
+fn check_limits(options: &Options, mistakes: &mut Mistakes) {
+    for option in [&options.soft_timeout, &options.hard_timeout] {
+        let Some(Given { name, value }) = option else { continue };
+        if value.is_zero() {
+            mistakes.at(name, format!("`{name}` of zero would not wait for any answer"));
+        }
+        if options.refresh.as_ref().is_some_and(|refresh| refresh.value == Refresh::Foreground) {
+            mistakes.at(
+                name,
+                format!(
+                    "with `{name}` the computation goes on in the background; leave \
+                     `refresh = \"foreground\"` out"
+                ),
+            );
+        }
+    }
+    let Some(Given { name, value: soft }) = &options.soft_timeout else { return };
+    if options.stale.is_none() && options.stale_if_error.is_none() {
+        mistakes.at(
+            name,
+            "`soft_timeout` is for when an older answer is at hand: say how old it may be with \
+             `stale` or `stale_if_error`; where there is none, `hard_timeout` bounds the wait",
+        );
+    }
+    if let Some(Given { name, value: hard }) = &options.hard_timeout
+        && hard.is_no_longer_than(soft)
+    {
+        mistakes.at(
+            name,
+            "`hard_timeout` must be longer than `soft_timeout`: an older answer is served after \
+             whichever ends first",
+        );
+    }
+}
+
 fn check_numbers(options: &Options, mistakes: &mut Mistakes) {
     if let Some(Given { name, value }) = &options.jitter
         && !(*value > 0.0 && *value < 1.0)
@@ -266,6 +309,18 @@ fn check_pairs(options: &Options, mistakes: &mut Mistakes) {
         name(options.codec.as_ref()),
     ] {
         refuse(option, local, "this is for stores, and with `local` nothing reaches one");
+    }
+    for option in [
+        name(options.stale.as_ref()),
+        name(options.stale_if_error.as_ref()),
+        name(options.early.as_ref()),
+    ] {
+        refuse(
+            option,
+            local,
+            "what is `local` is gone when its time is over, and nothing older is kept; \
+             leave `local` out, or give a longer `timeout`",
+        );
     }
     refuse(
         name(options.single_flight.as_ref()),

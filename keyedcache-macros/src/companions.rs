@@ -6,7 +6,8 @@ use quote::quote;
 
 use crate::expand::{Expansion, plain_signature};
 use crate::function::Argument;
-use crate::generics::{Declared, names_of};
+use crate::generics::Declared;
+use crate::returns::Returns;
 
 /// A companion's own tokens, for the expansion and for the fallback.
 pub(crate) struct Companion {
@@ -59,6 +60,7 @@ impl Companion {
         quote! {
             #[doc = #docs]
             #must_use
+            #[inline]
             #visibility fn #head -> #answer #conditions { #body }
         }
     }
@@ -70,8 +72,6 @@ struct OneCall {
     declared: Declared,
     /// Their parameters.
     parameters: TokenStream,
-    /// `use<…>`: the types their futures capture, and no lifetimes.
-    captured: TokenStream,
 }
 
 impl OneCall {
@@ -81,11 +81,7 @@ impl OneCall {
         let parameters = quote!(#(#parameters,)*);
         let declared = function.declared(expansion.key_arguments(), &parameters);
         let this = expansion.borrowed_this();
-        Self {
-            declared,
-            captured: expansion.captured(expansion.key_arguments()),
-            parameters: quote!(#this #parameters),
-        }
+        Self { declared, parameters: quote!(#this #parameters) }
     }
 
     /// A companion with these parameters, and more.
@@ -110,11 +106,10 @@ impl OneCall {
     }
 }
 
-impl<'a> Expansion<'a> {
-    /// `use<…>`: of all that a companion with these arguments declares, the types.
-    pub(crate) fn captured(&self, arguments: impl Iterator<Item = &'a Argument>) -> TokenStream {
+impl Expansion<'_> {
+    /// `use<…>`: the types and constants of an instance, and no lifetimes.
+    pub(crate) fn captured(&self) -> TokenStream {
         let types = self.home.instance().into_iter().chain(self.function.instance());
-        let types = types.chain(names_of(arguments).cloned());
         quote!(use<#(#types),*>)
     }
 
@@ -137,7 +132,6 @@ impl<'a> Expansion<'a> {
             #private::Call::new(#site #turbofish (), #shape #turbofish (), &#arguments)
         };
         let done = quote!(::core::result::Result<(), #private::Error>);
-        let captured = &one.captured;
         let value = self.value_name();
         let none = TokenStream::new();
         vec![
@@ -171,7 +165,7 @@ impl<'a> Expansion<'a> {
                 self,
                 ("put", "Caches an answer to these arguments that was not computed here."),
                 &quote!(#value: #answer),
-                Answer::Request { output: done, bounds: Some(quote!(+ #captured)) },
+                Answer::Request { output: done, bounds: None },
                 quote!(#call.put(#value)),
             ),
         ]
@@ -201,7 +195,14 @@ impl<'a> Expansion<'a> {
         let generics = (!lifetimes.is_empty()).then(|| quote!(<#lifetimes>));
         let parameters = plain_signature(function).inputs;
         let computing = self.compute();
-        let awaited = function.is_async().then(|| quote!(.await));
+        let (refresh, computing) = match &function.returns {
+            Returns::Answer => (quote!(refresh_sync), quote!(move || #computing)),
+            Returns::Async => (quote!(refresh), computing),
+            // What comes before the future is made is not to be done before it is polled.
+            Returns::Future(_) | Returns::Boxed(_) => {
+                (quote!(refresh), quote!(async move { #computing.await }))
+            }
+        };
         let name = home.name("refresh", Span::call_site());
         Companion {
             docs: "Computes now and replaces what is cached for these arguments.",
@@ -211,7 +212,7 @@ impl<'a> Expansion<'a> {
             body: quote! {
                 let __kc_call =
                     #private::Call::new(#site #turbofish (), #shape #turbofish (), &#arguments);
-                __kc_call.refresh(async move { #computing #awaited })
+                __kc_call.#refresh(#computing)
             },
         }
     }

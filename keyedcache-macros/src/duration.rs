@@ -31,6 +31,11 @@ impl Period {
         matches!(self, Self::Literal(duration) if duration.is_zero())
     }
 
+    /// Whether both are known now, and this is not the longer one.
+    pub(crate) fn is_no_longer_than(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Literal(this), Self::Literal(other)) if this <= other)
+    }
+
     /// The duration that this expression is.
     pub(crate) fn from_expr(expr: Expr) -> syn::Result<Self> {
         let literal = match &expr {

@@ -8,8 +8,8 @@
 //! frames a level and not ten. Futures are boxed as what they are, never as `dyn Future`: whether
 //! they are `Send` must be found out, not promised.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, Meta, ReturnType, Signature};
 
@@ -58,7 +58,7 @@ impl<'a> Expansion<'a> {
         let mut signature = plain_signature(function);
         let mut block = self.ask();
         match &function.returns {
-            Returns::Async if self.options.refreshes_in_background() => {
+            Returns::Async if self.options.computes_away() => {
                 let answer = function.answer();
                 signature.asyncness = None;
                 signature.output = syn::parse_quote! {
@@ -79,19 +79,14 @@ impl<'a> Expansion<'a> {
 
     /// Asks the cache, and computes if it says so.
     fn ask(&self) -> TokenStream {
-        let Self { private, home, .. } = self;
-        let turbofish = self.function.turbofish();
-        let (site, shape) = (home.path("__kc_site"), home.path("__kc_shape"));
-        let arguments = self.key_of_call();
-        let asked = quote!(#site #turbofish (), #shape #turbofish (), &#arguments);
+        let Self { private, .. } = self;
+        let begun = self.begun();
         let uncached = self.compute();
-        let stale = self.stale();
         if self.function.is_async() {
             quote! {
-                let __kc_begun = #private::begin(#asked).await;
+                let __kc_begun = #begun;
                 match __kc_begun {
                     #private::Begun::Answer(__kc_answer) => __kc_answer,
-                    #stale
                     #private::Begun::Alone(__kc_alone) => {
                         let __kc_answer = ::std::boxed::Box::pin(#uncached).await;
                         __kc_alone.finish(__kc_answer)
@@ -103,10 +98,9 @@ impl<'a> Expansion<'a> {
             }
         } else {
             quote! {
-                let __kc_begun = #private::begin_wait(#asked);
+                let __kc_begun = #begun;
                 match __kc_begun {
                     #private::Begun::Answer(__kc_answer) => __kc_answer,
-                    #stale
                     #private::Begun::Alone(__kc_alone) => {
                         let __kc_answer = #uncached;
                         __kc_alone.finish(__kc_answer)
@@ -115,6 +109,49 @@ impl<'a> Expansion<'a> {
                         let __kc_leading = __kc_lead.enter();
                         let __kc_answer = #uncached;
                         __kc_leading.finish(__kc_answer)
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the caller is to do; what is computed away from it has gone its way already.
+    fn begun(&self) -> TokenStream {
+        let Self { private, home, .. } = self;
+        let turbofish = self.function.turbofish();
+        let (site, shape) = (home.path("__kc_site"), home.path("__kc_shape"));
+        let arguments = self.key_of_call();
+        let asked = quote!(#site #turbofish (), #shape #turbofish (), &#arguments);
+        let is_async = self.function.is_async();
+        if !self.options.computes_away() {
+            return if is_async {
+                quote!(#private::begin(#asked).await)
+            } else {
+                quote!(#private::begin_wait(#asked))
+            };
+        }
+        let keeping = if self.options.limits_time() { "KeepToGoOn" } else { "KeepForRefresh" };
+        let keeping = Ident::new(keeping, Span::call_site());
+        let Owned { copies, arguments } = owned(self.function, &quote!(#private::#keeping));
+        let computing = self.compute_with(arguments.into_iter());
+        let (begin, run) = if is_async {
+            (
+                quote!(begin_away(#asked).await),
+                quote!(run(::std::boxed::Box::pin(async move { #computing.await })).await),
+            )
+        } else if self.options.limits_time() {
+            (quote!(begin_away_wait(#asked)), quote!(run_blocking(move || #computing)))
+        } else {
+            (quote!(begin_away_wait(#asked)), quote!(refresh_blocking(move || #computing)))
+        };
+        quote! {
+            {
+                let __kc_begun = #private::#begin;
+                match __kc_begun {
+                    ::core::result::Result::Ok(__kc_begun) => __kc_begun,
+                    ::core::result::Result::Err(__kc_away) => {
+                        #copies
+                        return __kc_away.#run;
                     }
                 }
             }
@@ -138,28 +175,6 @@ impl<'a> Expansion<'a> {
     fn compute_with(&self, arguments: impl Iterator<Item = TokenStream>) -> TokenStream {
         let (uncached, turbofish) = (self.home.path("uncached"), self.function.turbofish());
         quote!(#uncached #turbofish (#(#arguments),*))
-    }
-
-    /// What is done with a stale answer: it is returned, and refreshed if options say so.
-    fn stale(&self) -> TokenStream {
-        let private = &self.private;
-        if !self.options.refreshes_in_background() {
-            return quote!(#private::Begun::Stale(__kc_answer, _) => __kc_answer,);
-        }
-        let Owned { copies, arguments } = owned(self.function, private);
-        let computing = self.compute_with(arguments.into_iter());
-        let start = if self.function.is_async() {
-            quote!(__kc_refresh.spawn(async move { #computing.await });)
-        } else {
-            quote!(__kc_refresh.spawn_blocking(move || #computing);)
-        };
-        quote! {
-            #private::Begun::Stale(__kc_answer, __kc_refresh) => {
-                #copies
-                #start
-                __kc_answer
-            }
-        }
     }
 
     /// The struct that the companions of a free function stand under, with these in it.
@@ -219,10 +234,16 @@ impl<'a> Expansion<'a> {
             let condition = &given.value;
             shape = quote!(#private::cache_if(#shape, #condition));
         }
-        let name = home.name("__kc_shape", proc_macro2::Span::call_site());
+        if let Some(given) = &options.hard_timeout {
+            let timed_out = quote_spanned! { ours(given.name.span()) =>
+                <#answer as #private::TimesOut>::timed_out as fn(_) -> _
+            };
+            shape = quote!(#private::timing_out(#shape, #timed_out));
+        }
+        let name = home.name("__kc_shape", Span::call_site());
         let declared = function.declared(std::iter::empty(), &answer);
         let (parameters, conditions) = (declared.parameters, declared.conditions);
-        let captured = self.captured(std::iter::empty());
+        let captured = self.captured();
         quote! {
             #[doc(hidden)]
             fn #name #parameters () -> impl #private::Shape<Answer = #answer> + #captured
@@ -349,3 +370,6 @@ pub(crate) fn without_expectations(attribute: &Attribute) -> Attribute {
     }
     attribute
 }
+
+#[cfg(test)]
+mod tests;

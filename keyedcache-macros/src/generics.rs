@@ -106,13 +106,6 @@ impl Function {
     }
 }
 
-/// The names of the types that these arguments' `impl Trait`s have got.
-pub(crate) fn names_of<'a>(
-    arguments: impl Iterator<Item = &'a Argument>,
-) -> impl Iterator<Item = &'a Ident> {
-    arguments.flat_map(|argument| &argument.unnamed).map(|unnamed| &unnamed.name)
-}
-
 /// Whether there are type or const parameters.
 pub(crate) fn has_instances(generics: &Generics) -> bool {
     generics.params.iter().any(|parameter| !matches!(parameter, GenericParam::Lifetime(_)))

@@ -24,10 +24,8 @@ impl<'a> Expansion<'a> {
         }
         let private = &self.private;
         let mut parts = quote!(());
-        let mut types = quote!(());
         for part in all.into_iter().rev() {
             parts = quote!((#part, #parts));
-            types = quote!((impl #private::KeyPart, #types));
         }
         let parameters = self.key_arguments().map(|argument| {
             let (name, ty) = (self.key_name(argument), argument.ty());
@@ -37,7 +35,6 @@ impl<'a> Expansion<'a> {
         });
         if let Some(scopes) = self.scopes() {
             parts = quote!(#private::Scoped::new(#parts, #scopes));
-            types = quote!(#private::Scoped<#types, impl #private::Scopes>);
         }
         let this = self.borrowed_this();
         let parameters = quote!(#this #(#parameters),*);
@@ -45,7 +42,7 @@ impl<'a> Expansion<'a> {
         let (generics, conditions) = (declared.parameters, declared.conditions);
         quote! {
             #[doc(hidden)]
-            fn #name #generics (#parameters) -> #types #conditions {
+            fn #name #generics (#parameters) -> impl #private::KeyParts #conditions {
                 use #private::{FitPart as _, UnfitPart as _};
                 #parts
             }

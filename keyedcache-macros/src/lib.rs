@@ -65,7 +65,7 @@ use crate::options::Options;
 /// | `stale = "5m"` | how much longer it is served while one caller refreshes it | not at all |
 /// | `stale_if_error = "1h"` | how much longer it is served when computing fails | not at all |
 /// | `refresh = "foreground"` | the one that refreshes waits for it; needs no owned arguments | `"background"` |
-/// | `early`, `early = 1.5` | refreshes before the time is over, by chance: XFetch, with this beta | not at all; 1.0 |
+/// | `early`, `early = 1.5` | refreshes before the time is over, by chance: `XFetch`, with this beta | not at all; 1.0 |
 /// | `jitter = 0.1` | shortens each timeout by up to this fraction of it | none |
 /// | `timeout_err = "5s"` | keeps `Err` too, for this long | not at all |
 /// | `timeout_none = "5s"` | keeps `None` for this long | as any answer |
@@ -73,7 +73,7 @@ use crate::options::Options;
 /// | `key = expression` | what the key is made of, instead of the arguments | |
 /// | `skip(a, b)` | arguments that are no part of the key | |
 /// | `name = "…"` | the namespace; survives moving and renaming the function | its path |
-/// | `version = 2` | separates the records of incompatible versions | 0 |
+/// | `version = 2` | separates the records of incompatible versions | the cache's |
 /// | `scope(x, (x, y))` | the arguments by which calls can be forgotten together: `cache_delete_function!(f(2, _))` | none |
 /// | `cache = "sessions"` | which registered cache | `"default"` |
 /// | `codec = "json"` | what answers are encoded by: `"msgpack"`, `"json"` or, with a `version`, `"bincode"` | the cache's |
@@ -81,10 +81,21 @@ use crate::options::Options;
 /// | `near = 10_000` | entries of the near cache; 0 for none | the cache's |
 /// | `single_flight = "process"` | who waits for one that computes: `"cluster"`, `"process"`, or nobody: `"off"` | `"cluster"` |
 /// | `wait = "10s"` | how long a call waits for another's answer before it computes alone | the cache's |
+/// | `soft_timeout = "100ms"` | how long a call waits for a new answer while it has an older one, of `stale` or `stale_if_error`; the computation goes on and is saved | `stale`: not at all; `stale_if_error`: to the end |
+/// | `hard_timeout = "2s"` | how long a call waits for an answer at all: then it gets an older one, or an `Err` made of `TimedOut`; the computation goes on and is saved | to the end |
 /// | `lease = "30s"` | how long a holder that has died keeps others from taking over | the cache's |
 /// | `lease_max = "10m"` | how long a lease is renewed while the body runs | the cache's |
 /// | `companion = Name` | what the companions stand under; of a method what they begin with | its name |
 /// | `crate = path` | where `keyedcache` is | found in `Cargo.toml` |
+///
+/// # When time is limited
+///
+/// With `soft_timeout` or `hard_timeout` a call can end before its computation does. So what the
+/// function borrows must be `Clone + Send + 'static`, and is copied; its answer must be `Send`. An
+/// async body is polled by its call until time is up and by a task of its own from then on, so it
+/// must be `Send`. A sync body runs on another thread, within the caller's runtime. The limits are
+/// counted from when the call began and hold whoever computes: the call itself, another one, or
+/// another process. `refresh` and `uncached` know none.
 #[proc_macro_attribute]
 pub fn cached(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let item = proc_macro2::TokenStream::from(item);

@@ -14,7 +14,7 @@ use crate::mistakes::Mistakes;
 use crate::suggest::{list, nearest};
 
 /// The options, in the order in which messages list them.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 26] = [
     "timeout",
     "stale",
     "stale_if_error",
@@ -35,6 +35,8 @@ const NAMES: [&str; 24] = [
     "near",
     "single_flight",
     "wait",
+    "soft_timeout",
+    "hard_timeout",
     "lease",
     "lease_max",
     "companion",
@@ -121,6 +123,8 @@ pub(crate) struct Options {
     pub(crate) near: Option<Given<usize>>,
     pub(crate) single_flight: Option<Given<SingleFlight>>,
     pub(crate) wait: Option<Given<Period>>,
+    pub(crate) soft_timeout: Option<Given<Period>>,
+    pub(crate) hard_timeout: Option<Given<Period>>,
     pub(crate) lease: Option<Given<Period>>,
     pub(crate) lease_max: Option<Given<Period>>,
     pub(crate) companion: Option<Given<Ident>>,
@@ -160,6 +164,16 @@ impl Options {
     pub(crate) fn refreshes_in_background(&self) -> bool {
         let foreground = self.refresh.as_ref().is_some_and(|r| r.value == Refresh::Foreground);
         (self.stale.is_some() || self.early.is_some()) && !foreground
+    }
+
+    /// Whether a call waits for its own computation only so long.
+    pub(crate) fn limits_time(&self) -> bool {
+        self.soft_timeout.is_some() || self.hard_timeout.is_some()
+    }
+
+    /// Whether the body may go on when its caller has got an answer.
+    pub(crate) fn computes_away(&self) -> bool {
+        self.refreshes_in_background() || self.limits_time()
     }
 
     /// Whether the argument of this name was skipped.
@@ -202,12 +216,16 @@ impl Options {
                 set(&mut self.single_flight, name, input, "\"process\"", value(single_flight))
             }
             "wait" => set(&mut self.wait, name, input, "\"10s\"", value(Period::parse)),
+            "soft_timeout" => {
+                set(&mut self.soft_timeout, name, input, "\"100ms\"", value(Period::parse))
+            }
+            "hard_timeout" => {
+                set(&mut self.hard_timeout, name, input, "\"2s\"", value(Period::parse))
+            }
             "lease" => set(&mut self.lease, name, input, "\"30s\"", value(Period::parse)),
             "lease_max" => set(&mut self.lease_max, name, input, "\"10m\"", value(Period::parse)),
-            "companion" => set(&mut self.companion, name, input, "Name", value(Ident::parse)),
-            "crate" => {
-                set(&mut self.krate, name, input, "::keyedcache", value(Path::parse_mod_style))
-            }
+            "companion" => set(&mut self.companion, name, input, "Name", value(companion)),
+            "crate" => set(&mut self.krate, name, input, "::keyedcache", value(path)),
             _ => Err(unknown(&name)),
         }
     }
@@ -352,8 +370,18 @@ fn choice<T: Copy, const N: usize>(
     Err(Error::new_spanned(expr, format!("write {names}")))
 }
 
+fn companion(input: ParseStream<'_>) -> syn::Result<Ident> {
+    let why = "write the name itself: `companion = Name`";
+    input.parse().map_err(|_| input.error(why))
+}
+
+fn path(input: ParseStream<'_>) -> syn::Result<Path> {
+    let why = "write the path itself: `crate = ::keyedcache`";
+    Path::parse_mod_style(input).map_err(|_| input.error(why))
+}
+
 fn text(input: ParseStream<'_>) -> syn::Result<LitStr> {
-    let text: LitStr = input.parse()?;
+    let text: LitStr = input.parse().map_err(|_| input.error("write a name in quotes"))?;
     if text.value().trim().is_empty() {
         return Err(Error::new_spanned(text, "this name is empty"));
     }

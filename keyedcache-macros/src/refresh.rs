@@ -1,7 +1,7 @@
-//! A refresh in the background: how it gets arguments of its own.
+//! Computing away from the caller: how the body gets arguments of its own.
 //!
-//! The caller is answered with the old value, so what it passed by value moves into the refresh;
-//! only what is borrowed has to be copied.
+//! What the caller passed by value moves into the body, since the caller needs it no more; only what
+//! is borrowed has to be copied.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -11,8 +11,8 @@ use syn::{Receiver, ReceiverKind, Type};
 use crate::function::{Argument, Borrow, Function, This, borrows, ours};
 use crate::mistakes::Mistakes;
 
-/// Finds arguments of which no refresh could have a copy.
-pub(crate) fn check(function: &Function, mistakes: &mut Mistakes) {
+/// Finds arguments of which no body could have a copy, and says why that matters.
+pub(crate) fn check(function: &Function, why: &str, mistakes: &mut Mistakes) {
     for argument in &function.arguments {
         let borrowed = match argument.ty() {
             Type::Reference(reference) => {
@@ -21,16 +21,12 @@ pub(crate) fn check(function: &Function, mistakes: &mut Mistakes) {
             ty => borrows(ty) == Borrow::Lifetime,
         };
         if borrowed {
-            mistakes.at(
-                argument.ty(),
-                "a refresh in the background cannot keep what this borrows; let one caller refresh \
-                 while it waits: `refresh = \"foreground\"`",
-            );
+            mistakes.at(argument.ty(), why);
         }
     }
 }
 
-/// The arguments of a refresh.
+/// The arguments of a body that computes away from its caller.
 #[derive(Default)]
 pub(crate) struct Owned {
     /// What makes copies of those that are borrowed.
@@ -39,14 +35,14 @@ pub(crate) struct Owned {
     pub(crate) arguments: Vec<TokenStream>,
 }
 
-/// The arguments that a refresh can take along.
-pub(crate) fn owned(function: &Function, private: &TokenStream) -> Owned {
+/// The arguments that it can take along, copied through this trait.
+pub(crate) fn owned(function: &Function, keeping: &TokenStream) -> Owned {
     let mut owned = Owned::default();
     if let Some(receiver) = function.receiver() {
         let this = &receiver.self_token;
         if function.this() == Some(This::Borrowed) && !is_static(receiver) {
             let keep = quote_spanned! { ours(receiver.span()) =>
-                #private::KeepForRefresh::keep
+                #keeping::keep
             };
             owned.copies.extend(quote!(let __kc_kept = #keep(#this);));
             owned.arguments.push(quote!(::core::borrow::Borrow::<Self>::borrow(&__kc_kept)));
@@ -62,7 +58,7 @@ pub(crate) fn owned(function: &Function, private: &TokenStream) -> Owned {
         };
         let kept = format_ident!("__kc_kept_{}", binding);
         let keep = quote_spanned! { ours(argument.ty().span()) =>
-            #private::KeepForRefresh::keep
+            #keeping::keep
         };
         owned.copies.extend(quote!(let #kept = #keep(#binding);));
         owned.arguments.push(quote!(::core::borrow::Borrow::<#target>::borrow(&#kept)));

@@ -92,6 +92,7 @@ impl Expansion<'_> {
         let miscounted = format!("`{called}({arguments})` is known by {count} arguments");
         quote! {
             #[doc(hidden)]
+            #[inline]
             #visibility const fn #name(
                 __kc_bits: u64,
                 __kc_count: usize,

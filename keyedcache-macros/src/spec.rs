@@ -119,6 +119,8 @@ fn periods(options: &Options) -> TokenStream {
         (quote!(.timeout_err), period(options.timeout_err.as_ref())),
         (quote!(.timeout_none), period(options.timeout_none.as_ref())),
         (quote!(.wait), period(options.wait.as_ref())),
+        (quote!(.soft_timeout), period(options.soft_timeout.as_ref())),
+        (quote!(.hard_timeout), period(options.hard_timeout.as_ref())),
         (quote!(.lease), period(options.lease.as_ref())),
         (quote!(.lease_max), period(options.lease_max.as_ref())),
     ];

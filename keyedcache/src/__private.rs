@@ -9,8 +9,8 @@ use std::pin::Pin;
 pub use crate::cache::Boxed;
 pub use crate::codec::Codec;
 pub use crate::function::{
-    Begun, Call, Lead, Leading, Refresh, Site, Sites, Spec, begin, begin_wait, invalidate_all,
-    invalidate_scope, key, type_text,
+    Away, Begun, Call, Lead, Leading, Site, Sites, Spec, begin, begin_away, begin_away_wait,
+    begin_wait, invalidate_all, invalidate_scope, key, type_text,
 };
 pub use crate::key::{KeyEncoder, KeyPart, KeyParts, Scoped, Scopes, TextIdentity};
 pub use crate::object::{CachedObject, ObjectSpec, ObjectValue, is_object_value};
@@ -21,7 +21,7 @@ pub use crate::shape::fit::{
 pub use crate::shape::probe::{
     Anything, OptionAndSharedErrors, OptionInResult, Probe, SharedErrors, Variant,
 };
-pub use crate::shape::{Shape, cache_if, timeout_by};
+pub use crate::shape::{Shape, TimesOut, cache_if, timeout_by, timing_out};
 
 pub use crate::{Error, Key, NotCachedError, Request};
 
@@ -102,6 +102,27 @@ pub trait KeepForRefresh {
 
 #[diagnostic::do_not_recommend]
 impl<T: ToOwned<Owned: Send + 'static> + ?Sized> KeepForRefresh for T {
+    type Kept = T::Owned;
+
+    fn keep(&self) -> T::Owned {
+        self.to_owned()
+    }
+}
+
+/// Borrowed arguments that a computation can keep a copy of when its caller goes on without it.
+#[diagnostic::on_unimplemented(
+    message = "a computation that may outlast its call cannot keep a copy of `{Self}`",
+    label = "this is borrowed, and not `Clone + Send + 'static`",
+    note = "pass what it needs by value, or in an `Arc`; or leave `soft_timeout` and `hard_timeout` out"
+)]
+pub trait KeepToGoOn {
+    type Kept: Borrow<Self> + Send + 'static;
+
+    fn keep(&self) -> Self::Kept;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: ToOwned<Owned: Send + 'static> + ?Sized> KeepToGoOn for T {
     type Kept = T::Owned;
 
     fn keep(&self) -> T::Owned {

@@ -1,11 +1,13 @@
 //! What can go wrong, said so that a person can act on it.
 //!
 //! [`Error`] is for what must be heard: configuration, explicit writes, invalidations.
-//! [`NotCachedError`] is the ordinary "it is not there" of reads, with its reason.
+//! [`NotCachedError`] is the ordinary "it is not there" of reads, with its reason. [`TimedOut`] is for
+//! callers of functions with a `hard_timeout`.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 /// What kind of thing went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,7 +25,7 @@ pub enum ErrorKind {
     Full,
     /// The store cannot be reached, or says it cannot serve.
     Unavailable,
-    /// The store did not answer within `store_timeout`.
+    /// The store did not answer within `store_timeout`, or a function within its `hard_timeout`.
     Timeout,
     /// The operation was sent and its outcome is not known: it may have taken place.
     OutcomeUnknown,
@@ -192,5 +194,70 @@ impl fmt::Display for NotCachedError {
 impl StdError for NotCachedError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_ref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+/// The answer of a function did not come within its `hard_timeout`, and no older one was at hand.
+///
+/// The computation goes on, and its answer is cached. A function with a `hard_timeout` answers a
+/// `Result` whose error can be made of this:
+///
+/// ```
+/// use keyedcache::{TimedOut, cached};
+///
+/// #[derive(Debug)]
+/// enum Failure {
+///     TooSlow,
+///     Unknown,
+/// }
+///
+/// impl From<TimedOut> for Failure {
+///     fn from(_: TimedOut) -> Self {
+///         Self::TooSlow
+///     }
+/// }
+///
+/// #[cached(timeout = 60, hard_timeout = "2s")]
+/// fn price(product: u64) -> Result<u64, Failure> {
+///     product.checked_mul(3).ok_or(Failure::Unknown) // three slow seconds
+/// }
+///
+/// assert!(price(7).is_ok());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TimedOut {
+    /// The text of the key whose answer did not come.
+    pub key: String,
+    /// How long a call waits for it: the function's `hard_timeout`.
+    pub hard_timeout: Duration,
+}
+
+impl TimedOut {
+    pub(crate) fn new(key: impl Into<String>, hard_timeout: Duration) -> Self {
+        Self { key: key.into(), hard_timeout }
+    }
+}
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} has no answer within its hard_timeout of {:?}", self.key, self.hard_timeout)
+    }
+}
+
+impl StdError for TimedOut {}
+
+/// An error of kind [`ErrorKind::Timeout`], temporary.
+impl From<TimedOut> for Error {
+    fn from(timed_out: TimedOut) -> Self {
+        let TimedOut { key, hard_timeout } = &timed_out;
+        Self::new(
+            ErrorKind::Timeout,
+            "compute",
+            "the hard_timeout is over, and it goes on without us",
+        )
+        .with("key", key)
+        .with("hard_timeout", format_args!("{hard_timeout:?}"))
+        .with_source(timed_out)
     }
 }

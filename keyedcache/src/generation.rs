@@ -3,15 +3,15 @@
 //! Tokens, not counters: a lost counter would start again and make old records current.
 
 use crate::policy::Standing;
-use crate::record::{Generation, Scope, Stamp};
+use crate::record::{Generation, Scope, Stamp, StampInPlace};
 
 /// The stamp of a record that is computed from now on; `None` while a scope bears no generation.
 pub(crate) fn stamp(scopes: &[Scope], current: &[Option<Generation>]) -> Option<Stamp> {
-    scopes
-        .iter()
-        .zip(current)
-        .map(|(scope, generation)| generation.map(|generation| (scope.id(), generation)))
-        .collect()
+    // Told apart first: what collects into an option does not know how much it will collect.
+    let is_whole = current.iter().all(Option::is_some);
+    let stamped = scopes.iter().zip(current.iter().copied());
+    is_whole
+        .then(|| stamped.map(|(scope, now)| (scope.id(), now.expect("all are there"))).collect())
 }
 
 /// How a stamp stands against what its scopes bear now.
@@ -19,7 +19,7 @@ pub(crate) fn stamp(scopes: &[Scope], current: &[Option<Generation>]) -> Option<
 /// A scope that bears nothing, or that the stamp does not know, means invalidated: nothing vouches
 /// for the record.
 pub(crate) fn standing(
-    stamp: &Stamp,
+    stamp: StampInPlace<'_>,
     scopes: &[Scope],
     current: &[Option<Generation>],
 ) -> Standing {

@@ -56,7 +56,7 @@ pub use cache::{
     cache_set_many, cache_stats, cache_touch, cache_ttl,
 };
 pub use clock::{Clock, Moment};
-pub use error::{Error, ErrorKind, NotCachedError, NotCachedReason};
+pub use error::{Error, ErrorKind, NotCachedError, NotCachedReason, TimedOut};
 pub use function::{cache_async_function, cache_delete_function, cache_function};
 pub use key::{Key, KeyPart};
 #[cfg(feature = "macros")]

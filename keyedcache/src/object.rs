@@ -8,8 +8,8 @@ use std::borrow::{Borrow, Cow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cache::{Boxed, Cache, Delete, Request, Set, named_or_broken};
-use crate::error::{Error, NotCachedError};
+use crate::cache::{Boxed, Cache, Delete, Get, Request, Set, named_or_broken};
+use crate::error::Error;
 use crate::function::type_text;
 use crate::key::{Key, KeyPart};
 use crate::policy::Timeout;
@@ -74,13 +74,12 @@ pub trait CachedObject: Sized + 'static {
     }
 
     /// The object of this id, if it is cached. One round trip.
-    fn cache_get(id: impl Borrow<Self::Id>) -> Request<Boxed<'static, Result<Self, NotCachedError>>>
+    fn cache_get(id: impl Borrow<Self::Id>) -> Get<Self>
     where
         Self: ObjectValue,
     {
         let spec = Self::__kc_spec();
-        let value = spec.registered().value_of(Self::cache_key_of(id), spec.version);
-        Request::new(Box::pin(async move { value.get().await }))
+        Get::new(spec.registered().value_of(Self::cache_key_of(id), spec.version))
     }
 
     /// Whether the object of this id is cached. `false` too where the store cannot be asked.
@@ -128,7 +127,7 @@ pub trait CachedObject: Sized + 'static {
         let cache = spec.registered();
         Request::new(Box::pin(async move {
             let core = cache.core();
-            let all = core.prefix_scope(Key::of_parts(&spec.namespace, &()).text());
+            let all = core.scopes.prefix(Key::of_parts(&spec.namespace, &()).text());
             core.invalidate(&[all], Severity::Hard).await
         }))
     }

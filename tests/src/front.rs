@@ -8,7 +8,7 @@ use keyedcache::Moment;
 use keyedcache::record::{Generation, Life, Record, RecordId, Scope};
 use keyedcache::store::{
     Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Page, Pending,
-    Release, Severity, Sink, Store, StoredKey, Ttl,
+    Release, See, Severity, Sink, Store, StoredKey, Ttl,
 };
 
 /// An operation of a store.
@@ -23,6 +23,7 @@ pub enum Operation {
     Release,
     Changed,
     Generations,
+    Keep,
     Invalidate,
     Touch,
     Increment,
@@ -41,6 +42,7 @@ impl Operation {
         Self::Release,
         Self::Changed,
         Self::Generations,
+        Self::Keep,
         Self::Invalidate,
         Self::Touch,
         Self::Increment,
@@ -103,6 +105,11 @@ impl<M: Manner> Store for Front<M> {
         self.manner.perform(Operation::Load, || self.inner.load(keys, scopes))
     }
 
+    /// Nothing: every manner of loading is seen.
+    fn show(&self, _: &str, _: &[Scope], _: &mut See<'_>) -> bool {
+        false
+    }
+
     fn save<'a>(
         &'a self,
         key: &'a StoredKey,
@@ -157,6 +164,10 @@ impl<M: Manner> Store for Front<M> {
 
     fn generations<'a>(&'a self, scopes: &'a [Scope]) -> Pending<'a, Vec<Generation>> {
         self.manner.perform(Operation::Generations, || self.inner.generations(scopes))
+    }
+
+    fn keep<'a>(&'a self, scopes: &'a [Scope], ttl: Ttl) -> Pending<'a, ()> {
+        self.manner.perform(Operation::Keep, || self.inner.keep(scopes, ttl))
     }
 
     fn invalidate<'a>(&'a self, scopes: &'a [Scope], severity: Severity) -> Pending<'a, ()> {

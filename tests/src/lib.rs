@@ -15,6 +15,8 @@
 //! | to wait for something, or to fail when something hangs | [`watchdog`] |
 //! | random choices that a printed seed brings back | [`dice`] |
 //! | another process: this test again, or a program of `src/bin` | [`child`] |
+//! | a Redis server, a cluster, replicas, sentinels | [`redis`] |
+//! | a network that delays, loses, cuts or goes silent | [`proxy`] |
 //! | several that share a cache, each execution counted outside it | [`processes`] |
 //!
 //! `src/bin` has the programs that run as children only: `disk_child` (a disk store without a cache)
@@ -47,3 +49,12 @@ pub mod watchdog;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// So does that in `docs/`.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/coming-from-cached.md")]
+struct ComingFromCached;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/configuration.md")]
+struct Configuration;

@@ -47,7 +47,24 @@ fn fallible(x: u8) -> ::core::result::Result<u8, ()> {
     ::core::result::Result::Ok(x)
 }
 
-#[::keyedcache::cached(early, timeout = 5, local)]
+#[::keyedcache::cached(early, timeout = 5)]
+fn early(x: u8) -> u8 {
+    x
+}
+
+#[::keyedcache::cached(stale = 5, timeout = 5, soft_timeout = 1, hard_timeout = 2)]
+fn limited(result: &str, away: u8) -> ::core::result::Result<u8, ::keyedcache::Error> {
+    let _ = result;
+    ::core::result::Result::Ok(away)
+}
+
+#[::keyedcache::cached(timeout = 5, hard_timeout = 2)]
+async fn limited_later(away: &str) -> ::core::result::Result<u8, ::keyedcache::TimedOut> {
+    let _ = away;
+    ::core::result::Result::Ok(0)
+}
+
+#[::keyedcache::cached(timeout = 5, local)]
 fn kept(x: &str) -> ::std::string::String {
     ::std::string::ToString::to_string(x)
 }
@@ -95,6 +112,9 @@ fn names_of_users_are_not_in_the_way() {
     ::std::assert_eq!(plain(3), 3);
     ::std::assert_eq!(fallible(3), ::core::result::Result::Ok(3));
     ::std::assert_eq!(kept("x"), "x");
+    ::std::assert_eq!(early(3), 3);
+    ::std::assert_eq!(limited("x", 3).ok(), ::core::option::Option::Some(3));
+    ::core::mem::drop(limited_later("x"));
     ::core::mem::drop(refreshed("x", "y"));
     ::std::assert!(::keyedcache::cache_delete_function!(plain(3)).wait().is_ok());
 }

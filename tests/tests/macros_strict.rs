@@ -107,6 +107,26 @@ pub enum Colour {
     Other(u8, u8, u8),
 }
 
+/// A function whose callers wait only so long.
+///
+/// # Errors
+///
+/// When it takes too long.
+#[cached(timeout = 60, stale = 60, soft_timeout = "1s", hard_timeout = "2s")]
+pub fn limited(x: u8, name: &str) -> Result<String, keyedcache::Error> {
+    Ok(format!("{x}{name}"))
+}
+
+/// The same, async.
+///
+/// # Errors
+///
+/// When it takes too long.
+#[cached(timeout = 60, hard_timeout = "2s")]
+pub async fn limited_async(x: u8, name: &str) -> Result<String, keyedcache::Error> {
+    ready(Ok(format!("{x}{name}"))).await
+}
+
 /// A function with scopes.
 #[cached(timeout = |x| u64::from(*x), scope(x), codec = "json")]
 #[must_use]

@@ -9,9 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use keyedcache_tests::dice::Dice;
-use keyedcache_tests::processes::talk::{
-    Call, Callers, Family, Scope, Soak, Subject, Surface, Work,
-};
+use keyedcache_tests::processes::talk::{Call, Callers, Scope, Soak, Subject, Surface, Work};
 use keyedcache_tests::processes::{Execution, Ground, SharedInstant, Team};
 
 const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
@@ -25,58 +23,48 @@ const INVALIDATES: usize = 2;
 /// More than an answer takes on a busy machine, and less than any lease.
 const SOON: Duration = Duration::from_secs(2);
 
-#[test]
-fn invalidating_a_key_while_it_is_computed_elsewhere_on_disk() {
-    while_computing(&Ground::disk(), Scope::Key);
+/// The tests, on one ground after another.
+macro_rules! on {
+    ($name:ident: $ground:expr, $rounds:ident) => {
+        mod $name {
+            use keyedcache_tests::processes::Ground;
+            use keyedcache_tests::processes::talk::{Family, Scope};
+
+            #[test]
+            fn invalidating_a_key_while_it_is_computed_elsewhere() {
+                super::while_computing(&$ground, Scope::Key);
+            }
+
+            #[test]
+            fn invalidating_a_function_while_it_computes_elsewhere() {
+                super::while_computing(&$ground, |subject| match subject.family {
+                    Family::Sync => Scope::SyncFunction,
+                    Family::Async => Scope::AsyncFunction,
+                    Family::Values => Scope::Prefix(subject.key),
+                });
+            }
+
+            #[test]
+            fn invalidating_the_cache_while_it_is_computed_for_elsewhere() {
+                super::while_computing(&$ground, |_| Scope::Cache);
+            }
+
+            #[test]
+            fn random_invalidations_among_random_callers() {
+                super::random_rounds(&$ground, &super::$rounds);
+            }
+        }
+    };
 }
 
-#[test]
-fn invalidating_a_function_while_it_computes_elsewhere_on_disk() {
-    while_computing(&Ground::disk(), |subject| match subject.family {
-        Family::Sync => Scope::SyncFunction,
-        Family::Async => Scope::AsyncFunction,
-        Family::Values => Scope::Prefix(subject.key),
-    });
-}
+on!(disk: Ground::disk(), QUICK);
+on!(redis: Ground::redis(), QUICK);
+on!(s3: Ground::s3(), SLOW);
 
+/// What no delay of pushes could excuse.
 #[test]
-fn invalidating_the_cache_while_it_is_computed_for_elsewhere_on_disk() {
-    while_computing(&Ground::disk(), |_| Scope::Cache);
-}
-
-#[test]
-fn random_invalidations_among_random_callers_on_disk() {
-    let slowest = Duration::from_secs(2);
-    let rounds = Rounds { usual: 1_000, slowest, strikes: is_within_an_execution };
-    random_rounds(&Ground::disk(), &rounds);
-}
-
-#[test]
-fn invalidating_a_key_while_it_is_computed_elsewhere_on_s3() {
-    while_computing(&Ground::s3(), Scope::Key);
-}
-
-#[test]
-fn invalidating_a_function_while_it_computes_elsewhere_on_s3() {
-    while_computing(&Ground::s3(), |subject| match subject.family {
-        Family::Sync => Scope::SyncFunction,
-        Family::Async => Scope::AsyncFunction,
-        Family::Values => Scope::Prefix(subject.key),
-    });
-}
-
-#[test]
-fn invalidating_the_cache_while_it_is_computed_for_elsewhere_on_s3() {
-    while_computing(&Ground::s3(), |_| Scope::Cache);
-}
-
-#[test]
-fn random_invalidations_among_random_callers_on_s3() {
-    // Less than a lease: nobody waited for one that nobody held.
-    let slowest = Duration::from_secs(15);
-    // An invalidation takes longer than most computations here.
-    let rounds = Rounds { usual: 60, slowest, strikes: is_beside_an_execution };
-    random_rounds(&Ground::s3(), &rounds);
+fn random_invalidations_among_random_callers_on_redis_without_near_caches() {
+    random_rounds(&Ground::redis().without_near(), &QUICK);
 }
 
 /// One process is held computing, another one waits for it, a third one invalidates, and then each
@@ -110,7 +98,7 @@ fn step_by_step(team: &mut Team<'_>, step: &Step) {
     let subject = surface.subject(key);
     let held = Callers { surface, keys: vec![key], each: 1, work: Work::Held };
     let quick = Callers { each: 3, work: Work::Takes(Duration::ZERO), ..held.clone() };
-    team.invalidate(INVALIDATES, scope); // of another surface the key may be known
+    team.invalidate_everywhere(INVALIDATES, scope); // of another surface the key may be known
     team.forget_executions();
 
     let computing = team.call([COMPUTES], &held);
@@ -123,7 +111,7 @@ fn step_by_step(team: &mut Team<'_>, step: &Step) {
     } else {
         Vec::new()
     };
-    let (_, acknowledged) = team.invalidate(INVALIDATES, scope);
+    let (_, acknowledged) = team.invalidate_everywhere(INVALIDATES, scope);
 
     // The old one still runs, and nobody who comes now has anything of it.
     let calls = team.ask([first], &quick);
@@ -162,7 +150,7 @@ fn assert_all_of(calls: &[Call], execution: Execution, who: &str) {
     assert!(strange.is_none(), "{who} has not the answer of {execution:?} but {strange:?}");
 }
 
-/// How random rounds go on one ground.
+/// How random rounds go.
 struct Rounds {
     /// How many there are if nobody says.
     usual: u64,
@@ -171,6 +159,14 @@ struct Rounds {
     /// Whether an invalidation came while a computation ran.
     strikes: fn((Scope, SharedInstant, SharedInstant), &[Execution]) -> bool,
 }
+
+/// Where an invalidation is faster than most computations.
+const QUICK: Rounds =
+    Rounds { usual: 1_000, slowest: Duration::from_secs(2), strikes: is_within_an_execution };
+
+/// Where it is slower. A call may be slow too, but nobody waits for a lease that nobody holds.
+const SLOW: Rounds =
+    Rounds { usual: 60, slowest: Duration::from_secs(30), strikes: is_beside_an_execution };
 
 /// Callers of all kinds ask in all processes, all the time, while now one process, now another one
 /// invalidates something.

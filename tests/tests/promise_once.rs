@@ -13,35 +13,48 @@ const ROUNDS: u64 = 50;
 /// Each costs hundreds of requests, signed and parsed by unoptimized code.
 const ROUNDS_ON_S3: u64 = 15;
 
-#[test]
-fn threads_of_four_processes_share_one_execution_on_disk() {
-    one_key(&Ground::disk(), Surface::Sync, 8);
+/// The tests, on one ground after another.
+macro_rules! on {
+    ($name:ident: $ground:expr) => {
+        mod $name {
+            use keyedcache_tests::processes::Ground;
+            use keyedcache_tests::processes::talk::Surface;
+
+            #[test]
+            fn threads_of_four_processes_share_one_execution() {
+                super::one_key(&$ground, Surface::Sync, 8);
+            }
+
+            #[test]
+            fn tasks_of_four_processes_share_one_execution() {
+                super::one_key(&$ground, Surface::Async, 200);
+            }
+
+            #[test]
+            fn threads_that_ask_for_a_value_share_one_execution() {
+                super::one_key(&$ground, Surface::ValueWaited, 8);
+            }
+
+            #[test]
+            fn tasks_that_ask_for_a_value_share_one_execution() {
+                super::one_key(&$ground, Surface::ValueAwaited, 200);
+            }
+
+            #[test]
+            fn threads_that_ask_for_a_hundred_keys_run_them_side_by_side() {
+                super::hundred_keys(&$ground, Surface::Sync, 2);
+            }
+
+            #[test]
+            fn tasks_that_ask_for_a_hundred_keys_run_them_side_by_side() {
+                super::hundred_keys(&$ground, Surface::Async, 4);
+            }
+        }
+    };
 }
 
-#[test]
-fn tasks_of_four_processes_share_one_execution_on_disk() {
-    one_key(&Ground::disk(), Surface::Async, 200);
-}
-
-#[test]
-fn threads_that_ask_for_a_value_share_one_execution_on_disk() {
-    one_key(&Ground::disk(), Surface::ValueWaited, 8);
-}
-
-#[test]
-fn tasks_that_ask_for_a_value_share_one_execution_on_disk() {
-    one_key(&Ground::disk(), Surface::ValueAwaited, 200);
-}
-
-#[test]
-fn threads_that_ask_for_a_hundred_keys_run_them_side_by_side_on_disk() {
-    hundred_keys(&Ground::disk(), Surface::Sync, 2);
-}
-
-#[test]
-fn tasks_that_ask_for_a_hundred_keys_run_them_side_by_side_on_disk() {
-    hundred_keys(&Ground::disk(), Surface::Async, 4);
-}
+on!(disk: Ground::disk());
+on!(redis: Ground::redis());
 
 #[test]
 fn threads_of_four_processes_share_one_execution_on_s3() {

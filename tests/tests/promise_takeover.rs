@@ -11,77 +11,76 @@ use keyedcache_tests::processes::{Execution, Gate, Ground, Team};
 const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
 const PROCESSES: usize = 4;
 
-/// On S3, where nothing but the end of a lease tells of a dead holder.
-const LEASE: Duration = Duration::from_secs(1);
-
 /// What a busy machine may add, now and then, to how soon another takes over.
 const SLACK: Duration = Duration::from_millis(400);
 
-#[test]
-fn another_process_takes_over_from_one_that_is_killed_while_threads_wait_on_disk() {
-    killed(&Ground::disk(), Surface::Sync, 8);
+/// The tests, on one ground after another.
+macro_rules! on {
+    ($name:ident: $ground:expr, lease $short:expr) => {
+        mod $name {
+            use keyedcache_tests::processes::Ground;
+            use keyedcache_tests::processes::talk::Surface;
+
+            use super::Duration;
+
+            /// The lease of one that is stopped for longer.
+            const SHORT: Duration = $short;
+
+            #[test]
+            fn another_process_takes_over_from_one_that_is_killed_while_threads_wait() {
+                super::killed($ground, Surface::Sync, 8);
+            }
+
+            #[test]
+            fn another_process_takes_over_from_one_that_is_killed_while_tasks_wait() {
+                super::killed($ground, Surface::Async, 50);
+            }
+
+            #[test]
+            fn another_process_takes_over_a_value_from_one_that_is_killed() {
+                super::killed($ground, Surface::ValueAwaited, 50);
+            }
+
+            #[test]
+            fn a_late_save_of_a_sync_function_is_refused_and_the_newer_answer_stands() {
+                super::stopped(&$ground.lease(SHORT), Surface::Sync);
+            }
+
+            #[test]
+            fn a_late_save_of_an_async_function_is_refused_and_the_newer_answer_stands() {
+                super::stopped(&$ground.lease(SHORT), Surface::Async);
+            }
+
+            #[test]
+            fn a_late_save_of_a_value_is_refused_and_the_newer_one_stands() {
+                super::stopped(&$ground.lease(SHORT), Surface::ValueAwaited);
+            }
+
+            #[test]
+            fn a_late_save_is_refused_while_another_process_still_computes() {
+                super::stopped_and_back_too_early(&$ground.lease(SHORT), Surface::Sync);
+                super::stopped_and_back_too_early(&$ground.lease(SHORT), Surface::Async);
+            }
+        }
+    };
 }
 
-#[test]
-fn another_process_takes_over_from_one_that_is_killed_while_tasks_wait_on_disk() {
-    killed(&Ground::disk(), Surface::Async, 50);
-}
-
-#[test]
-fn another_process_takes_over_a_value_from_one_that_is_killed_on_disk() {
-    killed(&Ground::disk(), Surface::ValueAwaited, 50);
-}
-
-#[test]
-fn a_late_save_of_a_sync_function_is_refused_and_the_newer_answer_stands_on_disk() {
-    stopped(&Ground::disk().with("lease=300ms"), Surface::Sync);
-}
-
-#[test]
-fn a_late_save_of_an_async_function_is_refused_and_the_newer_answer_stands_on_disk() {
-    stopped(&Ground::disk().with("lease=300ms"), Surface::Async);
-}
-
-#[test]
-fn a_late_save_of_a_value_is_refused_and_the_newer_one_stands_on_disk() {
-    stopped(&Ground::disk().with("lease=300ms"), Surface::ValueAwaited);
-}
-
-#[test]
-fn a_late_save_is_refused_while_another_process_still_computes_on_disk() {
-    stopped_and_back_too_early(&Ground::disk().with("lease=300ms"), Surface::Sync);
-    stopped_and_back_too_early(&Ground::disk().with("lease=300ms"), Surface::Async);
-}
-
-#[test]
-fn another_process_takes_over_from_one_that_is_killed_while_threads_wait_on_s3() {
-    killed(&Ground::s3_with_leases_of(LEASE), Surface::Sync, 8);
-}
-
-#[test]
-fn another_process_takes_over_a_value_from_one_that_is_killed_on_s3() {
-    killed(&Ground::s3_with_leases_of(LEASE), Surface::ValueAwaited, 50);
-}
-
-#[test]
-fn a_late_save_is_refused_and_the_newer_answer_stands_on_s3() {
-    stopped(&Ground::s3_with_leases_of(LEASE), Surface::Async);
-    stopped(&Ground::s3_with_leases_of(LEASE), Surface::ValueAwaited);
-}
-
-#[test]
-fn a_late_save_is_refused_while_another_process_still_computes_on_s3() {
-    stopped_and_back_too_early(&Ground::s3_with_leases_of(LEASE), Surface::Sync);
-}
+on!(disk: Ground::disk(), lease Duration::from_millis(300));
+on!(redis: Ground::redis(), lease Duration::from_millis(300));
+on!(s3: Ground::s3(), lease Duration::from_secs(1));
 
 /// The process that computes is killed while all others wait for its answer.
-fn killed(ground: &Ground, surface: Surface, each: usize) {
-    const ROUNDS: u64 = 15;
-
+fn killed(ground: Ground, surface: Surface, each: usize) {
+    // Where death is not noticed, the end of the lease has to be waited for.
+    let (ground, rounds) = if ground.notices_death() {
+        (ground, 15)
+    } else {
+        (ground.lease(Duration::from_secs(1)), 6)
+    };
     let mut dice = Dice::new();
-    let mut team = Team::start(ACTOR, ground, PROCESSES);
+    let mut team = Team::start(ACTOR, &ground, PROCESSES);
     let mut delays = Vec::new();
-    for key in 0..ROUNDS {
+    for key in 0..rounds {
         let subject = surface.subject(key);
         let (gates, first) = call_a_held_one(&mut team, surface, key, each);
         thread::sleep(dice.micros(0..=30_000));

@@ -38,7 +38,8 @@ fn every_option_is_read() {
         "timeout = 60, stale = \"5m\", stale_if_error = \"1h 30m\", refresh = \"foreground\", \
          early = 2, jitter = 0.1, timeout_err = 5, timeout_none = \"500ms\", \
          cache_if = |answer| answer.a, key = (x, y / 10), skip(a, b), name = \"n\", version = 3, \
-         cache = \"c\", local, near = 10_000, single_flight = \"off\", wait = 1, lease = 2, \
+         cache = \"c\", local, near = 10_000, single_flight = \"off\", wait = 1, \
+         soft_timeout = 1, hard_timeout = \"2s\", lease = 2, \
          companion = Name, crate = ::other::kc,",
     );
     assert!(matches!(

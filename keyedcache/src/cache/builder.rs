@@ -15,18 +15,18 @@ use crate::error::Error;
 use crate::near::Values;
 use crate::observe::Counters;
 use crate::policy::{Policy, SingleFlight, Timeout};
-use crate::record::Scope;
 #[cfg(feature = "redis")]
 use crate::store::RedisStore;
 #[cfg(feature = "s3")]
 use crate::store::S3Store;
 use crate::store::broken::BrokenStore;
-use crate::store::{Capabilities, HolderId, MemoryStore, NullStore, Sink, Store};
+use crate::store::{Capabilities, HolderId, MemoryStore, NullStore, ShardedStore, Sink, Store};
 
 use super::Cache;
 use super::config::{self, CacheConfig, CacheOptions, StoreConfig};
 use super::core::{Core, Epochs, stored_head};
 use super::renewal::Renewals;
+use super::scopes::Scopes;
 
 const DEFAULT_PREFIX: &str = "keyedcache";
 
@@ -198,7 +198,7 @@ fn open(
         StoreConfig::Null => Ok(Arc::new(NullStore::with_clock(clock.clone()))),
         StoreConfig::Disk { path, size_limit } => open_disk(path, *size_limit, options, clock),
         #[cfg(feature = "redis")]
-        StoreConfig::Redis { address, connect_timeout, near_trust, concurrency } => {
+        StoreConfig::Redis { address, connect_timeout, near_trust, concurrency, on_failover } => {
             let mut redis = RedisStore::at(address.clone());
             if let Some(timeout) = options.store_timeout {
                 redis = redis.timeout(timeout);
@@ -211,6 +211,9 @@ fn open(
             }
             if let Some(requests) = concurrency {
                 redis = redis.concurrency(*requests);
+            }
+            if let Some(on_failover) = on_failover {
+                redis = redis.on_failover(*on_failover);
             }
             Ok(Arc::new(redis.build()?))
         }
@@ -230,6 +233,11 @@ fn open(
                 s3 = s3.endpoint(endpoint);
             }
             Ok(Arc::new(s3.build()?))
+        }
+        StoreConfig::Sharded(shards) => {
+            let shards: Result<Vec<_>, _> =
+                shards.iter().map(|shard| open(shard, options, clock)).collect();
+            Ok(Arc::new(ShardedStore::new(shards?)?))
         }
     }
 }
@@ -283,7 +291,7 @@ fn assemble(store: Arc<dyn Store>, options: &CacheOptions, clock: Clock, stands_
         flights: Arc::default(),
         counters: Counters::default(),
         renewals: Renewals::new(Arc::clone(&store)),
-        everything: Scope::new(format!("{prefix}::everything")),
+        scopes: Scopes::new(prefix),
         enabled: AtomicBool::new(options.enabled.unwrap_or(true)),
         epochs: Epochs::default(),
         values: Values::default(),

@@ -14,39 +14,20 @@
 //! What the body returns goes on in [`lead`](super::lead).
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::Error;
-use crate::flight::{self, Ending, Flight, Join, Seat, Seen, Shared, Sight};
+use crate::flight::{Ending, Flight, Join, Seat, Seen, Shared, Sight};
 use crate::generation;
 use crate::policy::SingleFlight;
 use crate::runtime::{self, Place};
 use crate::store::{LeaseToken, Leasing, Release};
 
 use super::lead::{Claim, Leader, Refresher};
+use super::limits::Budget;
 use super::look::{Found, Look};
 use super::patience::Patience;
 use super::plan::{Begin, Call};
-
-/// How long a body that itself leads waits for another flight, so that two processes that wait for
-/// each other's keys do not stay so.
-const NESTED_WAIT: Duration = Duration::from_secs(1);
-
-/// What is left of the time one call may wait, however often it looks again.
-#[derive(Clone, Copy)]
-struct Budget(Instant);
-
-impl Budget {
-    fn of(call: &Call) -> Self {
-        let wait = call.plan.policy.wait;
-        let wait = if flight::is_within_a_body() { wait.min(NESTED_WAIT) } else { wait };
-        Self(runtime::after(wait))
-    }
-
-    fn left(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
-    }
-}
 
 impl Call {
     /// Finds the answer, or the right to compute it.
@@ -74,12 +55,13 @@ impl Call {
                 }
             };
             let look = match look.found {
-                Found::Stale { ref value } => {
+                // With a `soft_timeout` it is for whoever does not get a new one in time.
+                Found::Stale { ref value, .. } if !self.keeps_back(&look) => {
                     core.counters.stale_hits.count();
                     let value = Arc::clone(value);
                     return self.serve_stale(value, look).await;
                 }
-                Found::Fresh { .. } | Found::Missing { .. } => look,
+                Found::Fresh { .. } | Found::Stale { .. } | Found::Missing { .. } => look,
             };
             // From the first miss on: a hit waits for nobody, and reads no clock for it.
             let budget = *budget.get_or_insert_with(|| Budget::of(self));
@@ -195,7 +177,8 @@ impl Call {
         if self.plan.policy.single_flight == SingleFlight::Off {
             return Some(Begin::Alone(on_error));
         }
-        match runtime::timeout(budget.left(), flight.follow(sight)).await {
+        let has_older = on_error.is_some();
+        match runtime::timeout(budget.left(has_older), flight.follow(sight)).await {
             Some(Ending::Value { value, .. }) => {
                 self.plan.core.counters.followed.count();
                 Some(Begin::Answer { value, until: None })
@@ -211,8 +194,9 @@ impl Call {
                 }
                 None => Begin::Alone(None),
             }),
-            Some(Ending::Abandoned) if !budget.left().is_zero() => None,
-            Some(Ending::Declined | Ending::Abandoned) | None => Some(Begin::Alone(on_error)),
+            Some(Ending::Declined) => Some(Begin::Alone(on_error)),
+            Some(Ending::Abandoned) if !budget.left(has_older).is_zero() => None,
+            Some(Ending::Abandoned) | None => Some(self.out_of_time(budget, on_error)),
         }
     }
 
@@ -245,9 +229,10 @@ impl Call {
                     return Begin::Lead(Leader::beside(self, seat, Some(look)));
                 }
                 Asked::Held { by, remaining } => {
-                    let left = budget.left();
+                    let older = look.found.on_error();
+                    let left = budget.left(older.is_some());
                     if left.is_zero() {
-                        return Begin::Alone(look.found.on_error());
+                        return self.out_of_time(budget, older);
                     }
                     if look.lease != Some(by) {
                         // It came after our look: only a new look tells what it computes under.
@@ -279,13 +264,21 @@ impl Call {
                 }
                 Asked::Changed(changed) => look = changed,
             }
-            if let Found::Fresh { value, .. } | Found::Stale { value } = &look.found {
+            if self.keeps_back(&look) && !look.declined {
+                continue;
+            }
+            if let Found::Fresh { value, .. } | Found::Stale { value, .. } = &look.found {
                 core.counters.store_hits.count();
                 let value = Arc::clone(value);
                 seat.read(Arc::clone(&value), look.since);
                 return Begin::Answer { value, until: None };
             }
         }
+    }
+
+    /// Whether what was found is served only if no new answer comes in time.
+    fn keeps_back(&self, look: &Look) -> bool {
+        matches!(look.found, Found::Stale { is_early: false, .. }) && self.limits.keep_stale_back()
     }
 
     /// A new look; `None`, and a counted failure, if the store cannot be asked.

@@ -25,6 +25,7 @@ use crate::runtime;
 use crate::store::{Capabilities, HolderId, KeyDigest, Pending, Severity, Sink, Store, StoredKey};
 
 use super::renewal::Renewals;
+use super::scopes::Scopes;
 
 /// How many times as long as any other operation reclaiming room may take: its steps are as many as
 /// there are records.
@@ -47,8 +48,7 @@ pub(crate) struct Core {
     pub(crate) flights: Arc<Flights>,
     pub(crate) counters: Counters,
     pub(crate) renewals: Arc<Renewals>,
-    /// The scope that everything in this cache belongs to.
-    pub(crate) everything: Scope,
+    pub(crate) scopes: Scopes,
     pub(crate) enabled: AtomicBool,
     pub(crate) epochs: Epochs,
     pub(crate) values: Values,
@@ -75,23 +75,6 @@ impl Core {
             None => Cow::Borrowed(&self.own_head),
             Some(version) => Cow::Owned(stored_head(&self.prefix, version)),
         }
-    }
-
-    /// The scope of all keys below these segments. It knows no version.
-    ///
-    /// `::` cannot come from a stored key's version, which is a number.
-    pub(crate) fn prefix_scope(&self, segments: &str) -> Scope {
-        Scope::new(format!("{}::prefix:{segments}", self.prefix))
-    }
-
-    /// The scopes of a key: the cache and every proper prefix; of a call, the cache and the function.
-    pub(crate) fn scopes_of(&self, key: &Key) -> Arc<[Scope]> {
-        if key.is_call() {
-            return [self.everything.clone(), self.prefix_scope(key.namespace())].into();
-        }
-        std::iter::once(self.everything.clone())
-            .chain(key.prefixes().map(|prefix| self.prefix_scope(&prefix)))
-            .collect()
     }
 
     pub(crate) fn is_enabled(&self) -> bool {
@@ -251,7 +234,7 @@ impl Sink for Core {
 
     fn scope_changed(&self, scope: ScopeId) {
         self.flights.detach_scope(scope);
-        if scope == self.everything.id() {
+        if scope == self.scopes.everything().id() {
             self.lost();
         } else {
             self.epochs.bump(scope);

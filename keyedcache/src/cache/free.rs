@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::{Error, NotCachedError};
+use crate::error::Error;
 use crate::key::Key;
 use crate::observe::CacheStats;
 use crate::policy::Timeout;
 
 use super::registry::default_cache;
-use super::{Add, Boxed, CacheTtl, Delete, GetOrSet, Increment, Request, Set};
+use super::{Add, Boxed, CacheTtl, Delete, Get, GetOrSet, Increment, Request, Set};
 
 /// The value under a key, in the default cache; see [`Cache::get`](super::Cache::get).
 ///
@@ -27,7 +27,7 @@ use super::{Add, Boxed, CacheTtl, Delete, GetOrSet, Increment, Request, Set};
 /// ```
 pub fn cache_get<T: DeserializeOwned + Clone + Send + Sync + 'static>(
     key: impl Into<Key>,
-) -> Request<Boxed<'static, Result<T, NotCachedError>>> {
+) -> Get<T> {
     default_cache().get(key)
 }
 

@@ -17,6 +17,7 @@ use crate::policy::Timeout;
 use crate::record::Header;
 
 use super::lead::{Leader, take};
+use super::limits::Limits;
 use super::plan::{Begin, Call, Plan};
 use super::request::Request;
 use super::value::Value;
@@ -80,7 +81,12 @@ impl GetOrSet {
                 return value;
             }
             let noted = at.note();
-            let call = Call { plan: Arc::new(plan), key: at.stored.clone(), decode: decode::<T> };
+            let call = Call {
+                plan: Arc::new(plan),
+                key: at.stored.clone(),
+                decode: decode::<T>,
+                limits: Limits::default(),
+            };
             let found: Option<T> = match call.begin().await {
                 Begin::Lead(leader) => {
                     let body = Box::pin(compute());
@@ -95,7 +101,7 @@ impl GetOrSet {
                     take(value)
                 }
                 Begin::Stale { value, .. } => take(value),
-                Begin::Alone(_) | Begin::Error(_) => None,
+                Begin::Alone(_) | Begin::Error(_) | Begin::TimedOut => None,
             };
             if let Some(value) = found {
                 return value;

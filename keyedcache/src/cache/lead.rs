@@ -164,6 +164,11 @@ impl Leader {
         self.seat.flight_id()
     }
 
+    /// The older value that may stand in for an answer that fails, or does not come.
+    pub(crate) fn older(&self) -> Option<&Shared> {
+        self.on_error.as_ref()
+    }
+
     /// The header of what is saved now.
     pub(crate) fn header(&self, timeout: Timeout) -> Header {
         self.call.plan.header(timeout, self.stamp.clone(), self.began.elapsed())

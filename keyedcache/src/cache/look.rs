@@ -35,8 +35,8 @@ pub(crate) struct Look {
 pub(crate) enum Found {
     /// To be served, until this moment of the store's clock.
     Fresh { value: Shared, until: Moment },
-    /// To be served while somebody refreshes it.
-    Stale { value: Shared },
+    /// To be served while somebody refreshes it; fresh still if that is done early.
+    Stale { value: Shared, is_early: bool },
     /// Not to be served, but for `on_error` if computing fails.
     Missing { on_error: Option<Shared> },
 }
@@ -46,7 +46,7 @@ impl Found {
     pub(crate) fn on_error(&self) -> Option<Shared> {
         match self {
             Self::Missing { on_error } => on_error.clone(),
-            Self::Fresh { value, .. } | Self::Stale { value } => Some(Arc::clone(value)),
+            Self::Fresh { value, .. } | Self::Stale { value, .. } => Some(Arc::clone(value)),
         }
     }
 }
@@ -87,7 +87,7 @@ impl Call {
     fn judge_record(&self, record: &Record, generations: &[Option<Generation>]) -> Found {
         let plan = &self.plan;
         let opened = record.open().and_then(|(header, payload)| {
-            let standing = generation::standing(&header.stamp, &plan.scopes, generations);
+            let standing = generation::standing(header.stamp.in_place(), &plan.scopes, generations);
             if !header.fingerprint.agrees_with(plan.fingerprint)
                 || standing == Standing::Invalidated
             {
@@ -99,9 +99,10 @@ impl Call {
                     value: (self.decode)(&header, &payload)?,
                     until: self.fresh_until(&header),
                 },
-                Freshness::Early | Freshness::Stale => {
-                    Found::Stale { value: (self.decode)(&header, &payload)? }
-                }
+                freshness @ (Freshness::Early | Freshness::Stale) => Found::Stale {
+                    value: (self.decode)(&header, &payload)?,
+                    is_early: freshness == Freshness::Early,
+                },
                 Freshness::Missing(_) if verdict.usable_on_error => {
                     Found::Missing { on_error: Some((self.decode)(&header, &payload)?) }
                 }
@@ -127,11 +128,13 @@ impl Call {
 
     /// How long before its end this record is refreshed already.
     fn head_start(&self, header: &Header) -> Duration {
-        match self.plan.policy.early {
-            Some(beta) => head_start(header.cost, beta, draw()),
-            None => Duration::ZERO,
-        }
+        head_start_of(header.cost, self.plan.policy.early)
     }
+}
+
+/// How long before its end a record that cost this much is refreshed already, as of this throw.
+pub(super) fn head_start_of(cost: Duration, early: Option<f64>) -> Duration {
+    early.map_or(Duration::ZERO, |beta| head_start(cost, beta, draw()))
 }
 
 pub(super) fn times(header: &Header) -> Times {

@@ -10,7 +10,9 @@ mod core;
 mod count;
 mod free;
 mod get_or_set;
+mod hit;
 mod lead;
+mod limits;
 mod look;
 mod patience;
 mod plan;
@@ -18,6 +20,7 @@ mod probe;
 mod registry;
 mod renewal;
 mod request;
+mod scopes;
 mod value;
 mod verbs;
 
@@ -28,11 +31,12 @@ pub use free::{
     cache_persist, cache_require, cache_set, cache_set_many, cache_stats, cache_touch, cache_ttl,
 };
 pub use get_or_set::GetOrSet;
-pub use request::{Add, Boxed, Delete, Increment, Request, Set};
+pub use request::{Add, Boxed, Delete, Get, Increment, Request, Set};
 pub use verbs::CacheTtl;
 
 pub(crate) use core::Core;
 pub(crate) use lead::{Leader, Refresher, take};
+pub(crate) use limits::Limits;
 pub(crate) use look::Decode;
 pub(crate) use plan::{Begin, Call, Plan};
 pub(crate) use registry::{DEFAULT_ALIAS, Watcher, named_or_broken, watch_registry};

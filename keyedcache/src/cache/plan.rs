@@ -11,6 +11,7 @@ use crate::record::{Fingerprint, Header, Scope, Stamp};
 use crate::store::StoredKey;
 
 use super::core::Core;
+use super::limits::Limits;
 use super::look::{Decode, draw};
 
 /// What all calls of a family share.
@@ -74,6 +75,8 @@ pub(crate) struct Call {
     pub(crate) plan: Arc<Plan>,
     pub(crate) key: StoredKey,
     pub(crate) decode: Decode,
+    /// When it stops waiting for a computation.
+    pub(crate) limits: Limits,
 }
 
 /// What a caller is to do.
@@ -86,6 +89,8 @@ pub(crate) enum Begin {
     Error(Shared),
     /// Compute, store nothing; if that fails, return this.
     Alone(Option<Shared>),
+    /// Return what says that no answer came in time.
+    TimedOut,
     /// Compute, then finish.
     Lead(Box<super::lead::Leader>),
 }

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
 use std::pin::Pin;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::error::Error;
+use crate::error::{Error, NotCachedError};
 use crate::policy::Timeout;
 use crate::runtime;
 use crate::store::Severity;
@@ -76,6 +78,51 @@ macro_rules! request_with_options {
             }
         }
     };
+}
+
+/// A request for the value under a key.
+#[must_use = "a request does nothing until it is awaited or waited for"]
+pub struct Get<T> {
+    at: Value,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned + Clone + Send + Sync + 'static> Get<T> {
+    pub(crate) fn new(at: Value) -> Self {
+        Self { at, of: PhantomData }
+    }
+
+    /// Does it, and keeps this thread until it is done. May be called anywhere.
+    ///
+    /// # Errors
+    ///
+    /// As told by [`Cache::get`](super::Cache::get).
+    pub fn wait(self) -> Result<T, NotCachedError> {
+        match self.at.in_reach() {
+            Ok(value) => Ok(value),
+            Err(noted) => runtime::wait(self.at.get_from_afar(noted)),
+        }
+    }
+}
+
+impl<T: DeserializeOwned + Clone + Send + Sync + 'static> IntoFuture for Get<T> {
+    type Output = Result<T, NotCachedError>;
+    type IntoFuture = Boxed<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            match self.at.in_reach() {
+                Ok(value) => Ok(value),
+                Err(noted) => self.at.get_from_afar(noted).await,
+            }
+        })
+    }
+}
+
+impl<T> fmt::Debug for Get<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Get").field("key", &self.at.key).finish_non_exhaustive()
+    }
 }
 
 /// A request to store a value.
@@ -156,7 +203,7 @@ impl Delete {
             return Ok(own);
         }
         let core = &self.at.plan.core;
-        core.invalidate(&[core.prefix_scope(self.at.key.text())], Severity::Hard).await?;
+        core.invalidate(&[core.scopes.prefix(self.at.key.text())], Severity::Hard).await?;
         let below = format!("{}::", self.at.stored);
         Ok(own + core.reclaim(&below).await)
     }

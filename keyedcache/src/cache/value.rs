@@ -46,8 +46,9 @@ pub(super) struct Gone {
 }
 
 impl Value {
-    /// The value that is cached.
-    pub(crate) async fn get<T>(&self) -> Result<T, NotCachedError>
+    /// The value, if this process has it or the store shows it; else what was noted before the store
+    /// was asked, for [`get_from_afar`](Self::get_from_afar).
+    pub(super) fn in_reach<T>(&self) -> Result<T, Option<NotedValue>>
     where
         T: DeserializeOwned + Clone + Send + Sync + 'static,
     {
@@ -55,6 +56,24 @@ impl Value {
             return Ok(value);
         }
         let noted = self.note();
+        // Nobody is here to refresh it, so nobody does so early.
+        match self.plan.hit(self.stored.as_str(), None, codec::decode_coded) {
+            Some((value, until)) => {
+                self.keep_near(|| Arc::new(T::clone(&value)), until, noted);
+                Ok(value)
+            }
+            None => Err(noted),
+        }
+    }
+
+    /// The value that is cached, as the store loads it.
+    pub(super) async fn get_from_afar<T>(
+        &self,
+        noted: Option<NotedValue>,
+    ) -> Result<T, NotCachedError>
+    where
+        T: DeserializeOwned + Clone + Send + Sync + 'static,
+    {
         let (value, until) = self
             .get_as(|header, payload| {
                 let value: T = codec::decode_payload(header, payload)?;
@@ -312,7 +331,7 @@ pub(super) fn judge_slot(
     if !header.fingerprint.agrees_with(plan.fingerprint) {
         return gone(NotCachedReason::Undecodable);
     }
-    let standing = generation::standing(&header.stamp, &plan.scopes, generations);
+    let standing = generation::standing(header.stamp.in_place(), &plan.scopes, generations);
     let verdict = judge(&times(&header), standing, plan.core.store.now(), Duration::ZERO);
     match verdict.freshness {
         Freshness::Fresh | Freshness::Early => Ok(Live { header, payload, record }),

@@ -7,14 +7,14 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::{Error, NotCachedError};
+use crate::error::Error;
 use crate::key::Key;
 use crate::policy::Timeout;
 use crate::store::Severity;
 
 use super::plan::Plan;
 use super::value::{Value, judge_slot};
-use super::{Add, Boxed, Cache, Delete, GetOrSet, Increment, Request, Set};
+use super::{Add, Boxed, Cache, Delete, Get, GetOrSet, Increment, Request, Set};
 
 /// How long something still is fresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Cache {
     /// The same, of this version or the cache's own.
     pub(crate) fn value_of(&self, key: Key, version: Option<u32>) -> Value {
         let core = self.core();
-        let plan = Plan::of_values(core, core.scopes_of(&key));
+        let plan = Plan::of_values(core, core.scopes.of(&key));
         Value { stored: core.stored_key(&key, version), plan: Arc::new(plan), key }
     }
 
@@ -44,9 +44,8 @@ impl Cache {
     pub fn get<T: DeserializeOwned + Clone + Send + Sync + 'static>(
         &self,
         key: impl Into<Key>,
-    ) -> Request<Boxed<'static, Result<T, NotCachedError>>> {
-        let value = self.value(key.into());
-        Request::new(Box::pin(async move { value.get().await }))
+    ) -> Get<T> {
+        Get::new(self.value(key.into()))
     }
 
     /// Stores a value under a key, whatever is there, for the cache's timeout unless the request
@@ -209,7 +208,7 @@ impl Cache {
     pub fn clear(&self) -> Request<Boxed<'static, Result<usize, Error>>> {
         let core = Arc::clone(self.core());
         Request::new(Box::pin(async move {
-            let everything = core.everything.clone();
+            let everything = core.scopes.everything().clone();
             core.invalidate(&[everything], Severity::Hard).await?;
             Ok(core.reclaim(&format!("{}:", core.prefix)).await)
         }))

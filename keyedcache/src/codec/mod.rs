@@ -30,6 +30,7 @@ use crate::codec::reason::Reason;
 use crate::error::{Error, ErrorKind};
 use crate::record::CodecId;
 
+pub(crate) use value::{Coding, decode_coded};
 pub use value::{decode_payload, seal, unseal};
 
 /// Turns values into bytes.

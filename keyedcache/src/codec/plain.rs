@@ -48,16 +48,27 @@ where
 fn known<T: 'static>(bytes: &Bytes) -> Option<T> {
     let mut value: Option<T> = None;
     let slot: &mut dyn Any = &mut value;
+    if let Some(slot) = slot.downcast_mut::<Option<Bytes>>() {
+        *slot = Some(bytes.clone());
+        return value;
+    }
+    copied(bytes)
+}
+
+/// The same of bytes that are somebody else's.
+pub(super) fn copied<T: 'static>(bytes: &[u8]) -> Option<T> {
+    let mut value: Option<T> = None;
+    let slot: &mut dyn Any = &mut value;
     if let Some(slot) = slot.downcast_mut::<Option<Vec<u8>>>() {
         *slot = Some(bytes.to_vec());
     } else if let Some(slot) = slot.downcast_mut::<Option<Option<Vec<u8>>>>() {
         *slot = Some(Some(bytes.to_vec()));
     } else if let Some(slot) = slot.downcast_mut::<Option<Bytes>>() {
-        *slot = Some(bytes.clone());
+        *slot = Some(Bytes::copy_from_slice(bytes));
     } else if let Some(slot) = slot.downcast_mut::<Option<Box<[u8]>>>() {
-        *slot = Some(bytes.as_ref().into());
+        *slot = Some(bytes.into());
     } else if let Some(slot) = slot.downcast_mut::<Option<Arc<[u8]>>>() {
-        *slot = Some(bytes.as_ref().into());
+        *slot = Some(bytes.into());
     } else if let Some(slot) = slot.downcast_mut::<Option<VecDeque<u8>>>() {
         *slot = Some(bytes.to_vec().into());
     }

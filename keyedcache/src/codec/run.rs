@@ -42,7 +42,14 @@ struct Probe {
     in_run: bool,
 }
 
-struct Elements(Vec<u8>);
+struct Elements {
+    bytes: Vec<u8>,
+    /// How many there will be, as the value says.
+    told: usize,
+}
+
+/// For how many elements room is made before they come, whatever the value says.
+const MOST_TOLD: usize = 1 << 20;
 
 impl SerializeSeq for Elements {
     type Ok = Found;
@@ -50,14 +57,19 @@ impl SerializeSeq for Elements {
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Other> {
         match value.serialize(Probe { in_run: true })? {
-            Found::Byte(byte) => self.0.push(byte),
+            Found::Byte(byte) => {
+                if self.bytes.is_empty() {
+                    self.bytes.reserve(self.told.min(MOST_TOLD));
+                }
+                self.bytes.push(byte);
+            }
             Found::Run(_) => return Err(Other),
         }
         Ok(())
     }
 
     fn end(self) -> Result<Found, Other> {
-        Ok(Found::Run(self.0))
+        Ok(Found::Run(self.bytes))
     }
 }
 
@@ -92,7 +104,10 @@ impl Serializer for Probe {
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Elements, Other> {
         // Nothing is reserved before the first element shows that they are bytes.
-        if self.in_run || len == Some(0) { Err(Other) } else { Ok(Elements(Vec::new())) }
+        if self.in_run || len == Some(0) {
+            return Err(Other);
+        }
+        Ok(Elements { bytes: Vec::new(), told: len.unwrap_or(0) })
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Found, Other> {

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::{self, Codec};
+use crate::codec::{self, Codec, plain};
 use crate::compress::{self, Compression};
 use crate::error::Error;
-use crate::record::{CompressorId, Header, Record};
+use crate::record::{CodecId, CompressorId, Header, Record};
 
 /// The record of a value: `header`, with the codec and compressor that were used, and the payload.
 ///
@@ -54,11 +54,36 @@ pub fn decode_payload<T: DeserializeOwned + 'static>(
     header: &Header,
     payload: &Bytes,
 ) -> Result<T, Error> {
-    if header.compressor == CompressorId::NONE {
-        return codec::decode(header.codec, payload);
+    let coding = Coding { codec: header.codec, compressor: header.compressor };
+    decode_coded(coding, payload)
+}
+
+/// What a payload has been through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Coding {
+    pub(crate) codec: CodecId,
+    pub(crate) compressor: CompressorId,
+}
+
+impl Coding {
+    /// The value in this payload, if reading it takes no more than copying bytes: what is so may be
+    /// read where it stands, since none of its type's own code is run.
+    pub(crate) fn copied<T: 'static>(self, payload: &[u8]) -> Option<T> {
+        let plain = Self { codec: CodecId::BYTES, compressor: CompressorId::NONE };
+        if self == plain { plain::copied(payload) } else { None }
     }
-    let encoded = compress::decompress(header.compressor, payload.clone())?;
-    codec::decode(header.codec, &encoded)
+}
+
+/// As [`decode_payload`].
+pub(crate) fn decode_coded<T: DeserializeOwned + 'static>(
+    coding: Coding,
+    payload: &Bytes,
+) -> Result<T, Error> {
+    if coding.compressor == CompressorId::NONE {
+        return codec::decode(coding.codec, payload);
+    }
+    let encoded = compress::decompress(coding.compressor, payload.clone())?;
+    codec::decode(coding.codec, &encoded)
 }
 
 /// The header and the value of a record.

@@ -29,6 +29,21 @@ pub(crate) fn lead_in_sync(flight: u64) -> Led {
     Led(())
 }
 
+/// The flights whose bodies the code that runs here is in, for another thread that runs on its behalf.
+pub(crate) fn led_here() -> LedHere {
+    LedHere(LED.with_borrow(Vec::clone))
+}
+
+pub(crate) struct LedHere(Vec<u64>);
+
+impl LedHere {
+    /// Until it is dropped, what runs on this thread is within the same bodies.
+    #[must_use]
+    pub(crate) fn enter(self) -> Vec<Led> {
+        self.0.into_iter().map(lead_in_sync).collect()
+    }
+}
+
 pub(crate) struct Led(());
 
 impl Drop for Led {

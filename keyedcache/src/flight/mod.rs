@@ -18,7 +18,7 @@
 mod leading;
 mod seat;
 
-pub(crate) use leading::{Leading as LeadingBody, Led, is_within_a_body, lead_in_sync};
+pub(crate) use leading::{Leading as LeadingBody, Led, is_within_a_body, lead_in_sync, led_here};
 pub(crate) use seat::Seat;
 
 use std::any::Any;

@@ -11,15 +11,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::cache::{Begin, take};
-use crate::codec;
+use crate::codec::{self, Coding};
 use crate::error::Error;
 use crate::flight::Shared;
 use crate::key::{KeyParts, Lookup};
 use crate::record::Header;
 use crate::runtime;
 use crate::shape::Shape;
+use crate::store::StoredKey;
 
-use super::finish::{Alone, Finish, Lead, Refresh};
+use super::away::Away;
+use super::finish::{Alone, Finish, Lead};
 use super::site::Site;
 
 /// What a caller is to do.
@@ -30,8 +32,6 @@ pub enum Begun<S: Shape> {
     Alone(Alone<S>),
     /// Compute, and hand the answer over.
     Lead(Lead<S>),
-    /// Return this, and see that it is refreshed.
-    Stale(S::Answer, Refresh<S>),
 }
 
 /// Looks for the answer of an async function.
@@ -45,19 +45,53 @@ pub fn begin<'a, S: Shape, A: KeyParts + Sync>(
         if let Some(answer) = near_answer(site, shape, arguments) {
             return Begun::Answer(answer);
         }
-        begin_boxed(site, shape, arguments).await
+        let missed = match shown_answer(site, shape, arguments) {
+            Ok(answer) => return Begun::Answer(answer),
+            Err(missed) => missed,
+        };
+        begin_boxed(missed, site, arguments).await
     }
 }
 
-/// Boxed, and in a frame of its own, since what calls it is on the stack while the body runs: a
-/// recursion would carry the future's size at every level.
-#[inline(never)]
-fn begin_boxed<'a, S: Shape, A: KeyParts + Sync>(
+/// The same of one that can be computed away from its caller.
+#[allow(clippy::manual_async_fn)]
+pub fn begin_away<'a, S: Shape, A: KeyParts + Sync>(
     site: &'static Site,
     shape: S,
     arguments: &'a A,
-) -> Pin<Box<dyn Future<Output = Begun<S>> + Send + 'a>> {
-    Box::pin(begin_slowly(site, shape, arguments))
+) -> impl Future<Output = Result<Begun<S>, Away<S>>> + Send + use<'a, S, A> {
+    async move {
+        if let Some(answer) = near_answer(site, shape, arguments) {
+            return Ok(Begun::Answer(answer));
+        }
+        let missed = match shown_answer(site, shape, arguments) {
+            Ok(answer) => return Ok(Begun::Answer(answer)),
+            Err(missed) => missed,
+        };
+        begin_away_boxed(missed, site, arguments).await
+    }
+}
+
+/// What is boxed, and in a frame of its own, since what calls it is on the stack while the body runs:
+/// a recursion would carry the future's size at every level.
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+#[inline(never)]
+fn begin_boxed<'a, S: Shape, A: KeyParts + Sync>(
+    missed: Missed<S>,
+    site: &'static Site,
+    arguments: &'a A,
+) -> Boxed<'a, Begun<S>> {
+    Box::pin(begin_slowly(missed, site, arguments))
+}
+
+#[inline(never)]
+fn begin_away_boxed<'a, S: Shape, A: KeyParts + Sync>(
+    missed: Missed<S>,
+    site: &'static Site,
+    arguments: &'a A,
+) -> Boxed<'a, Result<Begun<S>, Away<S>>> {
+    Box::pin(begin_away_slowly(missed, site, arguments))
 }
 
 /// Looks for the answer of a sync function.
@@ -66,12 +100,44 @@ pub fn begin_wait<S: Shape, A: KeyParts>(site: &'static Site, shape: S, argument
     if let Some(answer) = near_answer(site, shape, arguments) {
         return Begun::Answer(answer);
     }
-    begin_and_wait(site, shape, arguments)
+    match shown_answer(site, shape, arguments) {
+        Ok(answer) => Begun::Answer(answer),
+        Err(missed) => begin_and_wait(missed, site, arguments),
+    }
 }
 
 #[inline(never)]
-fn begin_and_wait<S: Shape, A: KeyParts>(site: &'static Site, shape: S, arguments: &A) -> Begun<S> {
-    runtime::wait(begin_slowly(site, shape, arguments))
+fn begin_and_wait<S: Shape, A: KeyParts>(
+    missed: Missed<S>,
+    site: &'static Site,
+    arguments: &A,
+) -> Begun<S> {
+    runtime::wait(begin_slowly(missed, site, arguments))
+}
+
+/// The same of one that can be computed away from its caller.
+#[inline]
+pub fn begin_away_wait<S: Shape, A: KeyParts>(
+    site: &'static Site,
+    shape: S,
+    arguments: &A,
+) -> Result<Begun<S>, Away<S>> {
+    if let Some(answer) = near_answer(site, shape, arguments) {
+        return Ok(Begun::Answer(answer));
+    }
+    match shown_answer(site, shape, arguments) {
+        Ok(answer) => Ok(Begun::Answer(answer)),
+        Err(missed) => begin_away_and_wait(missed, site, arguments),
+    }
+}
+
+#[inline(never)]
+fn begin_away_and_wait<S: Shape, A: KeyParts>(
+    missed: Missed<S>,
+    site: &'static Site,
+    arguments: &A,
+) -> Result<Begun<S>, Away<S>> {
+    runtime::wait(begin_away_slowly(missed, site, arguments))
 }
 
 /// The near cache's answer: no await, no lock but a shard's, no allocation.
@@ -87,18 +153,61 @@ fn near_answer<S: Shape, A: KeyParts>(
     Some(shape.answer(stored))
 }
 
-async fn begin_slowly<S: Shape, A: KeyParts>(
+/// A call that goes the long way: what was noted when it began, and its key in its stored form.
+type Missed<S> = Box<(Finish<S>, String)>;
+
+/// The answer, if the store shows a fresh one: no await, and but for the value no allocation that
+/// lasts.
+#[inline(never)]
+fn shown_answer<S: Shape, A: KeyParts>(
     site: &'static Site,
     shape: S,
     arguments: &A,
-) -> Begun<S> {
+) -> Result<S::Answer, Missed<S>> {
     let epoch = site.epoch.note();
     let function = site.function();
-    let key = function.stored_key(arguments);
-    let finish = Finish::new(site, function, shape, epoch, &key, arguments);
-    let call = finish.call(key, decode::<S>);
-    let begin = if S::LOCAL { call.begin_local().await } else { call.begin().await };
+    let key = function.stored_text(arguments);
+    let mut finish = Finish::new(site, function, shape, epoch, &key, arguments);
+    match finish.hit(&key) {
+        Some((stored, until)) => {
+            finish.put_near(&stored, until);
+            Ok(shape.answer(stored))
+        }
+        None => Err(Box::new((finish, key))),
+    }
+}
+
+async fn begin_slowly<S: Shape, A: KeyParts>(
+    missed: Missed<S>,
+    site: &'static Site,
+    arguments: &A,
+) -> Begun<S> {
+    let (begin, finish) = begin_call(missed).await;
+    let shape = finish.shape();
     begun(begin, finish, || near_answer(site, shape, arguments))
+}
+
+async fn begin_away_slowly<S: Shape, A: KeyParts>(
+    missed: Missed<S>,
+    site: &'static Site,
+    arguments: &A,
+) -> Result<Begun<S>, Away<S>> {
+    let (begin, finish) = begin_call(missed).await;
+    let shape = finish.shape();
+    match begin {
+        Begin::Stale { value, refresh: Some(refresher) } => match take::<S::Stored>(value) {
+            Some(stored) => Err(Away::refresh(shape.answer(stored), refresher, finish)),
+            None => Away::or(Begun::Alone(Alone::new(finish, None))),
+        },
+        begin => Away::or(begun(begin, finish, || near_answer(site, shape, arguments))),
+    }
+}
+
+async fn begin_call<S: Shape>(missed: Missed<S>) -> (Begin, Finish<S>) {
+    let (finish, key) = *missed;
+    let call = finish.call(StoredKey::new(key), decode::<S>);
+    let begin = if S::LOCAL { call.begin_local().await } else { call.begin().await };
+    (begin, finish)
 }
 
 fn begun<S: Shape>(
@@ -107,6 +216,7 @@ fn begun<S: Shape>(
     near: impl FnOnce() -> Option<S::Answer>,
 ) -> Begun<S> {
     let shape = finish.shape();
+    let alone = |finish| Begun::Alone(Alone::new(finish, None));
     match begin {
         Begin::Alone(on_error) => {
             finish.counters().computed_alone.count();
@@ -122,7 +232,11 @@ fn begun<S: Shape>(
         }
         Begin::Error(error) => match shape.answer_of_error(&error) {
             Some(answer) => Begun::Answer(answer),
-            None => Begun::Alone(Alone::new(finish, None)),
+            None => alone(finish),
+        },
+        Begin::TimedOut => match shape.timed_out(finish.timed_out()) {
+            Some(answer) => Begun::Answer(answer),
+            None => alone(finish),
         },
         Begin::Answer { value, until } => match take::<S::Stored>(value) {
             Some(stored) => {
@@ -131,24 +245,30 @@ fn begun<S: Shape>(
                 }
                 Begun::Answer(shape.answer(stored))
             }
-            None => Begun::Alone(Alone::new(finish, None)),
+            None => alone(finish),
         },
-        Begin::Stale { value, refresh } => match take::<S::Stored>(value) {
-            Some(stored) => Begun::Stale(shape.answer(stored), Refresh::new(refresh, finish)),
-            None => Begun::Alone(Alone::new(finish, None)),
+        // Who cannot compute away from the caller has nobody to refresh it.
+        Begin::Stale { value, .. } => match take::<S::Stored>(value) {
+            Some(stored) => Begun::Answer(shape.answer(stored)),
+            None => alone(finish),
         },
     }
 }
 
 /// Reads the payload of a record as what this shape stores.
 pub(super) fn decode<S: Shape>(header: &Header, payload: &Bytes) -> Result<Shared, Error> {
-    struct Stored<'a>(&'a Header, &'a Bytes);
+    let coding = Coding { codec: header.codec, compressor: header.compressor };
+    Ok(Arc::new(decode_stored::<S>(coding, payload)?))
+}
+
+/// The same, for nobody to share.
+pub(super) fn decode_stored<S: Shape>(coding: Coding, payload: &Bytes) -> Result<S::Stored, Error> {
+    struct Stored<'a>(Coding, &'a Bytes);
     impl crate::shape::Decode for Stored<'_> {
         fn decode<T: serde::de::DeserializeOwned + 'static>(self) -> Result<T, Error> {
-            codec::decode_payload(self.0, self.1)
+            codec::decode_coded(self.0, self.1)
         }
     }
-    let stored = S::decode(Stored(header, payload));
-    let stored = stored.expect("a local function reads no records")?;
-    Ok(Arc::new(stored))
+    let stored = S::decode(Stored(coding, payload));
+    stored.expect("a local function reads no records")
 }

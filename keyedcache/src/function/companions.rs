@@ -66,7 +66,7 @@ impl<S: Shape> Call<S> {
         let function = site.function();
         let key = function.key(arguments);
         let stored = function.stored_key(arguments);
-        let finish = Finish::new(site, function, shape, epoch, &stored, arguments);
+        let finish = Finish::new(site, function, shape, epoch, stored.as_str(), arguments);
         let value = Value { plan: Arc::clone(finish.plan()), key, stored };
         let near_key = Owned::of(arguments);
         let near = Box::new(move || {
@@ -97,20 +97,39 @@ impl<S: Shape> Call<S> {
     /// Computes now and replaces what is cached; takes the lease of whoever computes it.
     ///
     /// What the body returns comes back even where it could not be stored.
+    #[inline]
     pub fn refresh<F>(self, body: F) -> Request<impl Future<Output = S::Answer> + use<S, F>>
     where
         F: Future<Output = S::Answer>,
     {
-        let Self { finish, value, .. } = self;
         Request::new(async move {
-            let call = finish.call(value.stored, decode::<S>);
-            let leader =
-                if S::LOCAL { call.begin_anew_locally().await } else { call.begin_anew().await };
-            match leader {
-                Some(leader) => Lead::new(leader, finish).lead(Box::pin(body)).await,
+            match self.begin_anew().await {
+                Some(lead) => lead.lead(Box::pin(body)).await,
                 None => body.await,
             }
         })
+    }
+
+    /// The same of a sync function, whose body runs where the request is polled.
+    #[inline]
+    pub fn refresh_sync<F>(self, body: F) -> Request<impl Future<Output = S::Answer> + use<S, F>>
+    where
+        F: FnOnce() -> S::Answer,
+    {
+        Request::new(async move {
+            match self.begin_anew().await {
+                Some(lead) => lead.lead(Box::pin(async move { body() })).await,
+                None => body(),
+            }
+        })
+    }
+
+    async fn begin_anew(self) -> Option<Lead<S>> {
+        let Self { finish, value, .. } = self;
+        let call = finish.call(value.stored, decode::<S>);
+        let leader =
+            if S::LOCAL { call.begin_anew_locally().await } else { call.begin_anew().await };
+        leader.map(|leader| Lead::new(leader, finish))
     }
 
     /// Forgets what is cached.
@@ -119,11 +138,11 @@ impl<S: Shape> Call<S> {
     }
 
     /// Caches an answer that was not computed here. One that would not have been stored is not.
-    pub fn put(
-        self,
-        answer: S::Answer,
-    ) -> Request<impl Future<Output = Result<(), Error>> + use<S>> {
+    #[allow(clippy::needless_pass_by_value)] // the user's `put` passes it on
+    pub fn put(self, answer: S::Answer) -> Request<Boxed<'static, Result<(), Error>>> {
         let Self { finish, value, .. } = self;
-        Request::new(async move { finish.put(&value, &answer).await })
+        // Of the answer only what is stored must be `Send`.
+        let to_store = finish.to_store(&answer).map(|(timeout, stored)| (timeout, stored.clone()));
+        Request::new(Box::pin(async move { finish.put(&value, to_store).await }))
     }
 }

@@ -4,10 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-
-use crate::Moment;
-use crate::cache::{Call, Core, Decode, Leader, Plan, Refresher, Value, take};
+use crate::cache::{Call, Core, Decode, Leader, Limits, Plan, Value, take};
 use crate::codec::Codec;
 use crate::error::Error;
 use crate::flight::{LeadingBody, Led, Shared, lead_in_sync};
@@ -18,8 +15,10 @@ use crate::policy::Timeout;
 use crate::record::{Header, Record};
 use crate::runtime;
 use crate::shape::{Encode, Shape};
-use crate::store::StoredKey;
+use crate::store::{KeyDigest, StoredKey};
+use crate::{Moment, TimedOut};
 
+use super::begun::decode_stored;
 use super::site::{Function, Site};
 
 /// What finishing a call needs, noted when it began.
@@ -30,6 +29,9 @@ pub(super) struct Finish<S: Shape> {
     shape: S,
     /// `None` where nothing is kept near.
     near: Option<ToNear<S::Stored>>,
+    limits: Limits,
+    /// `None` where time is not limited.
+    key: Option<Box<str>>,
 }
 
 /// What it takes to keep an answer near.
@@ -50,19 +52,40 @@ impl<S: Shape> Finish<S> {
         function: Arc<Function>,
         shape: S,
         epoch: NotedEpoch,
-        key: &StoredKey,
+        key: &str,
         arguments: &A,
     ) -> Self {
         let near = (function.near > 0).then(|| ToNear {
-            noted: Noted::now(epoch, key.digest()),
+            noted: Noted::now(epoch, KeyDigest::of(key)),
             put: put_under(Owned::of(arguments)),
         });
         let plan = function.plan_of(arguments);
-        Self { site, function, plan, shape, near }
+        let limits = Limits::from_now(&plan.policy);
+        let key = plan.policy.hard_timeout.map(|_| key.into());
+        Self { site, function, plan, shape, near, limits, key }
     }
 
     pub(super) fn call(&self, key: StoredKey, decode: Decode) -> Call {
-        Call { plan: Arc::clone(&self.plan), key, decode }
+        Call { plan: Arc::clone(&self.plan), key, decode, limits: self.limits }
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// What a caller learns that got no answer in time.
+    pub(super) fn timed_out(&self) -> TimedOut {
+        let key = self.key.as_ref().map_or("", |key| self.function.text_of(key));
+        TimedOut::new(key, self.plan.policy.hard_timeout.unwrap_or_default())
+    }
+
+    /// What is stored under the stored key of this text, if the store shows it and it is fresh, and
+    /// until when that is.
+    pub(super) fn hit(&self, key: &str) -> Option<(S::Stored, Moment)> {
+        if S::LOCAL {
+            return None;
+        }
+        self.plan.hit(key, self.plan.policy.early, decode_stored::<S>)
     }
 
     pub(super) fn plan(&self) -> &Arc<Plan> {
@@ -73,8 +96,12 @@ impl<S: Shape> Finish<S> {
         self.shape
     }
 
+    pub(super) fn core(&self) -> &Arc<Core> {
+        self.function.core()
+    }
+
     pub(super) fn counters(&self) -> &Counters {
-        &self.function.core().counters
+        &self.core().counters
     }
 
     /// Keeps an answer near that is fresh until `until` by the store's clock.
@@ -109,6 +136,11 @@ impl<S: Shape> Finish<S> {
         (!timeout.is_zero()).then_some(timeout)
     }
 
+    /// What is to be stored of this answer, and for how long; `None` if it is not to be.
+    pub(super) fn to_store<'a>(&self, answer: &'a S::Answer) -> Option<(Timeout, &'a S::Stored)> {
+        self.timeout(answer).zip(self.shape.stored(answer))
+    }
+
     async fn finish(mut self, mut leader: Box<Leader>, answer: S::Answer) -> S::Answer {
         if self.shape.is_err(&answer) {
             leader = match leader.fail_over().await {
@@ -116,8 +148,7 @@ impl<S: Shape> Finish<S> {
                 Err(leader) => leader,
             };
         }
-        let to_store = self.timeout(&answer).zip(self.shape.stored(&answer));
-        let Some((timeout, stored)) = to_store else {
+        let Some((timeout, stored)) = self.to_store(&answer) else {
             let error = self.shape.share_error(&answer);
             leader.declined(error).await;
             return answer;
@@ -133,9 +164,12 @@ impl<S: Shape> Finish<S> {
     }
 
     /// Stores an answer that was not computed here, as a new write.
-    pub(super) async fn put(mut self, value: &Value, answer: &S::Answer) -> Result<(), Error> {
-        let to_store = self.timeout(answer).zip(self.shape.stored(answer));
-        let Some((timeout, stored)) = to_store else { return Ok(()) };
+    pub(super) async fn put(
+        mut self,
+        value: &Value,
+        to_store: Option<(Timeout, S::Stored)>,
+    ) -> Result<(), Error> {
+        let Some((timeout, ref stored)) = to_store else { return Ok(()) };
         if S::LOCAL {
             value.changed_here();
             if self.function.core().is_enabled() {
@@ -204,18 +238,29 @@ where
 
 /// What a caller that computes by itself falls back to.
 #[must_use]
-pub struct Alone<S: Shape>(Option<Box<(Finish<S>, Shared)>>);
+pub struct Alone<S: Shape>(Option<Box<(Finish<S>, Option<Shared>)>>);
 
 impl<S: Shape> Alone<S> {
     pub(super) fn new(finish: Finish<S>, on_error: Option<Shared>) -> Self {
-        Self(on_error.map(|older| Box::new((finish, older))))
+        let needed = on_error.is_some() || finish.limits.end(false).is_some();
+        Self(needed.then(|| Box::new((finish, on_error))))
+    }
+
+    /// What was noted of the call, where anything hangs on it.
+    pub(super) fn finishing(&self) -> Option<&Finish<S>> {
+        self.0.as_deref().map(|(finish, _)| finish)
+    }
+
+    /// The older answer, if there is one.
+    pub(super) fn older(&self) -> Option<&Shared> {
+        self.0.as_deref().and_then(|(_, older)| older.as_ref())
     }
 
     /// Returns the answer, or the older one if computing failed and there is one for that.
     #[inline(never)]
     pub fn finish(self, answer: S::Answer) -> S::Answer {
         match self.0.map(|both| *both) {
-            Some((finish, older)) if finish.shape.is_err(&answer) => {
+            Some((finish, Some(older))) if finish.shape.is_err(&answer) => {
                 finish.counters().stale_hits.count();
                 take(older).map_or(answer, |stored| finish.shape.answer(stored))
             }
@@ -231,6 +276,16 @@ pub struct Lead<S: Shape>(Box<(Box<Leader>, Finish<S>)>);
 impl<S: Shape> Lead<S> {
     pub(super) fn new(leader: Box<Leader>, finish: Finish<S>) -> Self {
         Self(Box::new((leader, finish)))
+    }
+
+    /// What was noted of the call.
+    pub(super) fn finishing(&self) -> &Finish<S> {
+        &self.0.1
+    }
+
+    /// The older answer, if there is one.
+    pub(super) fn older(&self) -> Option<&Shared> {
+        self.0.0.older()
     }
 
     /// From here until [`Leading::finish`] this thread runs the body.
@@ -265,50 +320,5 @@ impl<S: Shape> Leading<S> {
     pub fn finish(self, answer: S::Answer) -> S::Answer {
         drop(self.led);
         runtime::wait(self.lead.finish(answer))
-    }
-}
-
-/// The right to refresh a stale answer, or nothing where somebody else does.
-#[must_use]
-pub struct Refresh<S: Shape>(Option<Box<(Box<Refresher>, Finish<S>)>>);
-
-impl<S: Shape> Refresh<S> {
-    pub(super) fn new(refresher: Option<Box<Refresher>>, finish: Finish<S>) -> Self {
-        Self(refresher.map(|refresher| Box::new((refresher, finish))))
-    }
-
-    /// Refreshes in a task of the current runtime, or on a thread of its own where there is none.
-    pub fn spawn<F>(self, body: F)
-    where
-        F: Future<Output = S::Answer> + Send + 'static,
-        S::Answer: Send,
-    {
-        let Some((refresher, finish)) = self.0.map(|both| *both) else { return };
-        let refresh = async move {
-            if let Some(leader) = refresher.lease().await {
-                Lead::new(leader, finish).lead(Box::pin(body)).await;
-            }
-        };
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(refresh)),
-            // Not on the background thread itself, which must never run a body.
-            Err(_) => {
-                drop(runtime::background().spawn_blocking(move || runtime::wait(refresh)));
-            }
-        }
-    }
-
-    /// Refreshes on a thread for blocking work.
-    pub fn spawn_blocking<F>(self, body: F)
-    where
-        F: FnOnce() -> S::Answer + Send + 'static,
-    {
-        let Some((refresher, finish)) = self.0.map(|both| *both) else { return };
-        runtime::background().spawn_blocking(move || {
-            if let Some(leader) = runtime::wait(refresher.lease()) {
-                let leading = Lead::new(leader, finish).enter();
-                leading.finish(body());
-            }
-        });
     }
 }

@@ -21,7 +21,8 @@ use crate::shape::fit::{Fit, FitToShare as _};
 use crate::shape::{Shape, Shareable, Told};
 use crate::store::Severity;
 
-use super::begun::{Begun, begin, begin_wait};
+use super::away::Away;
+use super::begun::{Begun, begin_away, begin_away_wait};
 use super::site::{Site, scope_of};
 use super::spec::Spec;
 
@@ -205,7 +206,8 @@ macro_rules! function_items {
 
             fn cached(self, site: &'static Site) -> Self::Cached {
                 Box::leak(Box::new(move |$($argument: $type),*| {
-                    let begun = begin_wait(site, (&Fit(Told::new())).shared(), &parts!($($argument)*));
+                    let shape = (&Fit(Told::new())).shared();
+                    let begun = begin_away_wait(site, shape, &parts!($($argument)*));
                     go_on(begun, move || self($($argument),*))
                 }))
             }
@@ -229,7 +231,8 @@ macro_rules! function_items {
                 Box::leak(Box::new(move |$($argument: $type),*| -> Answer<R> {
                     Box::pin(async move {
                         let parts = parts!($($argument)*);
-                        let begun = begin(site, (&Fit(Told::new())).shared(), &parts).await;
+                        let shape = (&Fit(Told::new())).shared();
+                        let begun = begin_away(site, shape, &parts).await;
                         go_on_async(begun, move || self($($argument),*)).await
                     })
                 }))
@@ -254,36 +257,33 @@ function_items! {
 type Answer<R> = Pin<Box<dyn Future<Output = R> + Send>>;
 
 fn go_on<S: Shape>(
-    begun: Begun<S>,
+    begun: Result<Begun<S>, Away<S>>,
     body: impl FnOnce() -> S::Answer + Send + 'static,
 ) -> S::Answer {
     match begun {
-        Begun::Answer(answer) => answer,
-        Begun::Alone(alone) => alone.finish(body()),
-        Begun::Lead(lead) => {
+        Ok(Begun::Answer(answer)) => answer,
+        Ok(Begun::Alone(alone)) => alone.finish(body()),
+        Ok(Begun::Lead(lead)) => {
             let leading = lead.enter();
             leading.finish(body())
         }
-        Begun::Stale(answer, refresh) => {
-            refresh.spawn_blocking(body);
-            answer
-        }
+        Err(away) => away.refresh_blocking(body),
     }
 }
 
-async fn go_on_async<S, F>(begun: Begun<S>, body: impl FnOnce() -> F + Send) -> S::Answer
+async fn go_on_async<S, F>(
+    begun: Result<Begun<S>, Away<S>>,
+    body: impl FnOnce() -> F + Send,
+) -> S::Answer
 where
     S: Shape<Answer: Send>,
     F: Future<Output = S::Answer> + Send + 'static,
 {
     match begun {
-        Begun::Answer(answer) => answer,
-        Begun::Alone(alone) => alone.finish(Box::pin(body()).await),
-        Begun::Lead(lead) => lead.lead(Box::pin(body())).await,
-        Begun::Stale(answer, refresh) => {
-            refresh.spawn(body());
-            answer
-        }
+        Ok(Begun::Answer(answer)) => answer,
+        Ok(Begun::Alone(alone)) => alone.finish(Box::pin(body()).await),
+        Ok(Begun::Lead(lead)) => lead.lead(Box::pin(body())).await,
+        Err(away) => away.run(Box::pin(body())).await,
     }
 }
 

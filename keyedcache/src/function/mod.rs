@@ -13,6 +13,7 @@
 // Only expansions hold what is in here.
 #![allow(missing_debug_implementations)]
 
+mod away;
 mod begun;
 mod companions;
 mod finish;
@@ -21,9 +22,10 @@ mod item;
 mod site;
 mod spec;
 
-pub use begun::{Begun, begin, begin_wait};
+pub use away::Away;
+pub use begun::{Begun, begin, begin_away, begin_away_wait, begin_wait};
 pub use companions::{Call, invalidate_all, invalidate_scope, key};
-pub use finish::{Lead, Leading, Refresh};
+pub use finish::{Lead, Leading};
 pub use instances::Sites;
 pub use item::{cache_async_function, cache_delete_function, cache_function};
 pub use site::Site;

@@ -230,7 +230,7 @@ impl Function {
             plan: Arc::new(Plan {
                 core: Arc::clone(core),
                 policy,
-                scopes: [core.everything.clone(), scope.clone()].into(),
+                scopes: [core.scopes.everything().clone(), scope.clone()].into(),
                 fingerprint: spec.fingerprint,
                 codec: spec.codec.unwrap_or(core.codec),
             }),
@@ -261,9 +261,19 @@ impl Function {
         Scope::new(format!("{}::scope:{}:{bits}:{text}", self.core().prefix, self.whole))
     }
 
+    /// The stored form of [`key`](Self::key), as text.
+    pub(super) fn stored_text<A: KeyParts>(&self, arguments: &A) -> String {
+        Key::text_of_parts(&self.stored_head, &self.namespace, arguments)
+    }
+
     /// The stored form of [`key`](Self::key).
     pub(super) fn stored_key<A: KeyParts>(&self, arguments: &A) -> StoredKey {
-        StoredKey::new(Key::text_of_parts(&self.stored_head, &self.namespace, arguments))
+        StoredKey::new(self.stored_text(arguments))
+    }
+
+    /// The text of the key whose stored form this is.
+    pub(super) fn text_of<'a>(&self, key: &'a str) -> &'a str {
+        key.strip_prefix(&*self.stored_head).unwrap_or(key)
     }
 
     pub(super) fn core(&self) -> &Arc<Core> {
@@ -273,7 +283,7 @@ impl Function {
 
 /// What invalidating all of the function of this namespace invalidates.
 pub(super) fn scope_of(core: &Core, namespace: &str) -> Scope {
-    core.prefix_scope(Key::of_parts(namespace, &()).text())
+    core.scopes.prefix(Key::of_parts(namespace, &()).text())
 }
 
 impl fmt::Debug for Function {

@@ -28,6 +28,8 @@ pub struct Spec {
     refresh_in_foreground: bool,
     single_flight: Option<SingleFlight>,
     wait: Option<Duration>,
+    soft_timeout: Option<Duration>,
+    hard_timeout: Option<Duration>,
     lease: Option<Duration>,
     lease_max: Option<Duration>,
     pub(super) codec: Option<Codec>,
@@ -68,6 +70,8 @@ impl Spec {
             refresh_in_foreground: false,
             single_flight: None,
             wait: None,
+            soft_timeout: None,
+            hard_timeout: None,
             lease: None,
             lease_max: None,
             codec: None,
@@ -167,6 +171,8 @@ impl Spec {
             refresh_in_foreground: given.refresh_in_foreground,
             single_flight: given.single_flight.unwrap_or(defaults.single_flight),
             wait: given.wait.unwrap_or(defaults.wait),
+            soft_timeout: given.soft_timeout.or(defaults.soft_timeout),
+            hard_timeout: given.hard_timeout.or(defaults.hard_timeout),
             lease: given.lease.unwrap_or(defaults.lease),
             lease_max: given.lease_max.unwrap_or(defaults.lease_max),
             near: given.near.unwrap_or(defaults.near),
@@ -178,7 +184,11 @@ impl Spec {
 /// `shop.Repo/u8+u16|`.
 #[must_use]
 pub fn type_text<T: ?Sized>() -> String {
-    let name = std::any::type_name::<T>();
+    dotted(std::any::type_name::<T>())
+}
+
+/// Not generic, so that it is compiled once and not for each function.
+fn dotted(name: &str) -> String {
     // Lifetimes are all the same here, and not every compiler prints them.
     let name = name.replace("'_, ", "").replace("<'_>", "").replace("'_ ", "");
     name.replace("::", ".").replace(", ", "+").replace('<', "/").replace('>', "|")
@@ -209,6 +219,10 @@ options! {
     single_flight: SingleFlight;
     /// How long a call waits for others.
     wait: Duration;
+    /// How long a call waits for a new answer where it has an older one.
+    soft_timeout: Duration;
+    /// How long a call waits for an answer.
+    hard_timeout: Duration;
     /// How long a lease stands without being renewed.
     lease: Duration;
     /// How long a lease is renewed.

@@ -200,6 +200,11 @@ impl Key {
         full.match_indices(SEPARATOR).map(move |(end, _)| bound(&full[..end]))
     }
 
+    /// What stands above its last segment, whole however long it is; `None` if there is only one.
+    pub(crate) fn above(&self) -> Option<&str> {
+        self.0.full.rsplit_once(SEPARATOR).map(|(above, _)| above)
+    }
+
     /// The key of a canonical text that was just written.
     fn of_text(full: String) -> Self {
         Self::of(full, false)

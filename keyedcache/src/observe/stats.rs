@@ -34,8 +34,10 @@ counters! {
     near_hits,
     /// Fresh answers from the store.
     store_hits,
-    /// Stale answers served while somebody refreshes, or because computing failed.
+    /// Stale answers served while somebody refreshes, or because computing failed or took too long.
     stale_hits,
+    /// Calls that gave up at their `hard_timeout`.
+    timed_out,
     /// Calls and reads that found nothing to serve.
     misses,
     /// Bodies run by a caller that led.

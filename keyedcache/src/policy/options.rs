@@ -91,6 +91,10 @@ pub(crate) struct Policy {
     pub(crate) refresh_in_foreground: bool,
     pub(crate) single_flight: SingleFlight,
     pub(crate) wait: Duration,
+    /// How long a call waits for a new answer where it has an older one.
+    pub(crate) soft_timeout: Option<Duration>,
+    /// How long a call waits for an answer.
+    pub(crate) hard_timeout: Option<Duration>,
     pub(crate) lease: Duration,
     pub(crate) lease_max: Duration,
     pub(crate) near: usize,
@@ -109,6 +113,8 @@ impl Default for Policy {
             refresh_in_foreground: false,
             single_flight: SingleFlight::Cluster,
             wait: Duration::from_secs(30),
+            soft_timeout: None,
+            hard_timeout: None,
             lease: Duration::from_secs(10),
             lease_max: Duration::from_mins(10),
             near: 10_000,

@@ -22,6 +22,8 @@ pub(crate) use counter::integer;
 pub use fingerprint::Fingerprint;
 pub use header::{CodecId, CompressorId, Header};
 pub use stamp::Stamp;
+pub(crate) use stamp::StampInPlace;
+pub(crate) use wire::InPlace;
 pub use wire::MAX_PAYLOAD;
 
 /// 128 random bits that name one record; no two records ever share one.

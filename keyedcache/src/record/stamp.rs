@@ -34,23 +34,20 @@ impl Stamp {
         &self.0
     }
 
+    /// The same, borrowed.
+    pub(crate) fn in_place(&self) -> StampInPlace<'_> {
+        StampInPlace(&self.0)
+    }
+
     /// The generation of this scope; `None` if the record does not belong to it.
     #[must_use]
     pub fn get(&self, scope: &ScopeId) -> Option<Generation> {
-        self.iter().find(|(id, _)| id == scope).map(|(_, generation)| generation)
+        self.in_place().get(scope)
     }
 
     /// Each scope with its generation, in the order they were given.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (ScopeId, Generation)> + '_ {
-        self.0.chunks_exact(ENTRY).map(|entry| {
-            let token = |from: usize| {
-                let mut token = [0; 16];
-                token.copy_from_slice(&entry[from..from + 16]);
-                token
-            };
-            let (hard, soft) = (GenerationToken(token(16)), GenerationToken(token(32)));
-            (ScopeId(token(0)), Generation { hard, soft })
-        })
+        self.in_place().iter()
     }
 
     /// How many scopes there are.
@@ -63,6 +60,35 @@ impl Stamp {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// A stamp where it stands, in bytes of somebody else's.
+#[derive(Clone, Copy)]
+pub(crate) struct StampInPlace<'a>(&'a [u8]);
+
+impl<'a> StampInPlace<'a> {
+    /// The stamp that stands in `entries`, whose length is a multiple of [`ENTRY`].
+    pub(super) fn of(entries: &'a [u8]) -> Self {
+        debug_assert_eq!(entries.len() % ENTRY, 0);
+        Self(entries)
+    }
+
+    /// As [`Stamp::get`].
+    pub(crate) fn get(self, scope: &ScopeId) -> Option<Generation> {
+        self.iter().find(|(id, _)| id == scope).map(|(_, generation)| generation)
+    }
+
+    fn iter(self) -> impl ExactSizeIterator<Item = (ScopeId, Generation)> + 'a {
+        self.0.chunks_exact(ENTRY).map(|entry| {
+            let token = |from: usize| {
+                let mut token = [0; 16];
+                token.copy_from_slice(&entry[from..from + 16]);
+                token
+            };
+            let (hard, soft) = (GenerationToken(token(16)), GenerationToken(token(32)));
+            (ScopeId(token(0)), Generation { hard, soft })
+        })
     }
 }
 

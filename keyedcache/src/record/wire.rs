@@ -34,7 +34,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::Moment;
 use crate::error::{Error, ErrorKind};
 use crate::record::Life;
-use crate::record::stamp::ENTRY;
+use crate::record::stamp::{ENTRY, StampInPlace};
 use crate::record::{CodecId, CompressorId, Fingerprint, Header, Record, RecordId, Stamp};
 
 /// The largest payload of a record: 64 MiB.
@@ -102,45 +102,21 @@ impl Record {
     ///
     /// [`ErrorKind::Decode`] of anything but the whole bytes of a record of this format.
     pub fn open(&self) -> Result<(Header, Bytes), Error> {
-        let body = verified(&self.0)?.len();
-        let mut head = &self.0[Self::ID.start..HEAD];
-        let id = RecordId(head.get_u128_le().to_le_bytes());
-        let codec = CodecId(head.get_u8());
-        let compressor = CompressorId(head.get_u8());
-        if head.get_u16_le() != 0 {
-            return Err(undecodable("it bears flags that this version does not know"));
-        }
-        let created = Moment::from_micros(head.get_u64_le());
-        let fresh_for = head.get_u64_le();
-        let mut duration = || Duration::from_micros(head.get_u64_le());
-        let (stale_for, stale_if_error, cost) = (duration(), duration(), duration());
-        let fingerprint = Fingerprint::from_bits(head.get_u64_le());
-        let length = head.get_u32_le();
-        let (scopes, tags) = (usize::from(head.get_u16_le()), usize::from(head.get_u16_le()));
-
-        let mut rest = self.0.slice(HEAD..body);
-        if rest.len() < scopes * ENTRY {
-            return Err(undecodable("its stamp is cut off"));
-        }
-        let stamp = Stamp::from_entries(rest.split_to(scopes * ENTRY));
-        let tags = take_tags(&mut rest, tags)?;
-        if u32::try_from(rest.len()) != Ok(length) {
-            return Err(undecodable("its payload is not as long as it says"));
-        }
+        let opened = InPlace::open(&self.0)?;
         let header = Header {
-            id,
-            codec,
-            compressor,
-            created,
-            fresh_for: (fresh_for != FOR_EVER).then(|| Duration::from_micros(fresh_for)),
-            stale_for,
-            stale_if_error,
-            cost,
-            fingerprint,
-            stamp,
-            tags,
+            id: opened.id,
+            codec: opened.codec,
+            compressor: opened.compressor,
+            created: opened.created,
+            fresh_for: opened.fresh_for,
+            stale_for: opened.stale_for,
+            stale_if_error: opened.stale_if_error,
+            cost: opened.cost,
+            fingerprint: opened.fingerprint,
+            stamp: Stamp::from_entries(self.0.slice_ref(opened.entries)),
+            tags: take_tags(&mut &*opened.tags, opened.tag_count)?,
         };
-        Ok((header, rest))
+        Ok((header, self.0.slice_ref(opened.payload)))
     }
 
     /// The same record with another life: its id, its stale windows and all else stay.
@@ -158,6 +134,83 @@ impl Record {
         bytes.put_slice(&body[FRESH_FOR + 8..]);
         bytes.put_u64_le(xxh3_64(&bytes));
         Ok(Self(bytes.freeze()))
+    }
+}
+
+/// A record understood where it stands, in bytes of somebody else's: the same checks as in
+/// [`Record::open`], and no copies. Its fields are those of a [`Header`].
+pub(crate) struct InPlace<'a> {
+    id: RecordId,
+    pub(crate) codec: CodecId,
+    pub(crate) compressor: CompressorId,
+    pub(crate) created: Moment,
+    pub(crate) fresh_for: Option<Duration>,
+    pub(crate) stale_for: Duration,
+    pub(crate) stale_if_error: Duration,
+    pub(crate) cost: Duration,
+    pub(crate) fingerprint: Fingerprint,
+    entries: &'a [u8],
+    tags: &'a [u8],
+    tag_count: usize,
+    /// Still encoded and compressed.
+    pub(crate) payload: &'a [u8],
+}
+
+impl<'a> InPlace<'a> {
+    /// Reads the bytes of a record.
+    pub(crate) fn open(bytes: &'a [u8]) -> Result<Self, Error> {
+        let body = verified(bytes)?;
+        let (head, rest) = body.split_at(HEAD);
+        let mut head = &head[Record::ID.start..];
+        let id = RecordId(head.get_u128_le().to_le_bytes());
+        let codec = CodecId(head.get_u8());
+        let compressor = CompressorId(head.get_u8());
+        if head.get_u16_le() != 0 {
+            return Err(undecodable("it bears flags that this version does not know"));
+        }
+        let created = Moment::from_micros(head.get_u64_le());
+        let fresh_for = head.get_u64_le();
+        let mut duration = || Duration::from_micros(head.get_u64_le());
+        let (stale_for, stale_if_error, cost) = (duration(), duration(), duration());
+        let fingerprint = Fingerprint::from_bits(head.get_u64_le());
+        let length = head.get_u32_le() as usize;
+        let (scopes, tag_count) = (usize::from(head.get_u16_le()), usize::from(head.get_u16_le()));
+
+        let stamp = rest.split_at_checked(scopes * ENTRY);
+        let (entries, rest) = stamp.ok_or_else(|| undecodable("its stamp is cut off"))?;
+        let mut after_tags = rest;
+        for _ in 0..tag_count {
+            take_tag(&mut after_tags)?;
+        }
+        if after_tags.len() != length {
+            return Err(undecodable("its payload is not as long as it says"));
+        }
+        let (tags, payload) = rest.split_at(rest.len() - length);
+        Ok(Self {
+            id,
+            codec,
+            compressor,
+            created,
+            fresh_for: (fresh_for != FOR_EVER).then(|| Duration::from_micros(fresh_for)),
+            stale_for,
+            stale_if_error,
+            cost,
+            fingerprint,
+            entries,
+            tags,
+            tag_count,
+            payload,
+        })
+    }
+
+    /// As [`Header::fresh_until`].
+    pub(crate) fn fresh_until(&self) -> Moment {
+        self.fresh_for.map_or(Moment::NEVER, |fresh_for| self.created.plus(fresh_for))
+    }
+
+    /// The generations it was computed under.
+    pub(crate) fn stamp(&self) -> StampInPlace<'a> {
+        StampInPlace::of(self.entries)
     }
 }
 
@@ -180,20 +233,20 @@ fn verified(bytes: &[u8]) -> Result<&[u8], Error> {
 }
 
 /// Takes `count` tags off the front.
-fn take_tags(rest: &mut Bytes, count: usize) -> Result<Vec<String>, Error> {
-    const CUT_OFF: &str = "its tags are cut off";
+fn take_tags(rest: &mut &[u8], count: usize) -> Result<Vec<String>, Error> {
     // Each takes two bytes at least.
     let mut tags = Vec::with_capacity(count.min(rest.len() / 2));
     for _ in 0..count {
-        let length = rest.try_get_u16_le().map_err(|_| undecodable(CUT_OFF))?;
-        if rest.len() < usize::from(length) {
-            return Err(undecodable(CUT_OFF));
-        }
-        let text = rest.split_to(usize::from(length));
-        let text = std::str::from_utf8(&text).map_err(|_| undecodable("a tag is not text"))?;
-        tags.push(text.to_owned());
+        tags.push(take_tag(rest)?.to_owned());
     }
     Ok(tags)
+}
+
+fn take_tag<'a>(rest: &mut &'a [u8]) -> Result<&'a str, Error> {
+    let cut_off = || undecodable("its tags are cut off");
+    let length = rest.try_get_u16_le().map_err(|_| cut_off())?;
+    let text = rest.split_off(..usize::from(length)).ok_or_else(cut_off)?;
+    std::str::from_utf8(text).map_err(|_| undecodable("a tag is not text"))
 }
 
 fn micros(duration: Duration) -> u64 {

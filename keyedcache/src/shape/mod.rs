@@ -18,8 +18,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::Error;
 use crate::policy::{IntoTimeout, Timeout};
+use crate::{Error, TimedOut};
 
 pub use form::{Failing, Fallible, Form, HasErrors, HasNones, Optional, Plain};
 pub(crate) use told::Told;
@@ -76,6 +76,11 @@ pub trait Shape: Copy + Send + Sync + 'static {
         None
     }
 
+    /// The answer for a caller whose time is up, if there is one.
+    fn timed_out(&self, _timed_out: TimedOut) -> Option<Self::Answer> {
+        None
+    }
+
     /// Encodes what is stored; `None` of a local shape.
     fn encode<E: Encode>(&self, stored: &Self::Stored, encoder: E) -> Option<E::Output>;
 
@@ -105,6 +110,35 @@ pub trait Keepable: Clone + Send + Sync + 'static {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Clone + Send + Sync + 'static> Keepable for T {}
+
+/// The answers that can say that time is up.
+#[diagnostic::on_unimplemented(
+    message = "`hard_timeout` needs an answer to give when time is up, and `{Self}` has none",
+    label = "this must be a `Result` whose error is `From<keyedcache::TimedOut>`",
+    note = "answer a `Result`, and write `impl From<keyedcache::TimedOut>` for its error",
+    note = "or serve an older answer where there is one, with `soft_timeout`"
+)]
+pub trait TimesOut {
+    /// The answer that says so.
+    fn timed_out(timed_out: TimedOut) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, E: From<TimedOut>> TimesOut for Result<T, E> {
+    fn timed_out(timed_out: TimedOut) -> Self {
+        Err(timed_out.into())
+    }
+}
+
+/// The shape that stores what `shape` stores, and answers callers whose time is up with what
+/// `timed_out` makes.
+pub fn timing_out<S, C>(shape: S, timed_out: C) -> TimingOut<S, C>
+where
+    S: Shape,
+    C: Fn(TimedOut) -> S::Answer + Copy + Send + Sync + 'static,
+{
+    TimingOut { shape, timed_out }
+}
 
 /// The shape that stores what `shape` stores, if `condition` says so of the answer.
 pub fn cache_if<S, C>(shape: S, condition: C) -> CacheIf<S, C>
@@ -145,6 +179,19 @@ pub struct CacheIf<S, C> {
 pub struct TimeoutBy<S, C> {
     shape: S,
     timeout: C,
+}
+
+/// What [`timing_out`] makes.
+#[derive(Clone, Copy)]
+pub struct TimingOut<S, C> {
+    shape: S,
+    timed_out: C,
+}
+
+impl<S: std::fmt::Debug, C> std::fmt::Debug for TimingOut<S, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TimingOut").field("shape", &self.shape).finish_non_exhaustive()
+    }
 }
 
 impl<S: std::fmt::Debug, C> std::fmt::Debug for TimeoutBy<S, C> {
@@ -275,6 +322,42 @@ where
         is_none(answer: &Self::Answer) -> bool;
         share_error(answer: &Self::Answer) -> Option<SharedError>;
         answer_of_error(error: &SharedError) -> Option<Self::Answer>;
+    }
+
+    fn stored<'a>(&self, answer: &'a Self::Answer) -> Option<&'a Self::Stored> {
+        self.shape.stored(answer)
+    }
+
+    fn encode<E: Encode>(&self, stored: &Self::Stored, encoder: E) -> Option<E::Output> {
+        self.shape.encode(stored, encoder)
+    }
+
+    fn decode<D: Decode>(decoder: D) -> Option<Result<Self::Stored, Error>> {
+        S::decode(decoder)
+    }
+}
+
+impl<S, C> Shape for TimingOut<S, C>
+where
+    S: Shape,
+    C: Fn(TimedOut) -> S::Answer + Copy + Send + Sync + 'static,
+{
+    type Answer = S::Answer;
+    type Stored = S::Stored;
+
+    const LOCAL: bool = S::LOCAL;
+
+    fn timed_out(&self, timed_out: TimedOut) -> Option<Self::Answer> {
+        Some((self.timed_out)(timed_out))
+    }
+
+    pass_on! { shape:
+        answer(stored: Self::Stored) -> Self::Answer;
+        is_err(answer: &Self::Answer) -> bool;
+        is_none(answer: &Self::Answer) -> bool;
+        share_error(answer: &Self::Answer) -> Option<SharedError>;
+        answer_of_error(error: &SharedError) -> Option<Self::Answer>;
+        timeout(stored: &Self::Stored) -> Option<Timeout>;
     }
 
     fn stored<'a>(&self, answer: &'a Self::Answer) -> Option<&'a Self::Stored> {

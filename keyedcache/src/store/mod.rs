@@ -24,20 +24,24 @@ pub(crate) mod percent;
 mod redis;
 #[cfg(feature = "s3")]
 mod s3;
+mod sharded;
+mod stored_key;
 
 #[cfg(feature = "redis")]
-pub use self::redis::{RedisAddress, RedisStore, RedisStoreBuilder};
+pub use self::redis::{OnFailover, RedisAddress, RedisStore, RedisStoreBuilder};
 #[cfg(feature = "disk")]
 pub use disk::{DiskStore, DiskStoreBuilder};
 pub use memory::{MemoryStore, MemoryStoreBuilder};
 pub use null::NullStore;
 #[cfg(feature = "s3")]
 pub use s3::{S3Address, S3LifecycleRule, S3Requests, S3Store, S3StoreBuilder, S3Sweep};
+pub use sharded::{ShardedStore, ShardedStoreBuilder};
+pub use stored_key::{KeyDigest, StoredKey};
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
 use crate::Moment;
@@ -46,47 +50,6 @@ use crate::record::{Generation, Life, Record, RecordId, Scope, ScopeId, random_b
 
 /// What every operation of a store returns.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
-
-/// A key as stores see it: `{prefix}:{version}:{key}`, printable text.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StoredKey(Arc<str>);
-
-impl StoredKey {
-    /// The stored key of this text.
-    #[must_use]
-    pub fn new(text: impl Into<Arc<str>>) -> Self {
-        Self(text.into())
-    }
-
-    /// Its text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// What pushes name it by: the XXH3-64 of its text.
-    #[must_use]
-    pub fn digest(&self) -> KeyDigest {
-        KeyDigest(xxhash_rust::xxh3::xxh3_64(self.0.as_bytes()))
-    }
-}
-
-impl fmt::Debug for StoredKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StoredKey({})", self.0)
-    }
-}
-
-impl fmt::Display for StoredKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// 64 bits that stand for a stored key in pushed changes. Two keys may share one: a push may drop a
-/// neighbour's near entry, never spare the right one.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct KeyDigest(pub u64);
 
 /// Who asks: 64 random bits for each cache handle of each process, the first half of its lease
 /// tokens.
@@ -188,6 +151,10 @@ pub struct Loaded {
     /// is missing.
     pub generations: Vec<Option<Generation>>,
 }
+
+/// Who looks at what a store [shows](Store::show): the bytes of a record, and a generation for each
+/// scope, as in [`Loaded`].
+pub type See<'a> = dyn FnMut(&[u8], &[Option<Generation>]) + 'a;
 
 /// The answer to a request for a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -320,6 +287,18 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// - One round trip, or one for each node in parallel.
     fn load<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded>;
 
+    /// Shows the record that [`load`](Self::load) would find under the stored key of this text, and
+    /// the generation of each scope, where that takes neither waiting nor copying; says whether it
+    /// did.
+    ///
+    /// Of what it does not show `load` is asked: a store that answers over a network, or finds no
+    /// record, or fails, shows nothing, as by default. What is shown is worth as much as what `load`
+    /// returns. `see` returns soon and asks no store: it may be called within a transaction.
+    fn show(&self, key: &str, scopes: &[Scope], see: &mut See<'_>) -> bool {
+        let _ = (key, scopes, see);
+        false
+    }
+
     /// Stores a record if the guard holds; says whether it did.
     ///
     /// - With [`Guard::Lease`], ends the lease in the same step. With the others, takes away
@@ -398,6 +377,16 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The generation of each scope; absent ones are created. Of two that create one, the stored
     /// one wins.
     fn generations<'a>(&'a self, scopes: &'a [Scope]) -> Pending<'a, Vec<Generation>>;
+
+    /// Lets the generations of these scopes live for at least `ttl` from now on.
+    ///
+    /// For records that are stored elsewhere: a [`save`](Self::save) and a [`touch`](Self::touch) do
+    /// it for the scopes they name. Creates none. Does nothing unless overridden, which a store that
+    /// keeps generations for a limited time must.
+    fn keep<'a>(&'a self, scopes: &'a [Scope], ttl: Ttl) -> Pending<'a, ()> {
+        let _ = (scopes, ttl);
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Replaces the hard or the soft token of each scope.
     ///

@@ -43,7 +43,28 @@ impl Handle {
     }
 
     pub(crate) fn load_all(&self, keys: &[StoredKey], scopes: &[Scope]) -> Loaded {
-        done("load", self.0.load(keys, scopes))
+        let loaded = done("load", self.0.load(keys, scopes));
+        if let [key] = keys {
+            self.shows_what_it_loads(key, scopes, &loaded);
+        }
+        loaded
+    }
+
+    /// What a store shows is what it loads; it may show nothing.
+    fn shows_what_it_loads(&self, key: &StoredKey, scopes: &[Scope], loaded: &Loaded) {
+        let mut seen = None;
+        let shown = self.0.show(key.as_str(), scopes, &mut |record, generations| {
+            seen = Some((record.to_vec(), generations.to_vec()));
+        });
+        assert_eq!(shown, seen.is_some(), "show says whether it has shown anything");
+        let Some((record, generations)) = seen else { return };
+        // Others may write meanwhile: only what nothing has come between must agree.
+        if done("load", self.0.load(std::slice::from_ref(key), scopes)) == *loaded {
+            let slot = loaded.slots.first().expect("load gives one slot for one key");
+            let loaded_record = slot.record.as_ref().map(|record| record.bytes().to_vec());
+            assert_eq!(Some(record), loaded_record, "show and load find the same record");
+            assert_eq!(generations, loaded.generations, "show and load find the same generations");
+        }
     }
 
     pub(crate) fn load(&self, key: &StoredKey) -> Slot {

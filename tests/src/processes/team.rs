@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -220,7 +221,20 @@ impl<'g> Team<'g> {
         })
     }
 
-    /// Changes the truth and invalidates in a process; when it was sent and acknowledged.
+    /// Changes the truth and invalidates in a process, and returns when all must have heard of it; when
+    /// it was sent and acknowledged.
+    pub fn invalidate_everywhere(
+        &mut self,
+        process: usize,
+        scope: Scope,
+    ) -> (SharedInstant, SharedInstant) {
+        let times = self.invalidate(process, scope);
+        thread::sleep(self.ground.push_delay());
+        times
+    }
+
+    /// Changes the truth and invalidates in a process, and returns when that is acknowledged; when it
+    /// was sent and acknowledged.
     pub fn invalidate(&mut self, process: usize, scope: Scope) -> (SharedInstant, SharedInstant) {
         let push_delay = self.ground.push_delay();
         self.tell(process, &Request::Invalidate { scope, push_delay });

@@ -47,9 +47,11 @@ fn a_wrong_url_is_an_error_that_names_what_is_wrong() {
 
 #[test]
 fn a_password_is_never_told() {
-    for url in
-        ["redis://me:hunter2@host", "memory://me:hunter2@host/?timout=1", "disk:?password=hunter2"]
-    {
+    for url in [
+        "redis://me:hunter2@host:port",
+        "memory://me:hunter2@host/?timout=1",
+        "disk:?password=hunter2",
+    ] {
         let error = Cache::from_url(url).expect_err(url);
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }

@@ -18,7 +18,7 @@ use source::Sources;
 /// What a file may grow to before it is split by idea; its tests in `tests.rs` do not count.
 const MAX_LINES: usize = 450;
 
-/// Where `unsafe_code` is allowed, once: the call that opens the LMDB environment.
+/// Where `unsafe_code` is allowed, once: the module that opens the LMDB environment.
 const UNSAFE_MODULE: &str = "keyedcache/src/store/disk";
 
 #[test]

@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-#[cfg(feature = "redis")]
-use super::RedisAddress;
 #[cfg(feature = "s3")]
 use super::S3Address;
 use super::known::{self, Kind, KnownOption, OPTIONS};
@@ -12,9 +10,11 @@ use super::nearest::nearest;
 use super::quote;
 use super::value::Refusal;
 use super::{CacheConfig, CacheOptions, StoreConfig};
+#[cfg(feature = "redis")]
+use super::{OnFailover, RedisAddress};
 
 /// What has been read so far.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Draft {
     /// The kind of store; `None` where the URL does not tell, so that its options can be checked
     /// all the same.
@@ -26,12 +26,13 @@ pub(super) struct Draft {
     pub(super) redis: RedisDraft,
     pub(super) s3: S3Draft,
     pub(super) options: CacheOptions,
-    given: Vec<&'static str>,
+    /// The other shards, if there are several; this one, the last, speaks for the whole cache.
+    pub(super) shards_before: Vec<Draft>,
+    given: Vec<(&'static KnownOption, String)>,
 }
 
 /// What only Redis stores have.
 #[derive(Debug, Default)]
-#[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "read, and refused by its scheme"))]
 pub(super) struct RedisDraft {
     #[cfg(feature = "redis")]
     pub(super) address: Option<RedisAddress>,
@@ -39,10 +40,12 @@ pub(super) struct RedisDraft {
     pub(super) connect_timeout: Option<Duration>,
     pub(super) near_trust: Option<Duration>,
     pub(super) concurrency: Option<usize>,
+    /// Whether everything is missing after a failover.
+    pub(super) forgets: Option<bool>,
 }
 
+#[cfg(feature = "redis")]
 impl RedisDraft {
-    #[cfg(feature = "redis")]
     fn finish(self) -> Option<StoreConfig> {
         let address = self.address?;
         Some(StoreConfig::Redis {
@@ -53,13 +56,10 @@ impl RedisDraft {
             connect_timeout: self.connect_timeout,
             near_trust: self.near_trust,
             concurrency: self.concurrency,
+            on_failover: self
+                .forgets
+                .map(|forgets| if forgets { OnFailover::Forget } else { OnFailover::Resend }),
         })
-    }
-
-    #[cfg(not(feature = "redis"))]
-    #[allow(clippy::unused_self, reason = "as it is with the feature")]
-    fn finish(self) -> Option<StoreConfig> {
-        None
     }
 }
 
@@ -92,7 +92,7 @@ impl S3Draft {
 impl Draft {
     /// Whether an option has been given, rightly or wrongly.
     pub(super) fn is_given(&self, name: &str) -> bool {
-        self.given.contains(&name)
+        self.given.iter().any(|(option, _)| option.name == name)
     }
 
     /// Takes one option; `harmless` says whether its source holds no secret, so that words of it
@@ -104,7 +104,7 @@ impl Draft {
         if self.is_given(option.name) {
             return Err(format!("`{name}` is given twice"));
         }
-        self.given.push(option.name);
+        self.given.push((option, text.to_owned()));
         if !option.fits(self.kind) {
             return Err(other_store(option, self.kind));
         }
@@ -112,25 +112,56 @@ impl Draft {
     }
 
     /// The cache that was described. A relative path is taken from `folder`.
-    pub(super) fn finish(self, folder: &Path) -> Result<CacheConfig, String> {
-        let options = self.options;
-        if let (Some(lease), Some(most)) = (options.lease, options.lease_max)
+    pub(super) fn finish(mut self, folder: &Path) -> Result<CacheConfig, String> {
+        if let (Some(lease), Some(most)) = (self.options.lease, self.options.lease_max)
             && lease > most
         {
             return Err("`lease` is longer than `lease_max`".to_owned());
         }
-        let none = || format!("no store is named; known are {}", known::usable_schemes());
-        let store = match self.kind {
-            Some(Kind::Memory) => StoreConfig::Memory { max_size: self.max_size },
-            Some(Kind::Disk) => {
-                StoreConfig::Disk { path: folder.join(self.path), size_limit: self.size_limit }
+        let mut shards = Vec::new();
+        for mut shard in std::mem::take(&mut self.shards_before) {
+            shard.is_shard_of(&self)?;
+            shards.push(shard.store(folder)?);
+        }
+        let options = std::mem::take(&mut self.options);
+        let last = self.store(folder)?;
+        if shards.is_empty() {
+            return Ok(CacheConfig { store: last, options });
+        }
+        shards.push(last);
+        Ok(CacheConfig { store: StoreConfig::Sharded(shards), options })
+    }
+
+    /// Takes what the last shard says of its store for its own, where it says nothing itself.
+    fn is_shard_of(&mut self, last: &Self) -> Result<(), String> {
+        if let Some((option, _)) = self.given.iter().find(|(option, _)| option.only.is_none()) {
+            let name = option.name;
+            return Err(format!("`{name}` is of the whole cache; write it after the last URL"));
+        }
+        for (option, text) in &last.given {
+            let fits = option.only.is_some() && option.fits(self.kind);
+            if fits && !self.is_given(option.name) {
+                self.set(option.name, text, false)?;
             }
-            Some(Kind::Null) => StoreConfig::Null,
-            Some(Kind::Redis) => self.redis.finish().ok_or_else(none)?,
-            Some(Kind::S3) => self.s3.finish().ok_or_else(none)?,
-            None => return Err(none()),
-        };
-        Ok(CacheConfig { store, options })
+        }
+        Ok(())
+    }
+
+    fn store(self, folder: &Path) -> Result<StoreConfig, String> {
+        let none = || format!("no store is named; known are {}", known::usable_schemes());
+        match self.kind {
+            Some(Kind::Memory) => Ok(StoreConfig::Memory { max_size: self.max_size }),
+            Some(Kind::Disk) => {
+                Ok(StoreConfig::Disk { path: folder.join(self.path), size_limit: self.size_limit })
+            }
+            Some(Kind::Null) => Ok(StoreConfig::Null),
+            #[cfg(feature = "redis")]
+            Some(Kind::Redis) => self.redis.finish().ok_or_else(none),
+            Some(Kind::S3) => self.s3.finish().ok_or_else(none),
+            #[cfg(not(feature = "redis"))]
+            Some(Kind::Redis) => Err(none()),
+            None => Err(none()),
+        }
     }
 }
 

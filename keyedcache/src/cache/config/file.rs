@@ -149,16 +149,26 @@ impl Reader<'_> {
 
     fn url(&mut self, alias: &str, value: &Spanned<DeValue<'_>>) -> Draft {
         let at = value.span().start;
-        let Some(text) = value.get_ref().as_str() else {
-            self.wrong(at, &format!("[{alias}] `url` takes text in quotes"));
-            return Draft::default();
+        let (draft, wrong) = match (value.get_ref().as_str(), list(value.get_ref())) {
+            (Some(url), _) => url::draft(url),
+            (None, Some(urls)) => url::drafts(&urls),
+            (None, None) => {
+                let takes = "`url` takes text in quotes, or a list of such: `[\"…\", \"…\"]`";
+                self.wrong(at, &format!("[{alias}] {takes}"));
+                return Draft::default();
+            }
         };
-        let (draft, wrong) = url::draft(text);
         for message in wrong {
             self.wrong(at, &format!("[{alias}] url: {message}"));
         }
         draft
     }
+}
+
+/// The texts of a list that has some, and nothing else.
+fn list<'a>(value: &'a DeValue<'_>) -> Option<Vec<&'a str>> {
+    let items = value.as_array().filter(|items| !items.is_empty())?;
+    items.iter().map(|item| item.get_ref().as_str()).collect()
 }
 
 /// Takes one key. What a value may hold is judged by the value itself: TOML has told where it ends.

@@ -157,6 +157,10 @@ pub(super) const OPTIONS: &[KnownOption] = &[
         put(&mut draft.redis.near_trust, some_time(text))
     })
     .only(Kind::Redis),
+    known("on_failover", "`resend` or `forget`", "`resend`", |draft, text| {
+        put(&mut draft.redis.forgets, value::forgets(text))
+    })
+    .only(Kind::Redis),
     known("path_style", "`true` or `false`", "`false`", |draft, text| {
         put(&mut draft.s3.path_style, value::boolean(text))
     })

@@ -16,6 +16,7 @@ mod known;
 mod mistake;
 mod nearest;
 mod quote;
+mod several;
 mod size;
 mod url;
 mod value;
@@ -31,10 +32,10 @@ use crate::codec::Codec;
 use crate::compress::Compressor;
 use crate::error::Error;
 use crate::policy::{SingleFlight, Timeout};
-#[cfg(feature = "redis")]
-pub use crate::store::RedisAddress;
 #[cfg(feature = "s3")]
 pub use crate::store::S3Address;
+#[cfg(feature = "redis")]
+pub use crate::store::{OnFailover, RedisAddress};
 
 pub(super) use check::{check, check_alias};
 pub use environment::from_environment;
@@ -59,7 +60,8 @@ pub struct CacheConfig {
 }
 
 impl CacheConfig {
-    /// The cache that a URL describes: `memory:`, `disk:/var/cache/app?timeout=5m`, `null:`.
+    /// The cache that a URL describes: `memory:`, `disk:/var/cache/app?timeout=5m`, `null:`; or
+    /// several with commas between, the shards of one store.
     ///
     /// # Errors
     ///
@@ -112,7 +114,11 @@ pub enum StoreConfig {
         near_trust: Option<Duration>,
         /// How many requests may be under way at once.
         concurrency: Option<usize>,
+        /// What is done when the server turns out to have another history.
+        on_failover: Option<OnFailover>,
     },
+    /// In several, each key in one of them.
+    Sharded(Vec<StoreConfig>),
     /// In a bucket, shared by everybody who can reach it.
     #[cfg(feature = "s3")]
     S3 {

@@ -2,6 +2,8 @@
 
 mod documentation;
 mod messages;
+#[cfg(feature = "disk")]
+mod shards;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -288,15 +290,17 @@ fn s3_url_names_a_bucket_and_options() {
 #[test]
 #[cfg(feature = "redis")]
 fn redis_url_names_servers_and_options() {
-    let url = "redis://me:hunter2@a:7000,b/3?near_trust=500ms&connect_timeout=2&concurrency=8";
+    let url = "redis://me:hunter2@a:7000,b/3?near_trust=500ms&connect_timeout=2&concurrency=8&on_failover=forget";
     let config = CacheConfig::from_url(url).expect("all is known");
-    let StoreConfig::Redis { address, connect_timeout, near_trust, concurrency } = &config.store
+    let StoreConfig::Redis { address, connect_timeout, near_trust, concurrency, on_failover } =
+        &config.store
     else {
         panic!("another store: {config:?}");
     };
     assert_eq!(address.to_string(), "redis://a:7000,b:6379/3");
     assert_eq!(*connect_timeout, Some(Duration::from_secs(2)));
     assert_eq!((*near_trust, *concurrency), (Some(Duration::from_millis(500)), Some(8)));
+    assert_eq!(*on_failover, Some(OnFailover::Forget));
     assert!(!format!("{config:?}").contains("hunter2") && !format!("{config:?}").contains("me:"));
 
     let config = CacheConfig::from_url("redis+unix:///run/redis.sock?db=2").expect("all is known");

@@ -1,4 +1,4 @@
-//! Cache URLs: `scheme:path?option=value&option=value`.
+//! Cache URLs: `scheme:path?option=value&option=value`, or several of them with commas between.
 //!
 //! Paths, option names and values are percent-decoded and must be UTF-8; `+` is a plus sign. The
 //! `url` crate is not used: it brings Unicode tables that nothing here needs.
@@ -9,7 +9,7 @@ use super::CacheConfig;
 use super::draft::Draft;
 use super::known::{self, Kind, SCHEMES, Standing};
 use super::nearest::nearest;
-use super::quote;
+use super::{quote, several};
 use crate::store::percent::decoded;
 
 /// The cache that a URL describes; everything that is wrong with it otherwise.
@@ -26,10 +26,31 @@ pub(super) fn cache(url: &str) -> Result<CacheConfig, Vec<String>> {
 
 /// What a URL describes as far as it can be understood, and what is wrong with it.
 pub(super) fn draft(url: &str) -> (Draft, Vec<String>) {
+    drafts(&several::split(url))
+}
+
+/// What several URLs describe, each of them a shard, and what is wrong with them.
+pub(super) fn drafts(urls: &[&str]) -> (Draft, Vec<String>) {
+    // Where one URL ends may have been told by a comma of a password.
+    let harmless = urls.iter().all(|url| quote::is_harmless(url));
+    let (mut shards, mut wrong) = (Vec::with_capacity(urls.len()), Vec::new());
+    for (place, url) in urls.iter().enumerate() {
+        let (shard, mistakes) = one(url, harmless);
+        shards.push(shard);
+        wrong.extend(mistakes.into_iter().map(|mistake| match urls.len() {
+            1 => mistake,
+            many => format!("url {} of {many}: {mistake}", place + 1),
+        }));
+    }
+    let mut whole = shards.pop().unwrap_or_default();
+    whole.shards_before = shards;
+    (whole, wrong)
+}
+
+fn one(url: &str, harmless: bool) -> (Draft, Vec<String>) {
     let mut draft = Draft::default();
     let mut wrong = Vec::new();
     let url = url.trim();
-    let harmless = quote::is_harmless(url);
     let (url, fragment) = url.split_once('#').map_or((url, None), |(url, rest)| (url, Some(rest)));
     let (scheme, path, query) = match split(url) {
         Ok(parts) => parts,
@@ -59,6 +80,9 @@ pub(super) fn draft(url: &str) -> (Draft, Vec<String>) {
 
 /// How messages name the URL: its scheme, and its path if the whole is free of secrets.
 pub(super) fn shown(url: &str) -> String {
+    if let many @ 2.. = several::split(url).len() {
+        return format!("{many} urls");
+    }
     let harmless = quote::is_harmless(url);
     let url = url.trim().split('#').next().unwrap_or("");
     let Ok((scheme, path, _)) = split(url) else {
@@ -79,12 +103,8 @@ pub(super) fn shown(url: &str) -> String {
 
 /// Scheme, path and query.
 fn split(url: &str) -> Result<(&str, &str, &str), String> {
-    let is_scheme = |scheme: &str| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-    };
     match url.split_once(':') {
-        Some((scheme, rest)) if is_scheme(scheme) => {
+        Some((scheme, rest)) if several::is_scheme(scheme) => {
             let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
             Ok((scheme, path, query))
         }
@@ -103,7 +123,7 @@ fn without_scheme(url: &str) -> String {
     format!("it does not begin with a scheme, such as `memory:` or `disk:/var/cache/app`{meant}")
 }
 
-fn known_scheme(scheme: &str) -> Option<(&'static str, Standing)> {
+pub(super) fn known_scheme(scheme: &str) -> Option<(&'static str, Standing)> {
     SCHEMES.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(scheme))
 }
 

@@ -66,6 +66,15 @@ pub(super) fn boolean(text: &str) -> Result<bool, Refusal> {
     }
 }
 
+/// Whether everything is missing after a failover.
+pub(super) fn forgets(text: &str) -> Result<bool, Refusal> {
+    match text.trim() {
+        "forget" => Ok(true),
+        "resend" => Ok(false),
+        _ => Err(Refusal::NotOne),
+    }
+}
+
 pub(super) fn codec(text: &str) -> Result<Codec, Refusal> {
     match text.trim() {
         "msgpack" => built_codec(Codec::MessagePack),

@@ -1,4 +1,5 @@
-//! Opens the LMDB environment: the one place of the crate with unsafe code.
+//! Opens the LMDB environment, and marks the process that has done so: the one place of the crate
+//! with unsafe code.
 //!
 //! Flags: `NO_SYNC` and `NO_META_SYNC`, since a cache need not outlive a power failure: a folder
 //! that was open when its machine stopped is emptied at the next opening (`folder.rs`). Not
@@ -7,12 +8,18 @@
 //! is an error and not a `SIGBUS`, and no stray pointer can damage the file. The lock file is mapped
 //! to be written to, so it must have all its room before ([`reserve`]).
 
+#![allow(unsafe_code)]
+
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use heed::types::Bytes;
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions};
+
+use crate::record::random_bytes;
 
 /// The only tree of the environment, so that a read looks up no other, a write dirties the fewest
 /// pages, and its statistics are those of all that is stored. `layout.rs` divides it.
@@ -43,7 +50,6 @@ pub(super) fn reserve(folder: &Path) -> io::Result<()> {
 }
 
 /// Opens the environment of a folder that the caller has claimed.
-#[allow(unsafe_code)]
 pub(super) fn open(folder: &Path, map_size: usize) -> heed::Result<(Env, Tree)> {
     let mut options = EnvOpenOptions::new();
     options.map_size(map_size).max_readers(MAX_READERS);
@@ -64,4 +70,74 @@ pub(super) fn open(folder: &Path, map_size: usize) -> heed::Result<(Env, Tree)> 
         .unwrap_commit()
         .expect("the unnamed database always exists");
     Ok((env, tree))
+}
+
+/// Tells the process that opened an environment from those forked of it, by one load and no system
+/// call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Process {
+    /// What stands in the memory that is wiped in the child of a fork.
+    Marked(u64),
+    /// The process's number, where the system has no such memory.
+    Numbered(u32),
+}
+
+impl Process {
+    /// This one.
+    pub(super) fn this() -> Self {
+        match mark() {
+            None => Self::Numbered(std::process::id()),
+            Some(mark) => Self::Marked(match mark.load(Ordering::Acquire) {
+                0 => marked(mark),
+                own => own,
+            }),
+        }
+    }
+
+    /// Whether it is this one.
+    #[inline]
+    pub(super) fn is_this(self) -> bool {
+        match (self, mark()) {
+            (Self::Marked(own), Some(mark)) => mark.load(Ordering::Acquire) == own,
+            (Self::Numbered(own), _) => std::process::id() == own,
+            (Self::Marked(_), None) => false,
+        }
+    }
+}
+
+/// Marks this process as one that no other is.
+#[cold]
+fn marked(mark: &AtomicU64) -> u64 {
+    let new = u64::from_le_bytes(random_bytes()).max(1);
+    let order = Ordering::AcqRel;
+    mark.compare_exchange(0, new, order, Ordering::Acquire).map_or_else(|own| own, |_| new)
+}
+
+/// A number that is zero in every process until that marks itself, in the child of a fork too.
+fn mark() -> Option<&'static AtomicU64> {
+    static MARK: OnceLock<Option<&'static AtomicU64>> = OnceLock::new();
+    *MARK.get_or_init(wiped_on_fork)
+}
+
+/// A page of its own, since memory is wiped by pages. It is kept until the process ends.
+#[cfg(target_os = "linux")]
+fn wiped_on_fork() -> Option<&'static AtomicU64> {
+    use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous};
+
+    let length = size_of::<AtomicU64>(); // both calls round it up to a page
+    let protection = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: a new private mapping, at an address of the kernel's choice, touches nothing there is.
+    // It is never unmapped, it is zero, as an `AtomicU64` may be, and aligned to a page; and no other
+    // reference to it is ever made. Wiping changes it only in a child, while that is not running.
+    unsafe {
+        let page = mmap_anonymous(std::ptr::null_mut(), length, protection, MapFlags::PRIVATE);
+        let page = page.ok()?;
+        madvise(page, length, Advice::LinuxWipeOnFork).ok()?;
+        Some(&*page.cast::<AtomicU64>())
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn wiped_on_fork() -> Option<&'static AtomicU64> {
+    None
 }

@@ -4,6 +4,11 @@
 //! The tree changes by transactions only, and a snapshot bears the number of the last one. So what was
 //! read in one snapshot is exact in every other of that number of the same opening, and is forgotten
 //! with the first of another.
+//!
+//! Generations are remembered for longer: until a change of scopes is told (`ring.rs`). What was read
+//! in one snapshot, before which so many changes had been told, still stands in a later one if all
+//! changes up to that have been told and they are no more. Only of those that were there: one that is
+//! created is not told of.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,9 +16,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use heed::RoTxn;
 
 use super::environment::Tree;
+use super::opening::Opening;
 use super::reader;
 use crate::clock::Clock;
-use crate::record::{Generation, ScopeId};
+use crate::record::{Generation, Scope, ScopeId};
 use crate::store::{Slot, StoredKey};
 
 /// How many generations a thread remembers, each at the place that its scope's digest names.
@@ -33,19 +39,43 @@ impl OpeningId {
 struct Memory {
     opening: OpeningId,
     transaction: usize,
+    /// How many changes of scopes had been told before anything of it was read.
+    scope_changes: u64,
     /// Whether there are any leases at all.
     has_leases: Option<bool>,
     generations: [Option<(ScopeId, Option<Generation>)>; PLACES],
 }
 
 impl Memory {
-    const fn of(opening: OpeningId, transaction: usize) -> Self {
-        Self { opening, transaction, has_leases: None, generations: [None; PLACES] }
+    const fn of(opening: OpeningId, transaction: usize, scope_changes: u64) -> Self {
+        let generations = [None; PLACES];
+        Self { opening, transaction, scope_changes, has_leases: None, generations }
+    }
+
+    /// Whether the generations that were there still stand in this transaction.
+    fn still_stands(&self, opening: &Opening, transaction: usize) -> bool {
+        // In this order: what is told is counted before it counts as told.
+        self.opening == opening.id
+            && opening.ring.has_told(transaction as u64)
+            && opening.ring.scope_changes() == self.scope_changes
+    }
+
+    /// Goes on with a snapshot of this transaction.
+    fn go_on(&mut self, transaction: usize) {
+        self.transaction = transaction;
+        self.has_leases = None;
+        for place in &mut self.generations {
+            *place = place.filter(|(_, generation)| generation.is_some());
+        }
+    }
+
+    fn place(scope: ScopeId) -> usize {
+        usize::from(scope.0[0]) % PLACES
     }
 }
 
 thread_local! {
-    static MEMORY: RefCell<Memory> = const { RefCell::new(Memory::of(OpeningId(0), 0)) };
+    static MEMORY: RefCell<Memory> = const { RefCell::new(Memory::of(OpeningId(0), 0, 0)) };
 }
 
 /// A snapshot, and what this thread remembers of it. Never of a write transaction: what that sees
@@ -56,19 +86,44 @@ pub(super) struct Remembering<'s> {
     memory: &'s mut Memory,
 }
 
-/// Calls `body` with a snapshot of this opening; it must not do so again.
+/// Calls `body` with a snapshot of this opening; it must not do so again. `scope_changes` were told
+/// before the snapshot was made.
 pub(super) fn remembering<T>(
-    opening: OpeningId,
+    opening: &Opening,
+    scope_changes: u64,
     snapshot: &RoTxn<'_>,
     tree: Tree,
     body: impl FnOnce(Remembering<'_>) -> heed::Result<T>,
 ) -> heed::Result<T> {
     MEMORY.with_borrow_mut(|memory| {
         let transaction = snapshot.id();
-        if memory.opening != opening || memory.transaction != transaction {
-            *memory = Memory::of(opening, transaction);
+        if memory.opening != opening.id || memory.transaction != transaction {
+            if memory.still_stands(opening, transaction) {
+                memory.go_on(transaction);
+            } else {
+                *memory = Memory::of(opening.id, transaction, scope_changes);
+            }
         }
         body(Remembering { snapshot, tree, memory })
+    })
+}
+
+/// The generations of these scopes as they stand now, if all are remembered; no transaction.
+pub(super) fn remembered(opening: &Opening, scopes: &[Scope]) -> Option<Vec<Generation>> {
+    let transaction = opening.env.info().last_txn_id;
+    MEMORY.with_borrow(|memory| {
+        let generation = |scope: &Scope| match memory.generations[Memory::place(scope.id())] {
+            Some((of, generation)) if of == scope.id() => generation,
+            _ => None,
+        };
+        if !memory.still_stands(opening, transaction) {
+            return None;
+        }
+        let mut generations = Vec::with_capacity(scopes.len());
+        for scope in scopes {
+            generations.push(generation(scope)?);
+        }
+        Some(generations)
     })
 }
 
@@ -94,7 +149,7 @@ impl Remembering<'_> {
 
     /// As [`reader::generation`].
     pub(super) fn generation(&mut self, scope: ScopeId) -> heed::Result<Option<Generation>> {
-        let place = &mut self.memory.generations[usize::from(scope.0[0]) % PLACES];
+        let place = &mut self.memory.generations[Memory::place(scope)];
         match *place {
             Some((of, generation)) if of == scope => Ok(generation),
             _ => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use heed::{Env, MdbError, RoTxn, WithTls};
 
 use super::cull::Room;
-use super::environment::Tree;
+use super::environment::{Process, Tree};
 use super::fault;
 use super::folder::{Folder, Opened};
 use super::log;
@@ -38,7 +38,7 @@ pub(super) struct Opening {
     pub(super) queue: Queue,
     pub(super) ring: Ring,
     pub(super) waiters: Waiters,
-    process: u32,
+    process: Process,
     /// The coarse time, in microseconds, at which the folder was last looked for.
     checked: AtomicU64,
     is_gone: AtomicBool,
@@ -68,7 +68,7 @@ impl Opening {
             queue: Queue::default(),
             ring: Ring::default(),
             waiters: Waiters::default(),
-            process: std::process::id(),
+            process: Process::this(),
             checked: AtomicU64::new(0),
             is_gone: AtomicBool::new(false),
         };
@@ -85,9 +85,9 @@ impl Opening {
         log::kept(self.folder.size_limit())
     }
 
-    /// Whether this is the process that opened the folder; one system call.
+    /// Whether this is the process that opened the folder.
     pub(super) fn is_own_process(&self) -> bool {
-        std::process::id() == self.process
+        self.process.is_this()
     }
 
     /// Refuses what can no longer be done: in a child after `fork`, or when the folder has been

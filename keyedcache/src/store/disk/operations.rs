@@ -3,7 +3,7 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use super::memory::remembering;
+use super::memory::{remembered, remembering};
 use super::queue::Request;
 use super::{DiskStore, reader, writing};
 use crate::clock::Moment;
@@ -11,11 +11,14 @@ use crate::error::Error;
 use crate::record::{Generation, Life, Record, RecordId, Scope};
 use crate::store::{
     Capabilities, Guard, HolderId, Incremented, LeaseToken, Leasing, Loaded, Page, Pending,
-    Release, Severity, Sink, Store, StoredKey, Ttl,
+    Release, See, Severity, Sink, Store, StoredKey, Ttl,
 };
 
 /// How many records one step of a clear removes in one transaction.
 const CLEARED_AT_ONCE: usize = 256;
+
+/// The generations of how many scopes are shown; calls of more are loaded.
+const SHOWN_SCOPES: usize = 8;
 
 /// What a small entry is taken to need when room is made for it.
 const SMALL: usize = 256;
@@ -41,9 +44,10 @@ impl Store for DiskStore {
 
     fn load<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded> {
         Box::pin(async move {
-            let clock = &self.opening.clock;
-            self.opening.read("load", |snapshot, tree| {
-                remembering(self.opening.id, snapshot, tree, |mut snapshot| {
+            let opening = &*self.opening;
+            let (clock, scope_changes) = (&opening.clock, opening.ring.scope_changes());
+            opening.read("load", |snapshot, tree| {
+                remembering(opening, scope_changes, snapshot, tree, |mut snapshot| {
                     let mut loaded = Loaded {
                         slots: Vec::with_capacity(keys.len()),
                         generations: Vec::with_capacity(scopes.len()),
@@ -58,6 +62,30 @@ impl Store for DiskStore {
                 })
             })
         })
+    }
+
+    fn show(&self, key: &str, scopes: &[Scope], see: &mut See<'_>) -> bool {
+        let mut generations = [None; SHOWN_SCOPES];
+        let Some(generations) = generations.get_mut(..scopes.len()) else {
+            return false;
+        };
+        let opening = &*self.opening;
+        let scope_changes = opening.ring.scope_changes();
+        let shown = opening.read("load", |snapshot, tree| {
+            let entry = reader::entry(snapshot, tree, key)?;
+            let Some(entry) = entry.filter(|entry| !opening.clock.has_come(entry.ends)) else {
+                return Ok(false);
+            };
+            remembering(opening, scope_changes, snapshot, tree, |mut snapshot| {
+                for (generation, scope) in generations.iter_mut().zip(scopes) {
+                    *generation = snapshot.generation(scope.id())?;
+                }
+                Ok(())
+            })?;
+            see(entry.record, generations);
+            Ok(true)
+        });
+        shown.unwrap_or(false) // what has failed, `load` tells
     }
 
     fn save<'a>(
@@ -161,9 +189,17 @@ impl Store for DiskStore {
 
     fn generations<'a>(&'a self, scopes: &'a [Scope]) -> Pending<'a, Vec<Generation>> {
         Box::pin(async move {
-            let found = self.opening.read("generations", |snapshot, tree| {
-                let stored = |scope: &Scope| reader::generation(snapshot, tree, scope.id());
-                scopes.iter().map(stored).collect::<heed::Result<Option<Vec<_>>>>()
+            let opening = &*self.opening;
+            opening.check("generations")?;
+            if let Some(generations) = remembered(opening, scopes) {
+                return Ok(generations);
+            }
+            let scope_changes = opening.ring.scope_changes();
+            let found = opening.read("generations", |snapshot, tree| {
+                remembering(opening, scope_changes, snapshot, tree, |mut snapshot| {
+                    let stored = |scope: &Scope| snapshot.generation(scope.id());
+                    scopes.iter().map(stored).collect::<heed::Result<Option<Vec<_>>>>()
+                })
             })?;
             if let Some(generations) = found {
                 return Ok(generations);

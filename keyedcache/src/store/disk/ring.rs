@@ -24,6 +24,8 @@ pub(super) struct Ring {
     told: AtomicU64,
     /// The last entry that has been told; held while telling, so that neither runs ahead.
     telling: Mutex<u64>,
+    /// How often a change of scopes has been told; counted before [`told`](Self::told) moves on.
+    scopes: AtomicU64,
     audience: Audience,
 }
 
@@ -45,6 +47,22 @@ impl Ring {
     /// Whether everything so far has been told; a few nanoseconds.
     pub(super) fn is_told(&self, opening: &Opening) -> bool {
         opening.env.info().last_txn_id as u64 == self.told.load(Ordering::Acquire)
+    }
+
+    /// Whether everything up to a transaction has been told.
+    pub(super) fn has_told(&self, transaction: u64) -> bool {
+        self.told.load(Ordering::Acquire) >= transaction
+    }
+
+    /// How often scopes have changed, of what has been told.
+    pub(super) fn scope_changes(&self) -> u64 {
+        self.scopes.load(Ordering::Acquire)
+    }
+
+    /// The last entry of the log before a transaction that is being written, if that is known.
+    pub(super) fn last_before(&self, transaction: u64) -> Option<u64> {
+        let entry = self.telling.try_lock()?;
+        (self.told.load(Ordering::Acquire) + 1 == transaction).then_some(*entry)
     }
 
     /// Tells everything that has not been told.
@@ -95,6 +113,9 @@ impl Ring {
     }
 
     fn tell_all(&self, changes: &[Change]) {
+        if changes.iter().any(|change| !matches!(change, Change::Key { .. })) {
+            self.scopes.fetch_add(1, Ordering::AcqRel);
+        }
         for change in changes {
             match *change {
                 Change::Key { digest, by } => {

@@ -53,15 +53,16 @@ pub(super) type Outcome<T> = heed::Result<Result<T, Error>>;
 
 impl<'e> Writing<'e> {
     pub(super) fn begin(opening: &'e Opening) -> heed::Result<Self> {
+        let txn = opening.env.write_txn()?;
         Ok(Self {
             opening,
-            txn: opening.env.write_txn()?,
+            last: opening.ring.last_before(txn.id() as u64),
+            txn,
             tree: opening.tree,
             // After the wait for other writers: a lease may have ended meanwhile.
             now: opening.clock.now(),
             changes: Vec::new(),
             listed: 0,
-            last: None,
         })
     }
 

@@ -16,8 +16,24 @@ pub(super) struct Settings {
     pub(super) connect_timeout: Duration,
     pub(super) near_trust: Duration,
     pub(super) concurrency: usize,
+    pub(super) on_failover: OnFailover,
     #[cfg_attr(not(feature = "redis-tls"), expect(dead_code, reason = "there is no TLS"))]
     pub(super) tls_root: Option<Arc<[u8]>>,
+}
+
+/// What a process does when it finds that the server's history is another: a replica took over, or
+/// the server was restarted, perhaps from an older snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnFailover {
+    /// It sends again what it invalidated and deleted in the last minute. What others had struck who
+    /// have ended since may come back.
+    #[default]
+    Resend,
+    /// Everything is missing, for everyone. All who share the server have to say so, else they never
+    /// find each other's records. Each read asks for one key more, and each sign of life for a
+    /// script.
+    Forget,
 }
 
 /// Settings of a [`RedisStore`].
@@ -28,6 +44,7 @@ pub struct RedisStoreBuilder {
     connect_timeout: Duration,
     near_trust: Duration,
     concurrency: usize,
+    on_failover: OnFailover,
     tls_root: Option<Arc<[u8]>>,
 }
 
@@ -39,6 +56,7 @@ impl RedisStoreBuilder {
             connect_timeout: Duration::from_secs(1),
             near_trust: Duration::from_secs(2),
             concurrency: 1024,
+            on_failover: OnFailover::default(),
             tls_root: None,
         }
     }
@@ -75,6 +93,13 @@ impl RedisStoreBuilder {
     /// How many requests may be under way at once; 1,024 by default. Others wait, within their time.
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.concurrency = requests;
+        self
+    }
+
+    /// What is done when a server turns out to have another history; by default what was invalidated
+    /// lately is sent again.
+    pub fn on_failover(mut self, on_failover: OnFailover) -> Self {
+        self.on_failover = on_failover;
         self
     }
 
@@ -118,6 +143,7 @@ impl RedisStoreBuilder {
             connect_timeout: self.connect_timeout,
             near_trust: self.near_trust,
             concurrency: self.concurrency.min(tokio::sync::Semaphore::MAX_PERMITS),
+            on_failover: self.on_failover,
             tls_root: self.tls_root,
         }))
     }
@@ -131,6 +157,7 @@ impl fmt::Debug for RedisStoreBuilder {
             .field("connect_timeout", &self.connect_timeout)
             .field("near_trust", &self.near_trust)
             .field("concurrency", &self.concurrency)
+            .field("on_failover", &self.on_failover)
             .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use super::script::{CREATE, Call, EXTEND};
-use super::{RedisStore, fault, names};
+use super::{OnFailover, RedisStore, fault, names};
 use crate::error::Error;
 use crate::record::{Generation, GenerationToken, Scope};
 use crate::store::Ttl;
@@ -22,6 +22,18 @@ pub(super) fn generation(text: &[u8]) -> Option<Generation> {
     let (hard, soft) = text.split_at_checked(16)?;
     let (hard, soft) = (hard.try_into().ok()?, soft.try_into().ok()?);
     Some(Generation { hard: GenerationToken(hard), soft: GenerationToken(soft) })
+}
+
+/// A generation as it counts in an era: in another, it is another.
+pub(super) fn in_era(generation: Generation, era: &[u8; 16]) -> Generation {
+    let both =
+        |token: GenerationToken| GenerationToken(std::array::from_fn(|at| token.0[at] ^ era[at]));
+    Generation { hard: both(generation.hard), soft: both(generation.soft) }
+}
+
+/// The era, as it stands before the history it is of.
+pub(super) fn era(text: &[u8]) -> Option<[u8; 16]> {
+    text.first_chunk().copied()
 }
 
 /// A time to live in milliseconds, as scripts take it: `0` is for ever, and what ends at once ends
@@ -57,7 +69,15 @@ impl RedisStore {
             self.pushed.lives.learn(scope.id(), asked, *left);
             generation(text).ok_or_else(garbled)
         };
-        scopes.iter().zip(replies).map(read).collect()
+        let created: Vec<_> = scopes.iter().zip(replies).map(read).collect::<Result<_, _>>()?;
+        if self.on_failover != OnFailover::Forget || created.is_empty() {
+            return Ok(created);
+        }
+        let texts = self.link.read(vec![names::ERA.to_owned()]).await?;
+        let era = texts.first().and_then(|text| era(text.as_ref()?)).ok_or_else(|| {
+            fault::unavailable(OPERATION, &self.name, "there is no era; it will be made anew")
+        })?;
+        Ok(created.into_iter().map(|generation| in_era(generation, &era)).collect())
     }
 
     /// What lets the generations of these scopes live as long as a record that is saved now; most
@@ -76,12 +96,25 @@ impl RedisStore {
         Keeping { short, calls, asked: Instant::now() }
     }
 
+    /// Lets the generations of these scopes live as long as a record that is saved elsewhere now.
+    pub(super) async fn extend(&self, scopes: &[Scope], ttl: Ttl) -> Result<(), Error> {
+        let Keeping { short, calls, asked } = self.keeping(scopes, ttl);
+        if calls.is_empty() {
+            return Ok(());
+        }
+        let mut failed = None;
+        let replies = self.link.call(calls).await.into_iter();
+        let seen = replies.map(|reply| reply.map_err(|error| failed.insert(error).kind()));
+        self.kept(&short, asked, seen);
+        failed.map_or(Ok(()), Err)
+    }
+
     /// Remembers how long they live now. A failure costs another attempt at the next save.
-    pub(super) fn kept(
+    pub(super) fn kept<E>(
         &self,
         short: &[&Scope],
         asked: Instant,
-        replies: impl Iterator<Item = Result<Value, Error>>,
+        replies: impl Iterator<Item = Result<Value, E>>,
     ) {
         for (scope, reply) in short.iter().zip(replies) {
             if let Ok(Value::Int(left)) = reply

@@ -39,8 +39,8 @@ impl RedisStore {
                 (1, _) => return Ok(Leasing::Granted),
                 (2, [Value::BulkString(by), Value::Int(left)]) => {
                     let by = records::token(by).ok_or_else(|| self.garbled("lease"))?;
-                    let remaining = lasting(*left);
-                    watching.keep(by, remaining);
+                    let remaining = Duration::from_millis(u64::try_from(*left).unwrap_or_default());
+                    watching.keep(by, lasting(*left));
                     return Ok(Leasing::Held { by, remaining });
                 }
                 (3, _) => {
@@ -62,7 +62,9 @@ impl RedisStore {
         lease: LeaseToken,
         at_most: Duration,
     ) -> Result<(), Error> {
-        let until = runtime::after(at_most);
+        // The server tells what remains in whole milliseconds: to ask before the last has passed would
+        // find the lease standing.
+        let until = runtime::after(at_most.saturating_add(Duration::from_millis(1)));
         let waiters = &self.pushed.waiters;
         let (watching, mut is_known) = match waiters.claim(key, lease) {
             Some(watching) => (watching, true),

@@ -48,8 +48,8 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use self::address::RedisAddress;
-pub use self::builder::RedisStoreBuilder;
 use self::builder::Settings;
+pub use self::builder::{OnFailover, RedisStoreBuilder};
 use self::link::Link;
 use self::pushed::Pushed;
 use self::sent::Sent;
@@ -89,8 +89,8 @@ const MAX_RECORD: usize = 64 << 20;
 /// and so does a server restarted from an older snapshot. A lost lease or record costs a second
 /// execution. A lost invalidation would bring back what it struck: so each process sends again what
 /// it invalidated and deleted in the last minute when it finds that the server's history is another.
-/// What a process that has ended since had struck is not sent again. A lost write
-/// (`cache_set`) is lost.
+/// What a process that has ended since had struck is not sent again. Who needs certainty says
+/// [`OnFailover::Forget`]. A lost write (`cache_set`) is lost.
 ///
 /// # Memory
 ///
@@ -111,6 +111,7 @@ pub struct RedisStore {
     link: Box<dyn Link>,
     pushed: Arc<Pushed>,
     sent: Arc<Sent>,
+    on_failover: OnFailover,
 }
 
 impl RedisStore {
@@ -131,9 +132,10 @@ impl RedisStore {
     fn start(settings: Settings) -> Self {
         let name: Arc<str> = settings.address.to_string().into();
         let (pushed, sent) = (Arc::<Pushed>::default(), Arc::<Sent>::default());
+        let on_failover = settings.on_failover;
         let server =
             Server::start(settings, Arc::clone(&name), Arc::clone(&pushed), Arc::clone(&sent));
-        Self { name, link: Box::new(server), pushed, sent }
+        Self { name, link: Box::new(server), pushed, sent, on_failover }
     }
 }
 

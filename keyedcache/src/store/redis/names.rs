@@ -6,6 +6,7 @@
 //! | its lease | `{K}:lease` |
 //! | the header of a counter, whose record is its number alone | `{K}:header` |
 //! | the generation of a scope | `{scope}:generation` |
+//! | the era, where a failover makes everything missing | `{keyedcache}:era` |
 //!
 //! - The braces are Redis's hash tag: what belongs to one key is on one slot.
 //! - No name but these begins with a brace, since braces inside of keys and scopes are replaced by
@@ -19,6 +20,9 @@ use crate::store::StoredKey;
 const LEASE: &str = "}:lease";
 const HEADER: &str = "}:header";
 const GENERATION: &str = "}:generation";
+
+/// The name of the era.
+pub(super) const ERA: &str = "{keyedcache}:era";
 
 /// What stands for `{` and for `}`.
 const BRACES: [(char, char); 2] = [('{', '\u{1}'), ('}', '\u{2}')];
@@ -76,6 +80,8 @@ pub(super) enum Named {
     Lease(StoredKey),
     /// The generation of this scope.
     Generation(ScopeId),
+    /// What all generations depend on.
+    Era,
 }
 
 /// Takes a pushed name apart; `None` if it is none of this store's.
@@ -84,6 +90,9 @@ pub(super) fn named(name: &[u8]) -> Option<Named> {
     let Some(inner) = name.strip_prefix('{') else {
         return Some(Named::Record(StoredKey::new(with_braces(name).into_owned())));
     };
+    if name == ERA {
+        return Some(Named::Era);
+    }
     let text = |ending| inner.strip_suffix(ending).map(|text| with_braces(text).into_owned());
     if let Some(key) = text(LEASE) {
         return Some(Named::Lease(StoredKey::new(key)));
@@ -170,6 +179,7 @@ mod tests {
     #[test]
     fn foreign_names_are_nobodys() {
         assert_eq!(named(b"{a}:other"), None);
+        assert_eq!(named(ERA.as_bytes()), Some(Named::Era));
         assert_eq!(named(b"\xff"), None);
     }
 }

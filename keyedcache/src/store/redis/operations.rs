@@ -146,6 +146,10 @@ impl Store for RedisStore {
         Box::pin(self.create(scopes))
     }
 
+    fn keep<'a>(&'a self, scopes: &'a [Scope], ttl: Ttl) -> Pending<'a, ()> {
+        Box::pin(self.extend(scopes, ttl))
+    }
+
     fn invalidate<'a>(&'a self, scopes: &'a [Scope], severity: Severity) -> Pending<'a, ()> {
         Box::pin(async move {
             self.sent.strikes(scopes, severity);

@@ -31,6 +31,7 @@ impl Pushed {
             }
             Some(Named::Lease(key)) => self.waiters.hear(&key, Heard::LeaseChanged),
             Some(Named::Generation(scope)) => self.scope_changed(scope),
+            Some(Named::Era) => self.lost(),
             None => {}
         }
     }

@@ -1,7 +1,9 @@
 //! Reading and finding what stands under keys.
 
+use bytes::Bytes;
+
 use super::link::Step;
-use super::{RedisStore, keeping, names, records};
+use super::{OnFailover, RedisStore, keeping, names, records};
 use crate::error::Error;
 use crate::record::Scope;
 use crate::store::{Loaded, Slot, StoredKey};
@@ -12,18 +14,29 @@ impl RedisStore {
         if keys.is_empty() && scopes.is_empty() {
             return Ok(Loaded::default());
         }
-        let mut asked = Vec::with_capacity(2 * keys.len() + scopes.len());
+        let mut asked = Vec::with_capacity(2 * keys.len() + scopes.len() + 1);
         for key in keys {
             asked.extend([names::record(key), names::lease(key)]);
         }
         asked.extend(scopes.iter().map(names::generation));
-        let texts = self.link.read(asked).await?;
-        if texts.len() != 2 * keys.len() + scopes.len() {
+        let has_eras = self.on_failover == OnFailover::Forget && !scopes.is_empty();
+        asked.extend(has_eras.then(|| names::ERA.to_owned()));
+        let count = asked.len();
+        let mut texts = self.link.read(asked).await?;
+        if texts.len() != count {
             return Err(self.garbled("load"));
         }
+        let era = has_eras.then(|| texts.pop().flatten().and_then(|text| keeping::era(&text)));
         let mut texts = texts.into_iter();
         let pairs: Vec<_> = texts.by_ref().take(2 * keys.len()).collect();
-        let generations = texts.map(|text| keeping::generation(&text?)).collect();
+        let generation = |text: Option<Bytes>| {
+            let generation = keeping::generation(&text?)?;
+            match &era {
+                None => Some(generation),
+                Some(era) => Some(keeping::in_era(generation, era.as_ref()?)),
+            }
+        };
+        let generations = texts.map(generation).collect();
         let mut slots: Vec<Slot> = pairs
             .chunks_exact(2)
             .map(|pair| records::slot(pair[0].clone(), None, pair[1].as_ref()))

@@ -22,8 +22,7 @@ macro_rules! scripts {
         };
     )*
 
-        /// Every script, for tests.
-        #[cfg(test)]
+        /// Every script.
         pub(super) static ALL: &[&Script] = &[$(&$name),*];
     };
 }
@@ -40,9 +39,17 @@ scripts! {
     CREATE = "create";
     EXTEND = "extend";
     STRIKE = "strike";
+    ERA = "era";
 }
 
 impl Script {
+    /// The command that makes it known.
+    pub(super) fn load(&self) -> Cmd {
+        let mut command = redis::cmd("SCRIPT");
+        command.arg("LOAD").arg(self.text);
+        command
+    }
+
     fn digest(&self) -> &str {
         self.digest.get_or_init(|| redis::Script::new(self.text).get_hash().to_owned())
     }

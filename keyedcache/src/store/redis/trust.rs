@@ -26,7 +26,9 @@ pub(super) struct Trust {
 impl Trust {
     /// Pushes of this connection count from now on, once it is vouched for.
     pub(super) fn begin(&self, connection: u64) {
-        *self.connection.lock() = connection;
+        let mut current = self.connection.lock();
+        *current = connection;
+        self.steady_until.store(0, Ordering::Release);
     }
 
     /// What this connection has pushed is complete as of `sent`.

@@ -22,8 +22,8 @@ const PHRASES: [(&str, &str); 5] = [
         "{every option}",
         "`codec`, `compress_min`, `compressor`, `concurrency`, `connect_timeout`, `db`, `early`, \
          `enabled`, `endpoint`, `generations`, `jitter`, `lease`, `lease_max`, `max_size`, `near`, \
-         `near_trust`, `path_style`, `prefix`, `region`, `single_flight`, `size_limit`, `stale`, \
-         `stale_if_error`, `store_timeout`, `timeout`, `version` and `wait`",
+         `near_trust`, `on_failover`, `path_style`, `prefix`, `region`, `single_flight`, \
+         `size_limit`, `stale`, `stale_if_error`, `store_timeout`, `timeout`, `version` and `wait`",
     ),
 ];
 
@@ -297,7 +297,10 @@ fn a_mistake_in_a_file_is_told_with_its_line_and_table() {
                 "[default]\nurl = \"redis://user:secret@host",
                 "etc/app.toml:2: not TOML: invalid basic string, expected `\"`",
             ),
-            ("[default]\nurl = 5\n", "etc/app.toml:2: [default] `url` takes text in quotes"),
+            (
+                "[default]\nurl = 5\n",
+                "etc/app.toml:2: [default] `url` takes text in quotes, or a list of such: `[\"…\", \"…\"]`",
+            ),
             (
                 "[default]\nurl = \"memory:\"\ntimeout = [5]\ntags = [5]\n",
                 "2 mistakes:\n  etc/app.toml:3: [default] `timeout` takes one value, not a TOML array\n  etc/app.toml:4: [default] unknown option `tags`; known are {memory's options}",

@@ -11,6 +11,5 @@ if ARGV[1] == '0' then
 else
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
--- A write ends the writer's own tracking of a key.
-redis.call('EXISTS', KEYS[1])
+-- A write ends the writer's own tracking of a key, and this read begins it again.
 return redis.call('PTTL', KEYS[1])

@@ -10,7 +10,7 @@ use redis::{AsyncConnectionConfig, Client, ConnectionInfo, Pipeline, PushInfo, P
 use super::Shared;
 use crate::clock::{self, Moment, Ticks};
 use crate::runtime;
-use crate::store::redis::fault;
+use crate::store::redis::{fault, script};
 
 /// What a heartbeat tells.
 pub(super) struct Beat {
@@ -71,12 +71,17 @@ async fn one(shared: &Arc<Shared>, number: u64, info: ConnectionInfo) -> Result<
     setup.cmd("CLIENT").arg("SETNAME").arg("keyedcache");
     setup.cmd("CLIENT").arg("TRACKING").arg("ON").arg("NOLOOP");
     setup.cmd("INFO").arg("server");
+    let count = setup.len();
+    // So that no first call needs a second round trip. Who may not load scripts sends them.
+    for script in script::ALL {
+        setup.add_command(script.load());
+    }
     let replies = connection
-        .send_packed_commands(&setup, 0, 3)
+        .send_packed_commands(&setup, 0, setup.len())
         .await
         .map_err(|error| fault::words(&error))?;
     let mut server = String::new();
-    for reply in replies {
+    for reply in replies.into_iter().take(count) {
         let reply = fault::checked("connect", &shared.name, reply).map_err(|e| e.to_string())?;
         server = text(reply).unwrap_or_default();
     }

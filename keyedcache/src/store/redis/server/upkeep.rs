@@ -15,6 +15,9 @@ use super::connect::{self, Ready};
 use super::{Shared, State, run_all};
 use crate::record::random_bytes;
 use crate::runtime;
+use crate::store::redis::builder::OnFailover;
+use crate::store::redis::script::{Call, ERA};
+use crate::store::redis::{fault, names};
 
 /// How often a sign of life is asked for, unless trust is to end sooner.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -64,11 +67,33 @@ async fn welcome(
     last: &mut Option<Identity>,
 ) -> Result<Ready, String> {
     let now = Identity { run: ready.run.clone(), history: ready.beat.history.clone() };
+    keep_era(shared, &mut ready.connection, &now).await?;
     if last.as_ref().is_some_and(|last| *last != now) {
         send_again(shared, &mut ready.connection).await?;
     }
     *last = Some(now);
     Ok(ready)
+}
+
+/// Makes sure that the era is that of this history, where everything is to be missing in another.
+async fn keep_era(
+    shared: &Shared,
+    connection: &mut MultiplexedConnection,
+    identity: &Identity,
+) -> Result<(), String> {
+    if shared.settings.on_failover != OnFailover::Forget {
+        return Ok(());
+    }
+    let call = Call::new("begin an era", &ERA, [names::ERA.to_owned()])
+        .arg(format!("{} {}", identity.run, identity.history))
+        .arg(random_bytes::<16>());
+    let calls = [call];
+    let asking = runtime::timeout(shared.settings.connect_timeout, run_all(connection, &calls));
+    let replies = asking.await.ok_or("it did not answer")?;
+    for reply in replies.map_err(|error| fault::words(&error))? {
+        fault::checked("begin an era", &shared.name, reply).map_err(|error| error.to_string())?;
+    }
+    Ok(())
 }
 
 async fn send_again(shared: &Shared, connection: &mut MultiplexedConnection) -> Result<(), String> {
@@ -117,6 +142,10 @@ async fn stay(shared: &Shared, number: u64, ready: Ready, identity: &mut Option<
             }
             known.history.clone_from(&beat.history);
             shared.pushed.lost();
+        }
+        if let Err(because) = keep_era(shared, &mut connection, known).await {
+            tracing::warn!(target: "keyedcache", store = &*shared.name, %because, "no era");
+            return;
         }
         beat.set(shared);
         shared.has_answered();

@@ -1,0 +1,102 @@
+//! Which scopes a key that is made by hand belongs to.
+//!
+//! Making a scope takes a digest, and most keys share what stands above their last segment. So the
+//! scopes are remembered by that; which is exact, since they follow from it alone.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::key::Key;
+use crate::record::Scope;
+
+/// How many lists of scopes are remembered, and of texts of how many bytes.
+const REMEMBERED: usize = 1024;
+const REMEMBERED_TEXT: usize = Key::MAX_TEXT;
+
+/// The scopes of one cache.
+pub(crate) struct Scopes {
+    prefix: Box<str>,
+    everything: Scope,
+    known: OnceLock<quick_cache::sync::Cache<Box<str>, Arc<[Scope]>>>,
+}
+
+impl Scopes {
+    /// Those of the cache of this prefix.
+    pub(super) fn new(prefix: &str) -> Self {
+        Self {
+            prefix: prefix.into(),
+            everything: Scope::new(format!("{prefix}::everything")),
+            known: OnceLock::new(),
+        }
+    }
+
+    /// The one that everything in the cache belongs to.
+    pub(crate) fn everything(&self) -> &Scope {
+        &self.everything
+    }
+
+    /// That of all keys below these segments. It knows no version.
+    ///
+    /// `::` cannot come from a stored key's version, which is a number.
+    pub(crate) fn prefix(&self, segments: &str) -> Scope {
+        Scope::new(format!("{}::prefix:{segments}", self.prefix))
+    }
+
+    /// Those of a key: the cache and every proper prefix; of a call, the cache and the function.
+    pub(crate) fn of(&self, key: &Key) -> Arc<[Scope]> {
+        if key.is_call() {
+            return [self.everything.clone(), self.prefix(key.namespace())].into();
+        }
+        let above = key.above().filter(|above| above.len() <= REMEMBERED_TEXT);
+        let Some(above) = above else { return self.made(key) };
+        let known = self.known.get_or_init(|| quick_cache::sync::Cache::new(REMEMBERED));
+        known.get(above).unwrap_or_else(|| {
+            let made = self.made(key);
+            known.insert(above.into(), Arc::clone(&made));
+            made
+        })
+    }
+
+    fn made(&self, key: &Key) -> Arc<[Scope]> {
+        let prefixes = key.prefixes().map(|prefix| self.prefix(&prefix));
+        std::iter::once(self.everything.clone()).chain(prefixes).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cache_key;
+
+    use super::*;
+
+    fn texts(scopes: &[Scope]) -> Vec<&str> {
+        scopes.iter().map(Scope::text).collect()
+    }
+
+    #[test]
+    fn a_key_belongs_to_the_cache_and_to_what_stands_above_it() {
+        let scopes = Scopes::new("app");
+        for key in [cache_key!("a", "b", 1), cache_key!("a", "b", 2)] {
+            let expected = ["app::everything", "app::prefix:a", "app::prefix:a::b"];
+            assert_eq!(texts(&scopes.of(&key)), expected);
+        }
+        assert_eq!(texts(&scopes.of(&cache_key!("a", 1))), ["app::everything", "app::prefix:a"]);
+        assert_eq!(texts(&scopes.of(&cache_key!("a"))), ["app::everything"]);
+    }
+
+    #[test]
+    fn the_key_of_a_call_belongs_to_its_function_and_not_to_what_has_its_name() {
+        let scopes = Scopes::new("app");
+        let by_hand = cache_key!("f", 1, 2);
+        let call = Key::of_parts("f", &(&1, (&2, ())));
+        assert_eq!(by_hand.text(), call.text());
+        assert_eq!(scopes.of(&by_hand).len(), 3);
+        assert_eq!(texts(&scopes.of(&call)), ["app::everything", "app::prefix:f"]);
+    }
+
+    #[test]
+    fn scopes_are_made_once_for_all_keys_below_the_same_segments() {
+        let scopes = Scopes::new("app");
+        let [one, two] = [1, 2].map(|id| scopes.of(&cache_key!("user", id)));
+        assert!(Arc::ptr_eq(&one, &two));
+    }
+}

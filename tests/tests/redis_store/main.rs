@@ -1,0 +1,9 @@
+//! What the Redis store does beyond what every store must: what `redis-cli` sees, what the server
+//! pushes and forgets, what becomes of calls when it cannot be reached.
+
+mod connections;
+mod generations;
+mod ground;
+mod pushes;
+mod records;
+mod waits;
