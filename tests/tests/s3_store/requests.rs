@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use keyedcache::store::{Guard, HolderId, LeaseToken, Release, Store};
+use keyedcache::record::Scope;
+use keyedcache::store::{Guard, HolderId, LeaseToken, Release, Severity, Store};
 use keyedcache::{Cache, cache_key};
 use keyedcache_tests::drive::wait;
 use keyedcache_tests::s3::{Counts, Fault, Operation, Rule, S3Server};
@@ -33,15 +34,21 @@ fn remembered_generations_leave_one_get_for_a_hit_and_none_of_ones_own_stale() {
     let server = S3Server::start();
     let store =
         server.builder("app").remember_generations(Duration::from_secs(3_600)).build().unwrap();
-    let cache = Cache::builder().store(Arc::new(store)).build().unwrap();
+    let cache = Cache::builder().store(Arc::new(store.clone())).build().unwrap();
     let ask =
         |answer: u64| cache.get_or_set(cache_key!("n", 1)).compute(async move || answer).wait();
     ask(1);
     ask(1);
     let hit = counted(&server, || assert_eq!(ask(2), 1));
     assert_eq!(hit, Counts { get: 1, ..Counts::default() });
-    cache.delete(cache_key!("n")).children().wait().unwrap();
-    assert_eq!(ask(3), 3, "what this process has invalidated is not served");
+
+    let scope = [Scope::new("scope")];
+    wait(store.generations(&scope)).unwrap();
+    let read = || wait(store.load(&[], &scope)).unwrap().generations[0].expect("it was made");
+    let before = read();
+    assert_eq!(counted(&server, || assert_eq!(read(), before)).get, 0);
+    wait(store.invalidate(&scope, Severity::Hard)).unwrap();
+    assert_ne!(read().hard, before.hard, "what this process has invalidated is forgotten");
 }
 
 /// Of many who look at once each has its own read, sent after it came; but not each one of its own.
