@@ -210,4 +210,8 @@ impl<M: Manner> Store for Front<M> {
     fn clear<'a>(&'a self, prefix: &'a str) -> Pending<'a, usize> {
         self.manner.perform(Operation::Clear, || self.inner.clear(prefix))
     }
+
+    fn require(&self) -> Pending<'_, ()> {
+        self.inner.require()
+    }
 }

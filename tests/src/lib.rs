@@ -8,6 +8,7 @@
 //! | records that show whether they are whole, asked for without a cache | [`stored`] |
 //! | a store that fails or hangs, or does something at the worst moment | [`faulty`] |
 //! | a store at whose every step a caller can be dropped | [`hesitant`] |
+//! | an S3 server, one whose answers are lost, say | [`s3`] |
 //! | a small file system that fills up or becomes read-only | [`tmpfs`] |
 //! | a future run to its end, or dropped half-way | [`drive`] |
 //! | a body that waits until it may go on, and counts its runs | [`gate`] |
@@ -39,6 +40,7 @@ mod ports;
 pub mod processes;
 pub mod proxy;
 pub mod redis;
+pub mod s3;
 pub mod stored;
 pub mod tmpfs;
 pub mod watchdog;

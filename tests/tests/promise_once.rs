@@ -10,6 +10,8 @@ use keyedcache_tests::processes::{Execution, Ground, SharedInstant, Team};
 const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
 const PROCESSES: usize = 4;
 const ROUNDS: u64 = 50;
+/// Each costs hundreds of requests, signed and parsed by unoptimized code.
+const ROUNDS_ON_S3: u64 = 15;
 
 /// The tests, on one ground after another.
 macro_rules! on {
@@ -72,11 +74,30 @@ mod cluster {
     }
 }
 
+#[test]
+fn threads_of_four_processes_share_one_execution_on_s3() {
+    one_key_for(&Ground::s3(), Surface::Sync, 8, ROUNDS_ON_S3);
+}
+
+#[test]
+fn tasks_of_four_processes_share_one_execution_on_s3() {
+    one_key_for(&Ground::s3(), Surface::Async, 50, ROUNDS_ON_S3);
+}
+
+#[test]
+fn tasks_that_ask_for_a_value_share_one_execution_on_s3() {
+    one_key_for(&Ground::s3(), Surface::ValueAwaited, 50, ROUNDS_ON_S3);
+}
+
 /// All callers of all processes ask for one missing key at the same moment, again and again.
 fn one_key(ground: &Ground, surface: Surface, each: usize) {
+    one_key_for(ground, surface, each, ROUNDS);
+}
+
+fn one_key_for(ground: &Ground, surface: Surface, each: usize, rounds: u64) {
     let mut team = Team::start(ACTOR, ground, PROCESSES);
     let (mut asked, mut in_time) = (0, 0);
-    for key in 0..ROUNDS {
+    for key in 0..rounds {
         let work = Work::Takes(Duration::from_millis(40));
         let calls = team.ask(team.processes(), &Callers { surface, keys: vec![key], each, work });
         assert_eq!(calls.len(), PROCESSES * each);

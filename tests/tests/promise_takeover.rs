@@ -11,20 +11,20 @@ use keyedcache_tests::processes::{Execution, Gate, Ground, Team};
 const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
 const PROCESSES: usize = 4;
 
-/// The lease of one that is stopped for longer.
-const SHORT: Duration = Duration::from_millis(300);
-
 /// What a busy machine may add, now and then, to how soon another takes over.
 const SLACK: Duration = Duration::from_millis(400);
 
 /// The tests, on one ground after another.
 macro_rules! on {
-    ($name:ident: $ground:expr) => {
+    ($name:ident: $ground:expr, lease $short:expr) => {
         mod $name {
             use keyedcache_tests::processes::Ground;
             use keyedcache_tests::processes::talk::Surface;
 
-            use super::SHORT;
+            use super::Duration;
+
+            /// The lease of one that is stopped for longer.
+            const SHORT: Duration = $short;
 
             #[test]
             fn another_process_takes_over_from_one_that_is_killed_while_threads_wait() {
@@ -65,8 +65,9 @@ macro_rules! on {
     };
 }
 
-on!(disk: Ground::disk());
-on!(redis: Ground::redis());
+on!(disk: Ground::disk(), lease Duration::from_millis(300));
+on!(redis: Ground::redis(), lease Duration::from_millis(300));
+on!(s3: Ground::s3(), lease Duration::from_secs(1));
 
 /// To start a cluster takes seconds, so here are fewer.
 mod cluster {

@@ -17,6 +17,8 @@ use crate::observe::Counters;
 use crate::policy::{Policy, SingleFlight, Timeout};
 #[cfg(feature = "redis")]
 use crate::store::RedisStore;
+#[cfg(feature = "s3")]
+use crate::store::S3Store;
 use crate::store::broken::BrokenStore;
 use crate::store::{Capabilities, HolderId, MemoryStore, NullStore, ShardedStore, Sink, Store};
 
@@ -224,6 +226,23 @@ fn open(
                 redis = redis.read_replicas(*read_replicas);
             }
             Ok(Arc::new(redis.build()?))
+        }
+        #[cfg(feature = "s3")]
+        StoreConfig::S3 { address, region, endpoint, path_style, generations } => {
+            let mut s3 = S3Store::at(address.clone())
+                .clock(clock.clone())
+                .path_style(path_style.unwrap_or(false))
+                .remember_generations(generations.unwrap_or_default());
+            if let Some(timeout) = options.store_timeout {
+                s3 = s3.operation_timeout(timeout);
+            }
+            if let Some(region) = region {
+                s3 = s3.region(region);
+            }
+            if let Some(endpoint) = endpoint {
+                s3 = s3.endpoint(endpoint);
+            }
+            Ok(Arc::new(s3.build()?))
         }
         StoreConfig::Sharded(shards) => {
             let shards: Result<Vec<_>, _> =

@@ -43,7 +43,7 @@ pub(super) async fn probe(core: &Core) -> Result<(), Error> {
     if core.ask("delete", store.delete(keys)).await? != 1 {
         return Err(wrong(core, "delete", "what was saved was not there to be deleted"));
     }
-    Ok(())
+    core.ask("ask", store.require()).await
 }
 
 fn wrong(core: &Core, operation: &'static str, what: &'static str) -> Error {

@@ -22,6 +22,8 @@ mod null;
 pub(crate) mod percent;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "s3")]
+mod s3;
 mod sharded;
 mod stored_key;
 
@@ -31,6 +33,8 @@ pub use self::redis::{OnFailover, RedisAddress, RedisStore, RedisStoreBuilder};
 pub use disk::{DiskStore, DiskStoreBuilder};
 pub use memory::{MemoryStore, MemoryStoreBuilder};
 pub use null::NullStore;
+#[cfg(feature = "s3")]
+pub use s3::{S3Address, S3LifecycleRule, S3Requests, S3Store, S3StoreBuilder, S3Sweep};
 pub use sharded::{ShardedStore, ShardedStoreBuilder};
 pub use stored_key::{KeyDigest, StoredKey};
 
@@ -443,4 +447,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     ///
     /// Only reclaims room: what must be missing has been invalidated before.
     fn clear<'a>(&'a self, prefix: &'a str) -> Pending<'a, usize>;
+
+    /// An error if something it promises cannot be kept where it stands. Asked when a cache is
+    /// [required](crate::Cache::require).
+    fn require(&self) -> Pending<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }

@@ -5,12 +5,14 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::redis::{Cluster, Server};
+use crate::s3::S3Server;
 
 /// A cache to put a team on. Each is a new one, and is gone with it.
 pub struct Ground {
     url: String,
     notices_death: bool,
     lease: Duration,
+    noticing: Duration,
     push_delay: Duration,
     _kept: Box<dyn Any + Send + Sync>,
 }
@@ -49,9 +51,23 @@ impl Ground {
         Self::new(format!("{url}?"), PUSH_DELAY, ())
     }
 
+    /// A bucket on a server of its own, where nothing but the end of its lease tells of a dead holder.
+    #[must_use]
+    pub fn s3() -> Self {
+        let server = S3Server::start();
+        let url = format!("{}&store_timeout=30s", server.url("team"));
+        Self {
+            lease: Duration::from_mins(1), // by default
+            // A look, and the request for the lease, by unoptimized code.
+            noticing: Duration::from_millis(400),
+            ..Self::new(url, Duration::ZERO, server)
+        }
+    }
+
     fn new(url: String, push_delay: Duration, kept: impl Any + Send + Sync) -> Self {
         let lease = Duration::from_secs(10); // by default
-        Self { url, notices_death: false, lease, push_delay, _kept: Box::new(kept) }
+        let noticing = Duration::from_millis(100);
+        Self { url, notices_death: false, lease, noticing, push_delay, _kept: Box::new(kept) }
     }
 
     /// The same with leases of this length.
@@ -90,8 +106,7 @@ impl Ground {
     /// How soon another process takes over from one that died.
     #[must_use]
     pub fn takeover(&self) -> Duration {
-        let noticed = Duration::from_millis(100);
-        if self.notices_death { noticed } else { self.lease + noticed }
+        if self.notices_death { self.noticing } else { self.lease + self.noticing }
     }
 
     /// For how long after an acknowledged invalidation another process's near cache may not have

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+#[cfg(feature = "s3")]
+use super::S3Address;
 use super::known::{self, Kind, KnownOption, OPTIONS};
 use super::nearest::nearest;
 use super::quote;
@@ -22,6 +24,7 @@ pub(super) struct Draft {
     pub(super) max_size: Option<u64>,
     pub(super) size_limit: Option<u64>,
     pub(super) redis: RedisDraft,
+    pub(super) s3: S3Draft,
     pub(super) options: CacheOptions,
     /// The other shards, if there are several; this one, the last, speaks for the whole cache.
     pub(super) shards_before: Vec<Draft>,
@@ -67,6 +70,32 @@ impl RedisDraft {
                 .map(|forgets| if forgets { OnFailover::Forget } else { OnFailover::Resend }),
             read_replicas: self.read_replicas,
         }))
+    }
+}
+
+/// What only S3 stores have.
+#[derive(Debug, Default)]
+#[cfg_attr(not(feature = "s3"), allow(dead_code, reason = "read, and refused by its scheme"))]
+pub(super) struct S3Draft {
+    #[cfg(feature = "s3")]
+    pub(super) address: Option<S3Address>,
+    pub(super) region: Option<String>,
+    pub(super) endpoint: Option<String>,
+    pub(super) path_style: Option<bool>,
+    pub(super) generations: Option<Duration>,
+}
+
+impl S3Draft {
+    #[cfg(feature = "s3")]
+    fn finish(self) -> Option<StoreConfig> {
+        let Self { address, region, endpoint, path_style, generations } = self;
+        Some(StoreConfig::S3 { address: address?, region, endpoint, path_style, generations })
+    }
+
+    #[cfg(not(feature = "s3"))]
+    #[allow(clippy::unused_self, reason = "as it is with the feature")]
+    fn finish(self) -> Option<StoreConfig> {
+        None
     }
 }
 
@@ -138,7 +167,10 @@ impl Draft {
             Some(Kind::Null) => Ok(StoreConfig::Null),
             #[cfg(feature = "redis")]
             Some(Kind::Redis) => self.redis.finish()?.ok_or_else(none),
-            _ => Err(none()),
+            Some(Kind::S3) => self.s3.finish().ok_or_else(none),
+            #[cfg(not(feature = "redis"))]
+            Some(Kind::Redis) => Err(none()),
+            None => Err(none()),
         }
     }
 }

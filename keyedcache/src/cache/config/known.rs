@@ -14,6 +14,7 @@ pub(super) enum Kind {
     Disk,
     Null,
     Redis,
+    S3,
 }
 
 /// Whether a known scheme can be used.
@@ -22,12 +23,10 @@ pub(super) enum Standing {
     Built(Kind),
     /// It needs this feature of the crate.
     #[cfg_attr(
-        all(feature = "disk", feature = "redis-tls"),
+        all(feature = "disk", feature = "redis-tls", feature = "s3"),
         expect(dead_code, reason = "what is known is in this build")
     )]
     NeedsFeature(&'static str),
-    /// This version has no such store.
-    NotYet,
 }
 
 /// Every scheme, and what stands behind it in this build.
@@ -42,7 +41,7 @@ pub(super) const SCHEMES: [(&str, Standing); 11] = [
     ("rediss", REDISS),
     ("rediss+cluster", REDISS),
     ("rediss+sentinel", REDISS),
-    ("s3", Standing::NotYet),
+    ("s3", S3),
 ];
 
 #[cfg(feature = "disk")]
@@ -59,6 +58,11 @@ const REDIS: Standing = Standing::NeedsFeature("redis");
 const REDISS: Standing = Standing::Built(Kind::Redis);
 #[cfg(not(feature = "redis-tls"))]
 const REDISS: Standing = Standing::NeedsFeature("redis-tls");
+
+#[cfg(feature = "s3")]
+const S3: Standing = Standing::Built(Kind::S3);
+#[cfg(not(feature = "s3"))]
+const S3: Standing = Standing::NeedsFeature("s3");
 
 /// The schemes of this build, for messages.
 pub(super) fn usable_schemes() -> String {
@@ -124,10 +128,22 @@ pub(super) const OPTIONS: &[KnownOption] = &[
     known("enabled", "`true` or `false`", "`true`", |draft, text| {
         put(&mut draft.options.enabled, value::boolean(text))
     }),
+    known("endpoint", "a URL such as `http://localhost:9000`", "AWS", |draft, text| {
+        draft.s3.endpoint = Some(text.to_owned());
+        Ok(())
+    })
+    .only(Kind::S3)
+    .elsewhere(&["endpoint_url"]),
+    known("generations", DURATION, "`0` (off)", |draft, text| {
+        put(&mut draft.s3.generations, duration(text))
+    })
+    .only(Kind::S3),
     known("jitter", "a number from 0 to 1", "`0` (off)", |draft, text| {
         put(&mut draft.options.jitter, value::number(text, 1.0))
     }),
-    known("lease", DURATION, "`10s`", |draft, text| put(&mut draft.options.lease, some_time(text))),
+    known("lease", DURATION, "`10s`, S3 `60s`", |draft, text| {
+        put(&mut draft.options.lease, some_time(text))
+    }),
     known("lease_max", DURATION, "`10m`", |draft, text| {
         put(&mut draft.options.lease_max, some_time(text))
     }),
@@ -145,6 +161,11 @@ pub(super) const OPTIONS: &[KnownOption] = &[
         put(&mut draft.redis.forgets, value::forgets(text))
     })
     .only(Kind::Redis),
+    known("path_style", "`true` or `false`", "`false`", |draft, text| {
+        put(&mut draft.s3.path_style, value::boolean(text))
+    })
+    .only(Kind::S3)
+    .elsewhere(&["force_path_style"]),
     known("prefix", PREFIX, "`keyedcache`", |draft, text| {
         put(&mut draft.options.prefix, value::prefix(text))
     })
@@ -153,6 +174,12 @@ pub(super) const OPTIONS: &[KnownOption] = &[
         put(&mut draft.redis.read_replicas, value::boolean(text))
     })
     .only(Kind::Redis),
+    known("region", "the name of a region", "the environment's", |draft, text| {
+        draft.s3.region = Some(text.to_owned());
+        Ok(())
+    })
+    .only(Kind::S3)
+    .elsewhere(&["aws_region"]),
     known("sentinel_password", "text", "none", |draft, text| {
         put(&mut draft.redis.sentinel_password, value::some_text(text))
     })
@@ -175,7 +202,7 @@ pub(super) const OPTIONS: &[KnownOption] = &[
     known("stale_if_error", DURATION, "`0` (off)", |draft, text| {
         put(&mut draft.options.stale_if_error, duration(text))
     }),
-    known("store_timeout", DURATION, "`1s`, Redis `250ms`", |draft, text| {
+    known("store_timeout", DURATION, "`1s`, Redis `250ms`, S3 `5s`", |draft, text| {
         put(&mut draft.options.store_timeout, some_time(text))
     })
     .elsewhere(&["socket_timeout", "response_timeout"]),

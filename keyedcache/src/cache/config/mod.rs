@@ -32,6 +32,8 @@ use crate::codec::Codec;
 use crate::compress::Compressor;
 use crate::error::Error;
 use crate::policy::{SingleFlight, Timeout};
+#[cfg(feature = "s3")]
+pub use crate::store::S3Address;
 #[cfg(feature = "redis")]
 pub use crate::store::{OnFailover, RedisAddress};
 
@@ -119,6 +121,20 @@ pub enum StoreConfig {
     },
     /// In several, each key in one of them.
     Sharded(Vec<StoreConfig>),
+    /// In a bucket, shared by everybody who can reach it.
+    #[cfg(feature = "s3")]
+    S3 {
+        /// Which bucket, and where in it.
+        address: S3Address,
+        /// Where the bucket is.
+        region: Option<String>,
+        /// The URL of an S3-compatible server.
+        endpoint: Option<String>,
+        /// Whether the bucket stands in the path of requests.
+        path_style: Option<bool>,
+        /// For how long generations are remembered in this process.
+        generations: Option<Duration>,
+    },
 }
 
 /// The options of a cache; `None` is the default, which `docs/configuration.md` lists.

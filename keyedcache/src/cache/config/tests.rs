@@ -271,6 +271,23 @@ fn no_message_holds_user_or_password() {
 }
 
 #[test]
+#[cfg(feature = "s3")]
+fn s3_url_names_a_bucket_and_options() {
+    let url = "s3://key:hunter2@reports/a/b?region=eu-west-1&path_style=true&generations=1s&\
+        endpoint=http%3A//localhost:9000";
+    let config = CacheConfig::from_url(url).expect("all is known");
+    let StoreConfig::S3 { address, region, endpoint, path_style, generations } = &config.store
+    else {
+        panic!("{config:?}")
+    };
+    assert_eq!(address.to_string(), "s3://reports/a/b");
+    assert_eq!(region.as_deref(), Some("eu-west-1"));
+    assert_eq!(endpoint.as_deref(), Some("http://localhost:9000"));
+    assert_eq!((*path_style, *generations), (Some(true), Some(Duration::from_secs(1))));
+    assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
+}
+
+#[test]
 #[cfg(feature = "redis")]
 fn redis_url_names_servers_and_options() {
     let url = "redis://me:hunter2@a:7000,b/3?near_trust=500ms&connect_timeout=2&concurrency=8&on_failover=forget&read_replicas=true";
@@ -322,7 +339,7 @@ proptest! {
 
     #[test]
     fn nothing_that_looks_like_a_url_makes_reading_panic(
-        url in "(memory|disk|null|redis)[:/%#?]{0,3}[a-z0-9%/@.é]{0,12}[?#]?\
+        url in "(memory|disk|null|redis|s3)[:/%#?]{0,3}[a-z0-9%/@.é]{0,12}[?#]?\
                ((timeout|max_size|jitter|prefix|near)=?[0-9a-zA-Z%.+é -]{0,12}&?){0,3}",
     ) {
         let _ = CacheConfig::from_url(&url);

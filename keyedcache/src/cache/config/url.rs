@@ -66,6 +66,7 @@ fn one(url: &str, harmless: bool) -> (Draft, Vec<String>) {
     }
     let placed = match draft.kind {
         Some(Kind::Redis) => servers(&mut draft, scheme, path),
+        Some(Kind::S3) => bucket(&mut draft, path),
         kind => place(kind, path).map(|place| draft.path = place),
     };
     wrong.extend(placed.err());
@@ -132,11 +133,6 @@ fn kind(scheme: &str, path: &str, harmless: bool) -> Result<Kind, String> {
         Some((scheme, Standing::NeedsFeature(feature))) => Err(format!(
             "`{scheme}:` needs the feature `{feature}` of keyedcache, which this build lacks"
         )),
-        Some((scheme, Standing::NotYet)) => Err(format!(
-            "`{scheme}:` is known, but not available in this version of keyedcache; available are \
-             {}",
-            known::usable_schemes()
-        )),
         None => Err(unknown_scheme(scheme, path, harmless)),
     }
 }
@@ -177,6 +173,18 @@ fn place(kind: Option<Kind>, path: &str) -> Result<PathBuf, String> {
         return Err("the path holds a zero byte".to_owned());
     }
     Ok(PathBuf::from(path))
+}
+
+/// Takes the bucket an S3 URL names.
+#[cfg(feature = "s3")]
+fn bucket(draft: &mut Draft, path: &str) -> Result<(), String> {
+    draft.s3.address = Some(super::S3Address::parse(path)?);
+    Ok(())
+}
+
+#[cfg(not(feature = "s3"))]
+fn bucket(_: &mut Draft, _: &str) -> Result<(), String> {
+    unreachable!("its scheme needs the feature")
 }
 
 /// Takes the servers a Redis URL names.

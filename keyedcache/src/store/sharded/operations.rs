@@ -314,4 +314,9 @@ impl Store for ShardedStore {
         let cleared = together(self.shards.iter().map(clear));
         Box::pin(async move { Ok(cleared.await?.into_iter().sum()) })
     }
+
+    fn require(&self) -> Pending<'_, ()> {
+        let required = together(self.shards.iter().map(|shard| (shard, shard.store.require())));
+        Box::pin(async move { required.await.map(|_| ()) })
+    }
 }

@@ -21,10 +21,10 @@ const PHRASES: [(&str, &str); 5] = [
     (
         "{every option}",
         "`codec`, `compress_min`, `compressor`, `concurrency`, `connect_timeout`, `db`, `early`, \
-         `enabled`, `jitter`, `lease`, `lease_max`, `max_size`, `near`, `near_trust`, \
-         `on_failover`, `prefix`, `read_replicas`, `sentinel_password`, `sentinel_user`, \
-         `single_flight`, `size_limit`, `stale`, `stale_if_error`, `store_timeout`, `timeout`, \
-         `version` and `wait`",
+         `enabled`, `endpoint`, `generations`, `jitter`, `lease`, `lease_max`, `max_size`, `near`, \
+         `near_trust`, `on_failover`, `path_style`, `prefix`, `read_replicas`, `region`, \
+         `sentinel_password`, `sentinel_user`, `single_flight`, `size_limit`, `stale`, \
+         `stale_if_error`, `store_timeout`, `timeout`, `version` and `wait`",
     ),
 ];
 
@@ -41,6 +41,7 @@ fn available() -> String {
         (cfg!(feature = "redis-tls"), "`rediss:`"),
         (cfg!(feature = "redis-tls"), "`rediss+cluster:`"),
         (cfg!(feature = "redis-tls"), "`rediss+sentinel:`"),
+        (cfg!(feature = "s3"), "`s3:`"),
     ];
     let mut there: Vec<_> =
         all.into_iter().filter_map(|(is_there, name)| is_there.then_some(name)).collect();
@@ -92,14 +93,6 @@ fn a_wrong_scheme_is_told_without_the_rest_of_the_url() {
             (
                 "reddis://user:secret@host/0",
                 "cache URL: unknown scheme `reddis:`; did you mean `redis`? available are {available}",
-            ),
-            (
-                "s3://bucket/prefix",
-                "url `s3:…`: `s3:` is known, but not available in this version of keyedcache; available are {available}",
-            ),
-            (
-                "S3:x",
-                "url `s3:…`: `s3:` is known, but not available in this version of keyedcache; available are {available}",
             ),
         ],
         url_message,
@@ -398,6 +391,45 @@ fn a_wrong_redis_url_is_told_without_what_logs_in() {
             (
                 "redis://:secret@host?near_trust=0&concurrency=0",
                 "2 mistakes:\n  url `redis:…`: `near_trust` takes {a duration}: it must be longer than zero\n  url `redis:…`: `concurrency` takes a whole number over zero",
+            ),
+        ],
+        url_message,
+    );
+}
+
+#[test]
+#[cfg(not(feature = "s3"))]
+fn s3_needs_its_feature() {
+    each_is_told(
+        &[(
+            "s3://key:secret@bucket",
+            "url `s3:…`: `s3:` needs the feature `s3` of keyedcache, which this build lacks",
+        )],
+        url_message,
+    );
+}
+
+#[test]
+#[cfg(feature = "s3")]
+fn a_wrong_s3_url_is_told_without_what_logs_in() {
+    each_is_told(
+        &[
+            ("s3:bucket", "url `s3:…`: `//` is missing; write `s3://bucket/prefix`"),
+            (
+                "s3://key:secret@/prefix",
+                "url `s3:…`: the bucket is missing; write `s3://bucket/prefix`",
+            ),
+            (
+                "s3://secret@bucket",
+                "url `s3:…`: an access key is `key:secret@`, both with `/`, `+` and `@` escaped",
+            ),
+            (
+                "s3://key:secret@bucket?path_style=1&generations=x",
+                "2 mistakes:\n  url `s3:…`: `path_style` takes `true` or `false`\n  url `s3:…`: `generations` takes {a duration}",
+            ),
+            (
+                "memory:?region=eu-west-1",
+                "url `memory:`: `region` is no option of this store; known are {memory's options}",
             ),
         ],
         url_message,

@@ -1,0 +1,104 @@
+//! A hit on S3 against a bare `get_object` of the same object through the same client.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::{
+    BehaviorVersion, Builder, Credentials, Region, RequestChecksumCalculation,
+    ResponseChecksumValidation, StalledStreamProtectionConfig,
+};
+use keyedcache::store::S3Store;
+use keyedcache::{Cache, cache_key};
+use keyedcache_benches::{Contest, print_target};
+use keyedcache_tests::s3::{ACCESS_KEY, BUCKET, Fault, Rule, S3Server, SECRET_KEY};
+
+const ROUNDS: usize = 30;
+const HITS: u32 = 10;
+
+/// How long S3 takes at best.
+const FAR: Duration = Duration::from_millis(10);
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    let server = S3Server::start();
+    let client = client_of(&server);
+    let cache_on = |remember: Duration| -> Result<Cache, Failure> {
+        let store = S3Store::builder(BUCKET).prefix("app").remember_generations(remember);
+        Ok(Cache::builder().store(Arc::new(store.build_with(client.clone())?)).build()?)
+    };
+    let (asking, remembering) = (cache_on(Duration::ZERO)?, cache_on(Duration::from_secs(3_600))?);
+    let key = || cache_key!("page", 1);
+    asking.set(key(), &vec![7_u8; 1_024]).wait()?;
+    let name = server.names().into_iter().find(|name| name.ends_with(".kc"));
+    let name = name.ok_or("nothing was stored")?;
+
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let bare = || {
+        let got = runtime.block_on(async {
+            let got = client.get_object().bucket(BUCKET).key(&name).send().await?;
+            Ok::<_, Failure>(got.body.collect().await?.into_bytes())
+        });
+        assert!(got.is_ok_and(|body| body.len() > 1_024), "the object is there");
+    };
+    let hit = |cache: &Cache| {
+        let value: Vec<u8> = cache.get(key()).wait().expect("it is cached");
+        assert_eq!(value.len(), 1_024);
+    };
+    for (far, what) in [(true, "10 ms away"), (false, "in this process")] {
+        if far {
+            server.add_fault(Rule::always(Fault::Delay(FAR)));
+        }
+        let outcome = Contest::new()
+            .enter("bare", || milliseconds(bare))
+            .enter("hit", || milliseconds(|| hit(&asking)))
+            .enter("remembering", || milliseconds(|| hit(&remembering)))
+            .run(ROUNDS);
+        server.mend();
+        println!("\n1 kB, {what}, ms\n");
+        for (name, shown) in [
+            ("bare", "bare `get_object`"),
+            ("hit", "hit"),
+            ("remembering", "hit, generations remembered"),
+        ] {
+            println!("{shown:32} {:8.3}", outcome.median(name));
+        }
+        if far {
+            print_target("hit / bare", outcome.ratio("hit", "bare"), 1.2);
+        }
+        print_target(
+            "hit, generations remembered / bare",
+            outcome.ratio("remembering", "bare"),
+            1.2,
+        );
+    }
+    Ok(())
+}
+
+/// Milliseconds each of some calls takes.
+fn milliseconds(mut call: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    for _ in 0..HITS {
+        call();
+    }
+    start.elapsed().as_secs_f64() * 1_000.0 / f64::from(HITS)
+}
+
+/// The client that both use, as the store would make it.
+fn client_of(server: &S3Server) -> Client {
+    let config = Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "bench"))
+        .endpoint_url(server.endpoint())
+        .force_path_style(true)
+        .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+        .build();
+    Client::from_conf(config)
+}

@@ -1,0 +1,9 @@
+//! What the S3 store does beyond what every store must: over a real server, whose answers are lost,
+//! late, cut off, or of another time.
+
+mod bodies;
+mod conditions;
+mod faults;
+mod requests;
+mod settings;
+mod sweeps;

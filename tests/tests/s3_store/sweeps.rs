@@ -1,0 +1,136 @@
+//! A hundred thousand objects: cleared and purged page by page, in bounded memory.
+
+use std::fs;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use keyedcache::store::{Guard, S3Store, Store};
+use keyedcache_tests::child::{Child, hear, role, say};
+use keyedcache_tests::drive::wait;
+use keyedcache_tests::s3::{Counts, S3Server};
+use keyedcache_tests::stored::{key, record};
+
+const MANY: usize = 100_000;
+
+/// As much more memory as a sweep may take: a few pages, far from what a hundred thousand objects do.
+const BOUND: u64 = 24 << 20;
+
+/// What a child says now and then, so that it is not taken to hang.
+const AT_IT: &str = "at it";
+
+const URL: &str = "KEYEDCACHE_TESTS_ENDPOINT";
+
+/// The most memory this process has had.
+fn peak_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux has it");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("it is told");
+    line.split_whitespace().nth(1).expect("a number").parse::<u64>().expect("a number") << 10
+}
+
+fn store_of(endpoint: &str) -> S3Store {
+    S3Store::builder("kept")
+        .prefix("app")
+        .endpoint(endpoint)
+        .path_style(true)
+        .credentials("AKIDTEST", "not-a-secret")
+        .operation_timeout(Duration::from_secs(30))
+        .build()
+        .expect("the settings are valid")
+}
+
+/// The child: sweeps, and tells how many went and what that took.
+fn sweep() {
+    let store = store_of(&std::env::var(URL).expect("the test says where"));
+    // What the first requests take for good is not a sweep's.
+    wait(store.clear("nothing")).expect("the server answers");
+    thread::spawn(|| {
+        loop {
+            thread::sleep(Duration::from_secs(1));
+            say(AT_IT);
+        }
+    });
+    let before = peak_memory();
+    let went = match hear().as_deref() {
+        Some("clear") => wait(store.clear("many:")).expect("it is cleared"),
+        _ => {
+            let seen = Arc::new(Mutex::new(Vec::new()));
+            let progress = Arc::clone(&seen);
+            let done = store.purge_expired(move |sweep| progress.lock().unwrap().push(sweep.seen));
+            let done = wait(done).expect("it is purged");
+            let seen = seen.lock().unwrap();
+            assert!(
+                seen.len() >= MANY / 1_000 && seen.is_sorted(),
+                "progress is told of each page"
+            );
+            done.removed
+        }
+    };
+    let after = peak_memory();
+    say(&format!("{went} {}", after.saturating_sub(before)));
+}
+
+/// Has a child sweep; how many went, by how many bytes its memory grew, and the requests.
+fn swept(test: &str, server: &S3Server, how: &str) -> (usize, u64, Counts) {
+    let before = server.counts();
+    let mut child = Child::in_role_with(test, "sweep", &[(URL, &server.endpoint())]);
+    child.say(how);
+    let word = loop {
+        let word = child.hear().expect("it ends with what it found");
+        if word != AT_IT {
+            break word;
+        }
+    };
+    let (went, grew) = word.split_once(' ').expect("two numbers");
+    (went.parse().unwrap(), grew.parse().unwrap(), server.counts().since(before))
+}
+
+/// Plants many objects like the one that the store has written under `key`.
+fn plant_many(server: &S3Server, like: &str, prefix: &str, ago: Duration) {
+    let body = server.object(&format!("app/records/{like}.kc")).expect("it was written").body;
+    let names = (0..MANY).map(|n| format!("app/records/{prefix}{n:06}.kc"));
+    server.plant_all(names, &body, ago);
+}
+
+#[test]
+fn clearing_a_hundred_thousand_objects_takes_bounded_memory_and_two_requests_a_thousand() {
+    if role().is_some() {
+        return sweep();
+    }
+    let server = S3Server::start();
+    let store = server.store("app");
+    wait(store.save(&key("kept:1"), record(1, 200), None, Guard::Always, &[])).unwrap();
+    plant_many(&server, "kept:1", "many:", Duration::ZERO);
+    let test = "sweeps::clearing_a_hundred_thousand_objects_takes_bounded_memory_and_two_requests_a_thousand";
+    let (went, grew, requests) = swept(test, &server, "clear");
+    println!("{went} cleared, {grew} bytes more, {requests:?}");
+    assert_eq!(went, MANY);
+    assert!(grew < BOUND, "it grew by {grew} bytes");
+    assert!(requests.all() <= 2 * MANY as u64 / 1_000 + 5, "{requests:?}");
+    assert_eq!(server.names().len(), 1, "what is under another prefix stays");
+}
+
+#[test]
+fn purging_among_a_hundred_thousand_objects_removes_what_has_ended_and_nothing_else() {
+    if role().is_some() {
+        return sweep();
+    }
+    let server = S3Server::start();
+    let store = server.store("app");
+    let minute = Some(Duration::from_secs(60));
+    wait(store.save(&key("brief"), record(1, 200), minute, Guard::Always, &[])).unwrap();
+    wait(store.save(&key("ever"), record(2, 200), None, Guard::Always, &[])).unwrap();
+    plant_many(&server, "brief", "many:", Duration::from_secs(3_600));
+    for n in 0..100 {
+        let body = server.object("app/records/ever.kc").unwrap().body;
+        server.plant(&format!("app/records/lasting:{n}.kc"), &body, Duration::from_secs(3_600));
+    }
+    let test =
+        "sweeps::purging_among_a_hundred_thousand_objects_removes_what_has_ended_and_nothing_else";
+    let (went, grew, requests) = swept(test, &server, "purge");
+    println!("{went} purged, {grew} bytes more, {requests:?}");
+    assert_eq!(went, MANY);
+    assert!(grew < BOUND, "it grew by {grew} bytes");
+    assert!(requests.get < 20, "what a listing tells is not asked for: {requests:?}");
+    assert_eq!(server.names().len(), 102, "what has not ended stays");
+}
