@@ -29,10 +29,10 @@ fn main() -> Result<(), Failure> {
         let store = S3Store::builder(BUCKET).prefix("app").remember_generations(remember);
         Ok(Cache::builder().store(Arc::new(store.build_with(client.clone())?)).build()?)
     };
-    let (asking, remembering) = (cache_on(Duration::ZERO)?, cache_on(Duration::from_secs(3_600))?);
+    let (asking, remembering) = (cache_on(Duration::ZERO)?, cache_on(Duration::from_hours(1))?);
     let key = || cache_key!("page", 1);
     asking.set(key(), &vec![7_u8; 1_024]).wait()?;
-    let name = server.names().into_iter().find(|name| name.ends_with(".kc"));
+    let name = server.names().into_iter().find(|name| name.as_bytes().ends_with(b".kc"));
     let name = name.ok_or("nothing was stored")?;
 
     let runtime =

@@ -173,7 +173,7 @@ impl<T: Unpin> futures_core::Stream for Items<T> {
 /// S3's operations on the one bucket.
 struct Objects(Arc<Shared>);
 
-fn condition(absent: Option<ETagCondition>, same: Option<ETagCondition>) -> Condition {
+fn condition(absent: Option<&ETagCondition>, same: Option<ETagCondition>) -> Condition {
     let same = same.and_then(|same| match same {
         ETagCondition::ETag(etag) => Some(etag.value().to_owned()),
         ETagCondition::Any => None,
@@ -236,7 +236,7 @@ impl S3 for Objects {
         let asked = request.input;
         let body = collected(asked.body).await?;
         self.0.bucket.is_here(&asked.bucket)?;
-        let condition = condition(asked.if_none_match, asked.if_match);
+        let condition = condition(asked.if_none_match.as_ref(), asked.if_match);
         let tag = self.0.bucket.put(&asked.key, body, &condition)?;
         Ok(S3Response::new(PutObjectOutput { e_tag: Some(etag(&tag)), ..Default::default() }))
     }
@@ -265,7 +265,7 @@ impl S3 for Objects {
             let same = object.e_tag.map(|tag| tag.value().to_owned());
             match self.0.bucket.delete(&object.key, &Condition { absent: false, same }) {
                 Ok(()) => {
-                    deleted.push(DeletedObject { key: Some(object.key), ..Default::default() })
+                    deleted.push(DeletedObject { key: Some(object.key), ..Default::default() });
                 }
                 Err(error) => errors.push(Error {
                     code: Some(error.code().as_str().to_owned()),
