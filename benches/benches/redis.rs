@@ -5,6 +5,7 @@
 //! own over TCP.
 
 #![allow(clippy::cast_precision_loss)] // counts and nanoseconds, told to a few digits
+#![allow(clippy::unused_async)] // the functions that are compared are async, and have nothing to wait for
 
 use std::future::Future;
 use std::hint::black_box;
@@ -84,7 +85,7 @@ async fn of_keyedcache_elsewhere(number: usize) -> String {
     create = r#"{
         AsyncRedisCache::builder("f")
             .connection_string(url())
-            .ttl(cached::time::Duration::from_secs(600))
+            .ttl(cached::time::Duration::from_mins(10))
             .build()
             .await
             .expect("the server is up")
@@ -114,7 +115,7 @@ static HITBOXES: LazyLock<[Hitbox; 2]> = LazyLock::new(|| [hitbox(), hitbox()]);
 
 fn hitbox() -> Hitbox {
     let backend = RedisBackend::builder().connection(ConnectionMode::single(url())).build();
-    let policy = PolicyConfig::builder().ttl(Duration::from_secs(600));
+    let policy = PolicyConfig::builder().ttl(Duration::from_mins(10));
     let one_at_once = ConcurrencyLimit::new(1).expect("it is from 1 on");
     hitbox_fn::Cache::builder()
         .backend(backend.expect("the URL is one"))
