@@ -66,7 +66,7 @@ impl Harness for Bucket {
             "cache/generations/notes.txt",
         ];
         for name in names {
-            self.server.plant(name, &Bytes::from_static(b"mine"), Duration::from_secs(3_600));
+            self.server.plant(name, &Bytes::from_static(b"mine"), Duration::from_hours(1));
         }
         Some(Box::new(move || {
             let is_there =

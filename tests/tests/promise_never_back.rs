@@ -15,9 +15,6 @@ use keyedcache_tests::processes::{Execution, Ground, SharedInstant, Team};
 const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
 const PROCESSES: usize = 4;
 
-/// How many invalidations there are among random callers.
-const ROUNDS: u64 = 1_000;
-
 /// Which process does what while a computation is held.
 const COMPUTES: usize = 0;
 const WAITS: usize = 1;

@@ -74,7 +74,8 @@ mod cluster {
     use keyedcache_tests::processes::Ground;
     use keyedcache_tests::processes::talk::Surface;
 
-    use super::SHORT;
+    /// The lease of one that is stopped for longer.
+    const SHORT: std::time::Duration = std::time::Duration::from_millis(300);
 
     #[test]
     fn another_process_takes_over_from_one_that_is_killed_while_tasks_wait() {

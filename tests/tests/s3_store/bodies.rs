@@ -36,13 +36,13 @@ fn of_two_who_read_one_etag_and_write_equal_values_one_passes() {
     assert!(wait(one.save(&place, record.clone(), None, Guard::Always, &[])).unwrap());
     for round in 0..20 {
         // Both remember the ETag they have just read.
-        wait(one.load(&[place.clone()], &[])).unwrap();
-        wait(other.load(&[place.clone()], &[])).unwrap();
+        wait(one.load(std::slice::from_ref(&place), &[])).unwrap();
+        wait(other.load(std::slice::from_ref(&place), &[])).unwrap();
         let before = server.object("app/records/k.kc").unwrap();
 
         let tokens =
             [LeaseToken::random(HolderId::random()), LeaseToken::random(HolderId::random())];
-        let hour = Duration::from_secs(3_600);
+        let hour = Duration::from_hours(1);
         let first = wait(one.lease(&place, tokens[0], hour, seen)).unwrap();
         let second = wait(other.lease(&place, tokens[1], hour, seen)).unwrap();
         assert_eq!(first, Leasing::Granted, "{round}");
@@ -55,7 +55,7 @@ fn of_two_who_read_one_etag_and_write_equal_values_one_passes() {
         let after = server.object("app/records/k.kc").unwrap();
         assert_ne!(before.etag, after.etag, "equal values are different contents");
         assert_eq!(
-            wait(one.load(&[place.clone()], &[])).unwrap().slots[0].record,
+            wait(one.load(std::slice::from_ref(&place), &[])).unwrap().slots[0].record,
             Some(record.clone())
         );
     }
@@ -68,7 +68,7 @@ fn placeholder_carries_the_record_it_replaces() {
     let record = Record::new(&Header::new(Moment::from_micros(7)), b"stale").unwrap();
     wait(store.save(&key("k"), record.clone(), None, Guard::Always, &[])).unwrap();
     let token = LeaseToken::random(HolderId::random());
-    let hour = Duration::from_secs(3_600);
+    let hour = Duration::from_hours(1);
     wait(store.lease(&key("k"), token, hour, Some(record.id()))).unwrap();
     let slot = wait(server.store("app").load(&[key("k")], &[])).unwrap().slots.remove(0);
     assert_eq!((slot.record, slot.lease), (Some(record), Some(token)));

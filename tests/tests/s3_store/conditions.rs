@@ -11,7 +11,7 @@ use keyedcache_tests::drive::wait;
 use keyedcache_tests::s3::S3Server;
 use keyedcache_tests::stored::{key, record};
 
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 #[test]
 fn server_that_ignores_preconditions_is_found_out_used_all_the_same_and_named() {
@@ -66,8 +66,8 @@ fn leases_and_deletes_hold_where_preconditions_are_ignored() {
     assert!(!save.unwrap(), "deleted while it was computed");
 
     let scope = Scope::new("scope");
-    let before = wait(one.generations(&[scope.clone()])).unwrap()[0];
-    wait(other.invalidate(&[scope.clone()], Severity::Soft)).unwrap();
+    let before = wait(one.generations(std::slice::from_ref(&scope))).unwrap()[0];
+    wait(other.invalidate(std::slice::from_ref(&scope), Severity::Soft)).unwrap();
     let after = wait(one.generations(&[scope])).unwrap()[0];
     assert_ne!(before.soft, after.soft);
 }
@@ -83,7 +83,7 @@ fn times_are_the_servers_wherever_its_clock_stands() {
         wait(store.save(
             &key("k"),
             record(1, 40),
-            Some(Duration::from_secs(60)),
+            Some(Duration::from_mins(1)),
             Guard::Always,
             &[],
         ))

@@ -14,7 +14,7 @@ use keyedcache_tests::drive::wait;
 use keyedcache_tests::s3::{Fault, Operation, Rule, S3Server};
 use keyedcache_tests::stored::{key, record};
 
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// What goes wrong once and is to be got over without anybody noticing.
 const PASSING: [Fault; 6] = [
@@ -42,7 +42,7 @@ fn whatever_fails_once_is_got_over() {
             // Whether conditions are heeded is asked before anything goes wrong.
             wait(store.lease(&key("first"), token(), HOUR, None)).unwrap();
             let once = |within| {
-                server.add_fault(Rule::always(fault).on(operation).within(within).times(1))
+                server.add_fault(Rule::always(fault).on(operation).within(within).times(1));
             };
             let what = format!("{fault:?} of {operation:?}");
 

@@ -33,7 +33,7 @@ fn hit_is_one_get_and_one_for_each_scope_and_a_cold_call_two_puts_more() {
 fn remembered_generations_leave_one_get_for_a_hit_and_none_of_ones_own_stale() {
     let server = S3Server::start();
     let store =
-        server.builder("app").remember_generations(Duration::from_secs(3_600)).build().unwrap();
+        server.builder("app").remember_generations(Duration::from_hours(1)).build().unwrap();
     let cache = Cache::builder().store(Arc::new(store.clone())).build().unwrap();
     let ask =
         |answer: u64| cache.get_or_set(cache_key!("n", 1)).compute(async move || answer).wait();
@@ -75,7 +75,7 @@ fn renewing_a_young_lease_writes_nothing() {
     let server = S3Server::start();
     let store = server.store("app");
     let token = LeaseToken::random(HolderId::random());
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     wait(store.lease(&key("k"), token, minute, None)).unwrap();
     let renewed =
         counted(&server, || assert!(wait(store.renew(&key("k"), token, minute)).unwrap()));
@@ -92,12 +92,12 @@ fn all_who_wait_in_one_process_have_one_poller() {
     let server = S3Server::start();
     let (holder, waiter) = (server.store("app"), server.store("app"));
     let token = LeaseToken::random(HolderId::random());
-    wait(holder.lease(&key("k"), token, Duration::from_secs(60), None)).unwrap();
+    wait(holder.lease(&key("k"), token, Duration::from_mins(1), None)).unwrap();
     let polls = counted(&server, || {
         thread::scope(|scope| {
             for _ in 0..50 {
                 scope.spawn(|| {
-                    wait(waiter.changed(&key("k"), token, Duration::from_secs(30))).unwrap()
+                    wait(waiter.changed(&key("k"), token, Duration::from_secs(30))).unwrap();
                 });
             }
             // About twenty looks of one poller; fifty pollers would have a thousand.
@@ -114,7 +114,7 @@ fn what_has_ended_is_deleted_after_somebody_came_across_it_and_nothing_newer_is(
     let store = server.store("app");
     let (brief, replaced) = (key("brief"), key("replaced"));
     for key in [&brief, &replaced] {
-        let ttl = Some(Duration::from_secs(60));
+        let ttl = Some(Duration::from_mins(1));
         wait(store.save(key, record(1, 40), ttl, Guard::Always, &[])).unwrap();
     }
     server.shift_clock(100);

@@ -86,7 +86,7 @@ fn lifecycle_rule_is_for_records_alone_and_leaves_other_rules() {
     let server = S3Server::start();
     let (one, other) = (server.store("one"), server.store("other"));
     assert_eq!(wait(one.lifecycle_rule_set()).unwrap(), None);
-    let day = Duration::from_secs(24 * 60 * 60);
+    let day = Duration::from_hours(24);
     for (longest, days) in [(Duration::ZERO, 1), (day / 2, 2), (day, 2), (day * 30, 31)] {
         assert_eq!(one.lifecycle_rule(longest).days, days);
     }

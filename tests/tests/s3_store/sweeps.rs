@@ -51,20 +51,16 @@ fn sweep() {
         }
     });
     let before = peak_memory();
-    let went = match hear().as_deref() {
-        Some("clear") => wait(store.clear("many:")).expect("it is cleared"),
-        _ => {
-            let seen = Arc::new(Mutex::new(Vec::new()));
-            let progress = Arc::clone(&seen);
-            let done = store.purge_expired(move |sweep| progress.lock().unwrap().push(sweep.seen));
-            let done = wait(done).expect("it is purged");
-            let seen = seen.lock().unwrap();
-            assert!(
-                seen.len() >= MANY / 1_000 && seen.is_sorted(),
-                "progress is told of each page"
-            );
-            done.removed
-        }
+    let went = if let Some("clear") = hear().as_deref() {
+        wait(store.clear("many:")).expect("it is cleared")
+    } else {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let progress = Arc::clone(&seen);
+        let done = store.purge_expired(move |sweep| progress.lock().unwrap().push(sweep.seen));
+        let done = wait(done).expect("it is purged");
+        let seen = seen.lock().unwrap();
+        assert!(seen.len() >= MANY / 1_000 && seen.is_sorted(), "progress is told of each page");
+        done.removed
     };
     let after = peak_memory();
     say(&format!("{went} {}", after.saturating_sub(before)));
@@ -117,13 +113,13 @@ fn purging_among_a_hundred_thousand_objects_removes_what_has_ended_and_nothing_e
     }
     let server = S3Server::start();
     let store = server.store("app");
-    let minute = Some(Duration::from_secs(60));
+    let minute = Some(Duration::from_mins(1));
     wait(store.save(&key("brief"), record(1, 200), minute, Guard::Always, &[])).unwrap();
     wait(store.save(&key("ever"), record(2, 200), None, Guard::Always, &[])).unwrap();
-    plant_many(&server, "brief", "many:", Duration::from_secs(3_600));
+    plant_many(&server, "brief", "many:", Duration::from_hours(1));
     for n in 0..100 {
         let body = server.object("app/records/ever.kc").unwrap().body;
-        server.plant(&format!("app/records/lasting:{n}.kc"), &body, Duration::from_secs(3_600));
+        server.plant(&format!("app/records/lasting:{n}.kc"), &body, Duration::from_hours(1));
     }
     let test =
         "sweeps::purging_among_a_hundred_thousand_objects_removes_what_has_ended_and_nothing_else";
