@@ -315,8 +315,8 @@ fn a_mistake_in_a_file_is_told_with_its_line_and_table() {
                 "etc/app.toml:3: not TOML: duplicate key",
             ),
             (
-                "[default]\nurl = \"s3://user:secret@host\"\npassword = \"hunter2\"\nwait = true\n",
-                "3 mistakes:\n  etc/app.toml:2: [default] url: `s3:` is known, but not available in this version of keyedcache; available are {available}\n  etc/app.toml:3: [default] unknown option `password`; known are {every option}\n  etc/app.toml:4: [default] `wait` takes {a duration}, not `true`",
+                "[default]\nurl = \"reddis://user:secret@host\"\npassword = \"hunter2\"\nwait = true\n",
+                "3 mistakes:\n  etc/app.toml:2: [default] url: unknown scheme `reddis:`; did you mean `redis`? available are {available}\n  etc/app.toml:3: [default] unknown option `password`; known are {every option}\n  etc/app.toml:4: [default] `wait` takes {a duration}, not `true`",
             ),
             (
                 "[a]\nurl = \"memory:\"\nlease = 10\nlease_max = 5",
