@@ -2,7 +2,7 @@
 //!
 //! It lives in the test's own process, on threads of its own, so that other processes can use it and be
 //! killed. Requests are parsed, their signatures checked and answers written by the `s3s` crate; what
-//! is stored is in [`bucket`], what goes wrong in [`faults`].
+//! is stored is in `bucket`, what goes wrong in `faults`.
 
 mod bucket;
 mod faults;
