@@ -87,7 +87,8 @@ const MAX_RECORD: usize = 64 << 20;
 ///
 /// # What is in the server
 ///
-/// A record under the stored key itself, its lease under `{key}:lease`, a scope's generation under
+/// A record under the stored key itself, its lease under `{key}:lease`, with `{key}:held` beside it for
+/// those who wait, a scope's generation under
 /// `{scope}:generation`. A counter stands as its number, so that `redis-cli GET` shows it, and its
 /// header under `{key}:header`; `redis-cli INCR` on it counts too. All but what is kept for ever
 /// have a time to live; generations at least a day.
