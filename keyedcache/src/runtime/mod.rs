@@ -6,6 +6,8 @@
 
 mod wait;
 
+#[cfg(feature = "redis")]
+pub(crate) use wait::host;
 pub(crate) use wait::{Place, wait};
 
 use std::future::{Future, pending, poll_fn};
