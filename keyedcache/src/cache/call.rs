@@ -37,13 +37,24 @@ impl Call {
             return Begin::Alone(None);
         }
         let mut patience = Patience::of(core);
+        let looked = self.look(&mut patience).await;
+        if let Ok(Look { found: Found::Fresh { value, until }, .. }) = looked {
+            core.counters.store_hits.count();
+            return Begin::Answer { value, until: Some(until) };
+        }
+        // Boxed, so that the future of a hit is small.
+        Box::pin(self.begin_without_hit(looked, patience)).await
+    }
+
+    async fn begin_without_hit(
+        &self,
+        mut looked: Result<Look, Error>,
+        mut patience: Patience,
+    ) -> Begin {
+        let core = &self.plan.core;
         let mut budget = None;
         let mut listens = self.plan.keeps_near();
         loop {
-            let looked = match listens {
-                true => self.look_and_listen(&mut patience).await,
-                false => self.look(&mut patience).await,
-            };
             if let Ok(Look { found: Found::Fresh { value, until }, .. }) = looked {
                 core.counters.store_hits.count();
                 return Begin::Answer { value, until: Some(until) };
@@ -69,6 +80,7 @@ impl Call {
             };
             if !listens && core.flights.has_unleased(&self.key) {
                 listens = true;
+                looked = self.look_and_listen(&mut patience).await;
                 continue;
             }
             // From the first miss on: a hit waits for nobody, and reads no clock for it.
@@ -86,6 +98,10 @@ impl Call {
                     }
                 }
             }
+            looked = match listens {
+                true => self.look_and_listen(&mut patience).await,
+                false => self.look(&mut patience).await,
+            };
         }
     }
 

@@ -22,17 +22,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::RwLock;
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, ConnectionInfo, Pipeline, PushKind, Value};
+use redis::ConnectionInfo;
 use tokio::runtime::{Handle, Id};
 use tokio::sync::watch;
 
 use super::Shared;
-use super::asking::{mget, texts};
-use super::connect::{field, open, text};
+use super::wire::Wire;
 use crate::error::Error;
 use crate::runtime;
-use crate::store::redis::fault;
 
 /// How many runtimes have homes at most. Others' reads go over the shared connection.
 const MOST: usize = 16;
@@ -50,6 +47,8 @@ pub(super) struct Site {
     pub(super) info: ConnectionInfo,
     /// Names the run of the process.
     pub(super) run: String,
+    /// How long an attempt to connect may take.
+    pub(super) at_most: Duration,
 }
 
 /// The homes beside one shared connection after another.
@@ -77,14 +76,14 @@ struct Home {
 enum Standing {
     /// It is not wanted yet, or is being made.
     Coming,
-    Open(MultiplexedConnection),
+    Open(Arc<Wire>),
     /// Until then; for as long as the runtime lives, if none is said.
     Refused(Option<Instant>),
 }
 
 /// A home's connection.
 struct Way {
-    connection: MultiplexedConnection,
+    wire: Arc<Wire>,
     ticket: u64,
 }
 
@@ -115,8 +114,8 @@ impl Homes {
             let table = self.table.read();
             table.site.as_ref()?;
             match table.homes.iter().find(|home| home.of == of) {
-                Some(Home { standing: Standing::Open(connection), ticket, .. }) => {
-                    return Some(Way { connection: connection.clone(), ticket: *ticket });
+                Some(Home { standing: Standing::Open(wire), ticket, .. }) => {
+                    return Some(Way { wire: Arc::clone(wire), ticket: *ticket });
                 }
                 Some(home) => {
                     home.count();
@@ -168,6 +167,16 @@ impl Homes {
         self.set(ticket, Standing::Refused(Some(runtime::after(REFUSED_FOR))));
     }
 
+    /// The connection of this home has ended; if it was not refused, there may be another.
+    fn has_ended(&self, ticket: u64) {
+        let mut table = self.table.write();
+        let is_it = |home: &Home| home.ticket == ticket && matches!(home.standing, Standing::Open(_));
+        let at = table.homes.iter().position(is_it);
+        let gone = at.map(|at| table.homes.swap_remove(at));
+        drop(table);
+        drop(gone);
+    }
+
     fn close(&self, ticket: u64) {
         let mut table = self.table.write();
         let at = table.homes.iter().position(|home| home.ticket == ticket);
@@ -206,63 +215,36 @@ impl Drop for Dweller {
 
 /// Makes a home of the runtime that runs it, once it is wanted, and stays until it is given up.
 async fn dwell(dweller: Dweller, site: Arc<Site>, mut wanted: watch::Receiver<bool>) {
+    let Dweller { shared, ticket } = &dweller;
     if wanted.wait_for(|is_wanted| *is_wanted).await.is_err() {
         return;
     }
-    let opening = tokio::spawn(connect(Weak::clone(&dweller.shared), dweller.ticket, site));
-    let standing = match opening.await {
-        Ok(Ok(connection)) => Standing::Open(connection),
+    let set = |standing| {
+        if let Some(shared) = shared.upgrade() {
+            shared.homes.set(*ticket, standing);
+        }
+    };
+    let opening = async move {
+        let opening = Wire::connect(&site.info, &site.run);
+        let opened = runtime::timeout(site.at_most, opening).await;
+        opened.unwrap_or_else(|| Err("no connection in time".to_owned()))
+    };
+    match tokio::spawn(opening).await {
+        Ok(Ok((wire, driving))) => {
+            set(Standing::Open(Arc::new(wire)));
+            driving.await;
+            if let Some(shared) = shared.upgrade() {
+                shared.homes.has_ended(*ticket);
+            }
+        }
         Ok(Err(because)) => {
             tracing::debug!(target: "keyedcache", because, "no connection of the caller's runtime");
-            Standing::Refused(Some(runtime::after(REFUSED_FOR)))
+            set(Standing::Refused(Some(runtime::after(REFUSED_FOR))));
         }
         // The runtime has no I/O, which can be told by no other means.
-        Err(_) => Standing::Refused(None),
-    };
-    if let Some(shared) = dweller.shared.upgrade() {
-        shared.homes.set(dweller.ticket, standing);
+        Err(_) => set(Standing::Refused(None)),
     }
     drop(wanted.wait_for(|_| false).await);
-}
-
-/// A connection to the same server process, driven by the runtime this is polled in.
-async fn connect(
-    shared: Weak<Shared>,
-    ticket: u64,
-    site: Arc<Site>,
-) -> Result<MultiplexedConnection, String> {
-    let settings = shared.upgrade().ok_or("the store has been closed")?.settings.clone();
-    let client = open(&settings, site.info.clone())?;
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(None) // ours is around all of this
-        .set_response_timeout(None)
-        .set_pipeline_buffer_size(settings.concurrency)
-        .set_push_sender(move |push: redis::PushInfo| {
-            if push.kind == PushKind::Disconnection
-                && let Some(shared) = shared.upgrade()
-            {
-                shared.homes.close(ticket);
-            }
-            Ok::<_, ()>(())
-        });
-    let opening = async {
-        let mut connection = client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await
-            .map_err(|error| fault::words(&error))?;
-        let mut setup = Pipeline::new();
-        setup.cmd("CLIENT").arg("SETNAME").arg("keyedcache");
-        setup.cmd("INFO").arg("server");
-        let replies = connection.send_packed_commands(&setup, 0, setup.len()).await;
-        let replies = replies.map_err(|error| fault::words(&error))?;
-        let server = replies.into_iter().nth(1).and_then(text).unwrap_or_default();
-        match field(&server, "run_id") {
-            Some(run) if run == site.run => Ok(connection),
-            _ => Err("another server answers".to_owned()),
-        }
-    };
-    let opened = runtime::timeout(settings.connect_timeout, opening).await;
-    opened.unwrap_or_else(|| Err("no connection in time".to_owned()))
 }
 
 impl Shared {
@@ -272,14 +254,18 @@ impl Shared {
         names: &[String],
     ) -> Result<Vec<Option<Bytes>>, Error> {
         let timeout = self.settings.timeout;
-        let Some(way) = self.way_home() else { return self.read(names, timeout).await };
-        let (half, ticket) = (timeout / 2, way.ticket);
-        match runtime::timeout(half, self.read_at_home(way, names)).await {
-            Some(Some(texts)) => return Ok(texts),
-            Some(None) => {}
-            None => self.homes.refuse(ticket),
+        let mut left = timeout;
+        if let Some(way) = self.way_home() {
+            let ticket = way.ticket;
+            left = timeout / 2;
+            match runtime::timeout(left, self.read_at_home(way, names)).await {
+                Some(Some(texts)) => return Ok(texts),
+                Some(None) => {}
+                None => self.homes.refuse(ticket),
+            }
         }
-        self.read(names, timeout - half).await
+        // Boxed, so that the future of what is answered at home is small.
+        Box::pin(self.read(names, left)).await
     }
 
     fn way_home(self: &Arc<Self>) -> Option<Way> {
@@ -292,14 +278,6 @@ impl Shared {
     /// `None` if it has to be read another way.
     async fn read_at_home(&self, way: Way, names: &[String]) -> Option<Vec<Option<Bytes>>> {
         let _permit = self.permits.try_acquire().ok()?;
-        let Way { mut connection, ticket } = way;
-        match connection.send_packed_command(&mget(names)).await {
-            Ok(Value::ServerError(_)) => None,
-            Ok(reply) => texts(reply).filter(|texts| texts.len() == names.len()),
-            Err(_) => {
-                self.homes.close(ticket);
-                None
-            }
-        }
+        way.wire.read(names).await
     }
 }

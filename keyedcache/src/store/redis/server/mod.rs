@@ -6,6 +6,7 @@
 //! | `connect` | making a connection, and what it is asked before and while it is used |
 //! | `upkeep` | that one stands, and what callers are told while none does |
 //! | `homes` | connections of callers' own runtimes, for reads that nobody keeps |
+//! | `wire` `reply` | such a connection; what of the protocol it needs |
 //! | `unsettled` | whether what was given up may still be done |
 //! | `sentinels` | where the primary is, if sentinels know |
 //! | `replicas` `apart` | connections to its replicas; reading records from them |
@@ -18,9 +19,11 @@ mod asking;
 mod connect;
 mod homes;
 mod replicas;
+mod reply;
 mod sentinels;
 mod unsettled;
 mod upkeep;
+mod wire;
 
 pub(super) use self::asking::step;
 pub(super) use self::connect::{field, open, text};
