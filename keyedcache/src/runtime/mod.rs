@@ -1,7 +1,8 @@
 //! The private background runtime, and time for futures that are polled anywhere.
 //!
 //! - Callers may have no runtime, or one that ends before the crate's connections and timers do; so
-//!   these live on a runtime of the crate's own, started at first need and never stopped.
+//!   these live on a runtime of the crate's own, started at first need and never stopped. What serves
+//!   one runtime's callers only may live there and end with it.
 //! - Its one thread runs what must not block: timers and network I/O, never a user's function.
 
 mod wait;

@@ -121,7 +121,7 @@ impl Homes {
                     home.count();
                     home.may_be_replaced()
                 }
-                None => true,
+                None => table.homes.len() < MOST,
             }
         };
         if is_new {
@@ -170,7 +170,8 @@ impl Homes {
     /// The connection of this home has ended; if it was not refused, there may be another.
     fn has_ended(&self, ticket: u64) {
         let mut table = self.table.write();
-        let is_it = |home: &Home| home.ticket == ticket && matches!(home.standing, Standing::Open(_));
+        let is_it =
+            |home: &Home| home.ticket == ticket && matches!(home.standing, Standing::Open(_));
         let at = table.homes.iter().position(is_it);
         let gone = at.map(|at| table.homes.swap_remove(at));
         drop(table);

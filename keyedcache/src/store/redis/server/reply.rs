@@ -27,11 +27,7 @@ enum Part {
 }
 
 /// Appends a command of so many words.
-pub(super) fn command<'a>(
-    out: &mut Vec<u8>,
-    count: usize,
-    words: impl Iterator<Item = &'a str>,
-) {
+pub(super) fn command<'a>(out: &mut Vec<u8>, count: usize, words: impl Iterator<Item = &'a str>) {
     header(out, b'*', count);
     for word in words {
         header(out, b'$', word.len());
@@ -149,7 +145,8 @@ mod tests {
     #[test]
     fn replies_are_taken_one_after_another() {
         let mut received = BytesMut::from(
-            &b"*3\r\n$1\r\nx\r\n$-1\r\n$0\r\n\r\n+OK\r\n$2\r\n\r\n\r\n:7\r\n-NOPERM no\r\n*0\r\n$9"[..],
+            &b"*3\r\n$1\r\nx\r\n$-1\r\n$0\r\n\r\n+OK\r\n$2\r\n\r\n\r\n:7\r\n-NOPERM no\r\n*0\r\n$9"
+                [..],
         );
         let mut next = || take(&mut received).unwrap();
         assert_eq!(next(), Some(Reply::Texts(vec![text("x"), None, text("")])));

@@ -120,7 +120,11 @@ impl Wire {
             if state.is_over {
                 return None;
             }
-            reply::command(&mut state.out, names.len() + 1, once("MGET").chain(names.iter().map(String::as_str)));
+            reply::command(
+                &mut state.out,
+                names.len() + 1,
+                once("MGET").chain(names.iter().map(String::as_str)),
+            );
             state.turns.push_back(turn);
             state.driver.take()
         };
