@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use keyedcache::record::Record;
 use keyedcache::store::{Guard, RedisStore, Store};
-use keyedcache::{Cache, Error, Timeout, cache_key};
+use keyedcache::{Cache, Error, Timeout, cache_key, cached};
 use keyedcache_tests::drive::{Driven, wait};
+use keyedcache_tests::gate::Gate;
 use keyedcache_tests::proxy::Proxy;
 use keyedcache_tests::redis::{Options, Server};
 use keyedcache_tests::stored::{key, record, save, slot};
@@ -77,7 +78,10 @@ fn each_runtime_reads_over_a_connection_of_its_own() {
         }
     }
     drop(store);
-    wait_until("all connections are closed", || connections(&server) == 0);
+    // One that nobody drives closes its own when it ends.
+    wait_until("connections are closed", || connections(&server) == 1);
+    drop(runtimes);
+    wait_until("all are", || connections(&server) == 0);
 }
 
 #[test]
@@ -122,7 +126,7 @@ fn homes_log_in_and_go_where_the_store_goes() {
 fn runtime_that_ends_takes_its_connection_with_it_and_breaks_no_read_elsewhere() {
     let (server, store) = ground();
     let store = Arc::new(store);
-    save(&store, "k", record(1, 50)).unwrap();
+    save(&*store, "k", record(1, 50)).unwrap();
     let staying = with_workers();
     move_in(&staying, &server, &store);
     let is_over = Arc::new(AtomicBool::new(false));
@@ -248,6 +252,7 @@ fn homes_that_are_cut_or_silent_cost_no_answer() {
             runtime.block_on(glance(&store, "k")).is_ok_and(|found| found == Some(record(1, 50)))
         });
     }
+    move_in(&runtime, &server, &store);
     let homes = server.command(&["CLIENT", "LIST"]).text();
     let home =
         homes.lines().find(|line| line.contains(" name=keyedcache ") && line.contains(" flags=N "));
@@ -321,4 +326,35 @@ fn what_is_kept_near_is_told_of_changes_wherever_it_is_read() {
         scope.spawn(|| wait_until("the last is gone", || read().is_none()));
         elsewhere.delete(cache_key!("v")).wait().unwrap();
     });
+}
+
+#[test]
+fn nobody_follows_without_a_lease_what_began_before_another_process_deleted_the_key() {
+    static GATE: Gate = Gate::new();
+    #[cached(cache = "homes_unleased", timeout = 600, near = 0)]
+    async fn f() -> usize {
+        GATE.pass_async().await
+    }
+    let (server, store) = ground();
+    let store = Arc::new(store);
+    let cache = Cache::builder().store(Arc::clone(&store) as _).build().unwrap();
+    cache.register("homes_unleased").unwrap();
+    let elsewhere = Cache::builder().store(Arc::new(open(&server.url()))).build().unwrap();
+    let runtime = with_workers();
+    move_in(&runtime, &server, &store);
+    assert_eq!(runtime.block_on(f()), 1);
+    assert_eq!(runtime.block_on(f()), 1, "it is stored");
+    f::invalidate_all().wait().unwrap();
+    // Reads and deletions go on, and no lease is granted.
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    GATE.close();
+    let before = runtime.spawn(f());
+    wait_until("it computes", || GATE.running() == 1);
+    elsewhere.delete(f::key()).wait().unwrap();
+    let after = runtime.spawn(f());
+    wait_until("the later one computes too", || GATE.running() == 2);
+    GATE.open();
+    let both = runtime.block_on(async { [before.await.unwrap(), after.await.unwrap()] });
+    assert!(both == [2, 3] || both == [3, 2], "{both:?}");
+    assert!(cache.stats().store_errors > 0, "there was no lease");
 }
