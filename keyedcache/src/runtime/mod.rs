@@ -18,6 +18,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle};
+use tokio::time::Sleep;
 
 /// The runtime that outlives all others; started by the first call.
 ///
@@ -50,11 +51,12 @@ pub(crate) fn after(duration: Duration) -> Instant {
 
 /// Returns after `duration`; may be polled on any thread, inside any runtime or none.
 pub(crate) async fn sleep(duration: Duration) {
-    let sleep = {
-        let _inside = background().enter();
-        tokio::time::sleep(duration)
-    };
-    sleep.await;
+    timer_of(duration).await;
+}
+
+fn timer_of(duration: Duration) -> Sleep {
+    let _inside = background().enter();
+    tokio::time::sleep(duration)
 }
 
 /// What `future` answers within `duration` of its first poll, or `None`.
@@ -66,13 +68,16 @@ pub(crate) async fn sleep(duration: Duration) {
 /// When time is up the future is dropped.
 pub(crate) async fn timeout<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
-    let mut timer = None;
+    let mut timer = pin!(None);
     poll_fn(|context| {
         if let Poll::Ready(answer) = future.as_mut().poll(context) {
             return Poll::Ready(Some(answer));
         }
-        let timer = timer.get_or_insert_with(|| Box::pin(sleep(duration)));
-        timer.as_mut().poll(context).map(|()| None)
+        if timer.is_none() {
+            timer.set(Some(timer_of(duration)));
+        }
+        let timer = timer.as_mut().as_pin_mut().expect("it has just been set");
+        timer.poll(context).map(|()| None)
     })
     .await
 }

@@ -96,7 +96,8 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// How many requests may be under way at once; 1,024 by default. Others wait, within their time.
+    /// How many requests may be under way at once over a connection; 1,024 by default. Others wait,
+    /// within their time.
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.concurrency = requests;
         self

@@ -49,6 +49,8 @@ pub(super) struct Site {
     pub(super) run: String,
     /// How long an attempt to connect may take.
     pub(super) at_most: Duration,
+    /// How many requests may be under way at once over a home's connection.
+    pub(super) most: usize,
 }
 
 /// The homes beside one shared connection after another.
@@ -226,7 +228,7 @@ async fn dwell(dweller: Dweller, site: Arc<Site>, mut wanted: watch::Receiver<bo
         }
     };
     let opening = async move {
-        let opening = Wire::connect(&site.info, &site.run);
+        let opening = Wire::connect(&site.info, &site.run, site.most);
         let opened = runtime::timeout(site.at_most, opening).await;
         opened.unwrap_or_else(|| Err("no connection in time".to_owned()))
     };
@@ -278,7 +280,6 @@ impl Shared {
 
     /// `None` if it has to be read another way.
     async fn read_at_home(&self, way: Way, names: &[String]) -> Option<Vec<Option<Bytes>>> {
-        let _permit = self.permits.try_acquire().ok()?;
         way.wire.read(names).await
     }
 }

@@ -152,7 +152,8 @@ async fn stay(shared: &Arc<Shared>, number: u64, ready: Ready, identity: &mut Op
     // One that does not say which run it is could be any; nodes of a cluster are asked over one each.
     if shared.settings.callers_runtimes && shared.whole.is_none() && !run.is_empty() {
         let at_most = shared.settings.connect_timeout;
-        shared.homes.begin(Site { number, info, run, at_most });
+        let most = shared.settings.concurrency;
+        shared.homes.begin(Site { number, info, run, at_most, most });
     }
     shared.is_up(number, connection.clone());
     beat.vouch(shared, number);

@@ -38,6 +38,8 @@ pub(super) type Texts = Vec<Option<Bytes>>;
 /// One end of the connection: readers' end. Dropped, it ends the connection.
 pub(super) struct Wire {
     line: Arc<Line>,
+    /// How many may wait for a reply at once.
+    most: usize,
 }
 
 #[derive(Default)]
@@ -58,7 +60,8 @@ struct State {
 
 impl Wire {
     /// Connects to this server, with what drives the connection: by the runtime in which this is
-    /// polled, since it is that which the socket belongs to.
+    /// polled, since it is that which the socket belongs to. At most so many requests are under way at
+    /// once.
     ///
     /// # Errors
     ///
@@ -66,18 +69,19 @@ impl Wire {
     pub(super) async fn connect(
         info: &ConnectionInfo,
         run: &str,
+        most: usize,
     ) -> Result<(Self, Driving), String> {
         let words = |error: io::Error| error.to_string();
         match info.addr() {
             ConnectionAddr::Tcp(host, port) => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(words)?;
                 stream.set_nodelay(true).map_err(words)?;
-                Self::over(stream, info, run).await
+                Self::over(stream, info, run, most).await
             }
             #[cfg(unix)]
             ConnectionAddr::Unix(path) => {
                 let stream = tokio::net::UnixStream::connect(path).await.map_err(words)?;
-                Self::over(stream, info, run).await
+                Self::over(stream, info, run, most).await
             }
             _ => Err("it is reached by other means than TCP".to_owned()),
         }
@@ -87,6 +91,7 @@ impl Wire {
         mut stream: S,
         info: &ConnectionInfo,
         run: &str,
+        most: usize,
     ) -> Result<(Self, Driving), String>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -109,15 +114,16 @@ impl Wire {
             let because = driver.drive().await;
             tracing::debug!(target: "keyedcache", ?because, "a caller's connection has ended");
         });
-        Ok((Self { line }, driving))
+        Ok((Self { line, most }, driving))
     }
 
-    /// What stands under each name; `None` if the connection has ended or the server refuses.
+    /// What stands under each name; `None` if the connection has ended, too much is asked over it
+    /// already, or the server refuses.
     pub(super) async fn read(&self, names: &[String]) -> Option<Texts> {
         let (turn, reply) = oneshot::channel();
         let driver = {
             let mut state = self.line.state.lock();
-            if state.is_over {
+            if state.is_over || state.turns.len() >= self.most {
                 return None;
             }
             reply::command(
