@@ -98,9 +98,10 @@ impl Call {
                     }
                 }
             }
-            looked = match listens {
-                true => self.look_and_listen(&mut patience).await,
-                false => self.look(&mut patience).await,
+            looked = if listens {
+                self.look_and_listen(&mut patience).await
+            } else {
+                self.look(&mut patience).await
             };
         }
     }

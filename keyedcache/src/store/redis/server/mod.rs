@@ -259,10 +259,10 @@ impl Shared {
                 let (number, connection) = self.connection(operation).await?;
                 is_sent.store(true, Ordering::Relaxed);
                 tries -= 1;
-                let sent = self.unsettled.sending();
+                let underway = self.unsettled.sending();
                 match send(connection).await {
                     Ok(answer) => {
-                        sent.answered();
+                        underway.answered();
                         self.has_answered();
                         return Ok(answer);
                     }
