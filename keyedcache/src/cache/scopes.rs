@@ -50,7 +50,7 @@ impl Scopes {
         let above = key.above().filter(|above| above.len() <= REMEMBERED_TEXT);
         let Some(above) = above else { return self.made(key) };
         let known = self.known.get_or_init(|| Entries::new(REMEMBERED, &Collecting::own()));
-        known.get(above, |scopes, _| Some(Arc::clone(scopes))).unwrap_or_else(|| {
+        known.get(above, |_, _| true, Arc::clone).unwrap_or_else(|| {
             let made = self.made(key);
             known.insert(above.into(), Arc::clone(&made));
             made

@@ -43,12 +43,16 @@ impl<K: Hash + Eq, E> Entries<K, E> {
         }
     }
 
-    /// What `read` makes of the entry, if there is one. It counts as useful if that is something.
+    /// What `take` makes of the entry, if there is one that `serves`.
+    ///
+    /// Taking comes last: while threads hit one entry, the count of references to its value travels
+    /// from core to core, and should be given back before it goes on.
     #[inline]
     pub(crate) fn get<Q, T>(
         &self,
         key: &Q,
-        read: impl FnOnce(&E, &LocalGuard<'_>) -> Option<T>,
+        serves: impl FnOnce(&E, &LocalGuard<'_>) -> bool,
+        take: impl FnOnce(&E) -> T,
     ) -> Option<T>
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -56,9 +60,10 @@ impl<K: Hash + Eq, E> Entries<K, E> {
         let hash = self.hasher.hash_one(key);
         let guard = guard(&self.map)?;
         let slot = self.map.get(&Sought { hash, key }, &guard)?;
-        let read = read(&slot.entry, &guard)?;
-        slot.uses.count();
-        Some(read)
+        serves(&slot.entry, &guard).then(|| {
+            slot.uses.count();
+            take(&slot.entry)
+        })
     }
 
     /// Inserts the entry, in the place of the one under this key if there is one.

@@ -112,20 +112,20 @@ struct Entry<V> {
     asks: bool,
 }
 
-impl<V: Clone> Entry<V> {
+impl<V> Entry<V> {
     #[inline]
-    fn hit<'a>(
+    fn serves<'a>(
         &self,
         epoch: &Epoch,
         voucher: impl FnOnce() -> Option<&'a Arc<dyn Vouch>>,
-    ) -> Option<V> {
+    ) -> bool {
         // Asked before the counters are compared, which it may bump.
         let in_time = if self.asks {
             voucher().is_some_and(|voucher| voucher.vouch(self.deadline))
         } else {
             Clock::system().coarse_now() < self.deadline
         };
-        (in_time && self.noted.still_stand(epoch)).then(|| self.value.clone())
+        in_time && self.noted.still_stand(epoch)
     }
 }
 
@@ -162,13 +162,21 @@ where
         Self { entries: Entries::new(capacity, collecting), voucher: Beside::new(collecting) }
     }
 
-    /// The value, if it is there, in time, and nothing it depends on has changed.
+    /// The value, if it is there, in time, and nothing it depends on has changed; then, and before
+    /// it is cloned, `count` is called.
     #[inline]
-    pub(crate) fn get<Q>(&self, key: &Q, epoch: &Epoch) -> Option<V>
+    pub(crate) fn get<Q>(&self, key: &Q, epoch: &Epoch, count: impl FnOnce()) -> Option<V>
     where
         Q: Hash + Equivalent<Owned<K>>,
     {
-        self.entries.get(key, |entry, guard| entry.hit(epoch, || self.voucher.get(guard)))
+        self.entries.get(
+            key,
+            |entry, guard| entry.serves(epoch, || self.voucher.get(guard)),
+            |entry| {
+                count();
+                entry.value.clone()
+            },
+        )
     }
 
     /// Keeps a value until `deadline`, as long as what was noted stands. With a voucher, it must

@@ -88,14 +88,15 @@ impl Values {
         key: &StoredKey,
         vouch: impl FnOnce(Moment) -> bool,
     ) -> Option<Shared> {
-        self.entries.get()?.get(key, |entry, _| {
+        let serves = |entry: &Entry| {
             let in_time = if entry.asks {
                 vouch(entry.deadline)
             } else {
                 Clock::system().coarse_now() < entry.deadline
             };
-            (in_time && entry.noted.still_stands(&self.epoch)).then(|| entry.value.clone())
-        })
+            in_time && entry.noted.still_stands(&self.epoch)
+        };
+        self.entries.get()?.get(key, |entry, _| serves(entry), |entry| entry.value.clone())
     }
 
     /// Keeps a value until `deadline`; at most `capacity` of them, as the first call says. What does
