@@ -30,8 +30,6 @@ pub(super) struct Appending {
     entries: Entries,
     /// How many of the entries the tree has taken in, since a note has no room for all.
     taken: usize,
-    /// What has changed, as the log has it.
-    changes: Vec<Change>,
     /// How many of them are listed besides stored records.
     listed: usize,
 }
@@ -39,9 +37,16 @@ pub(super) struct Appending {
 /// What a committed transaction leaves to tell.
 pub(super) struct Written {
     pub(super) transaction: u64,
-    pub(super) changes: Vec<Change>,
+    entries: Entries,
     /// Where the log ends.
     pub(super) end: End,
+}
+
+impl Written {
+    /// What has changed.
+    pub(super) fn changes(&self) -> impl Iterator<Item = Change> {
+        self.entries.iter().map(Change::decode)
+    }
 }
 
 impl Appending {
@@ -84,7 +89,6 @@ impl Writing<'_> {
         let last = end.last + 1;
         self.log.end = Some(End { last, ..end });
         self.log.entries.push(LogEntry { change, stored });
-        self.log.changes.push(change);
         Ok(last)
     }
 
@@ -192,6 +196,6 @@ impl Writing<'_> {
     pub(super) fn commit(mut self) -> heed::Result<Written> {
         let (end, transaction) = (self.note()?, self.transaction());
         self.txn.commit()?;
-        Ok(Written { transaction, changes: self.log.changes, end })
+        Ok(Written { transaction, entries: self.log.entries, end })
     }
 }

@@ -269,8 +269,7 @@ fn is_sound(path: &Path, marker: &Marker) -> bool {
 
 /// Removes what this crate stored, and nothing else.
 fn empty(path: &Path) -> io::Result<()> {
-    // The tail first: without the environment, it would be that of transactions to come.
-    for name in [tail::FILE_NAME, "data.mdb", "lock.mdb"] {
+    for name in ["data.mdb", "lock.mdb", tail::FILE_NAME] {
         match fs::remove_file(path.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

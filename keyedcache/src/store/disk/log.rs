@@ -73,8 +73,7 @@ pub(super) fn news(
         if note.is_overfull() {
             news.changes.extend(overfull(snapshot, tree, note)?);
         } else {
-            let entries = note.entries().map(|(_, entry)| LogEntry::decode(entry));
-            news.changes.extend(entries.map(|entry| entry.change));
+            news.changes.extend(note.entries().map(|(_, entry)| Change::decode(entry)));
         }
         news.end = Some(note.end());
     }

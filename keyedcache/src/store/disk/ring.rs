@@ -73,12 +73,12 @@ impl Ring {
         let mut end = self.telling.lock();
         let told = self.told.load(Ordering::Acquire);
         if told + 1 == written.transaction {
-            self.tell_all(&written.changes);
+            self.tell_all(written.changes());
             *end = Some(written.end);
             self.told.store(written.transaction, Ordering::Release);
         } else if told < written.transaction && self.tell_rest(opening, &mut end).is_err() {
             // What was committed is told at least; the rest is asked for again before it is trusted.
-            self.tell_all(&written.changes);
+            self.tell_all(written.changes());
         }
     }
 
@@ -95,25 +95,26 @@ impl Ring {
         let news = opening.read("tell", |snapshot, tree| {
             log::news(snapshot, tree, &opening.tail, told)
         })?;
-        self.tell_all(&news.changes);
+        self.tell_all(news.changes.iter().copied());
         *end = news.end;
         self.told.store(news.transaction, Ordering::Release);
         Ok(())
     }
 
-    fn tell_all(&self, changes: &[Change]) {
-        if changes.iter().any(|change| !matches!(change, Change::Key { .. })) {
-            self.scopes.fetch_add(1, Ordering::AcqRel);
-        }
+    fn tell_all(&self, changes: impl Iterator<Item = Change>) {
         for change in changes {
-            match *change {
+            match change {
                 Change::Key { digest, by } => {
                     self.audience.tell(by, |sink| sink.key_changed(KeyDigest(digest)));
                 }
                 Change::Scope(id) => {
+                    self.scopes.fetch_add(1, Ordering::AcqRel);
                     self.audience.tell(None, |sink| sink.scope_changed(ScopeId(id)));
                 }
-                Change::Everything => self.audience.tell(None, |sink| sink.lost()),
+                Change::Everything => {
+                    self.scopes.fetch_add(1, Ordering::AcqRel);
+                    self.audience.tell(None, |sink| sink.lost());
+                }
             }
         }
     }

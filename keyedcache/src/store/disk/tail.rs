@@ -60,12 +60,12 @@ pub(super) struct Entries {
 
 impl Entries {
     pub(super) fn push(&mut self, entry: LogEntry<'_>) {
-        entry.encode(|bytes| {
-            let length = u16::try_from(bytes.len()).expect("keys are far shorter");
-            self.bytes.reserve(NOTE);
-            self.bytes.extend_from_slice(&length.to_le_bytes());
-            self.bytes.extend_from_slice(bytes);
-        });
+        self.bytes.reserve(NOTE);
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; 2]);
+        entry.encode(&mut self.bytes);
+        let length = u16::try_from(self.bytes.len() - at - 2).expect("keys are far shorter");
+        self.bytes[at..at + 2].copy_from_slice(&length.to_le_bytes());
         self.count += 1;
     }
 
