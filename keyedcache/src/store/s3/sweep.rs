@@ -84,8 +84,11 @@ impl Inner {
     ) -> Result<usize, Error> {
         let (mut sweep, mut records) = (S3Sweep::default(), 0);
         let mut from = None;
+        let heeds = self.heeds_conditions(&mut self.patience()).await?;
+        // Else the generation that a key bears of its own goes with its record.
+        let page = if heeds { PAGE } else { PAGE / 2 };
         loop {
-            let (told, next) = self.page(&prefix, from.as_deref(), PAGE).await?;
+            let (told, next) = self.page(&prefix, from.as_deref(), page).await?;
             sweep.seen += told.len();
             let (mut together, mut alone) = (Vec::new(), Vec::new());
             for told in told {
@@ -118,10 +121,13 @@ impl Inner {
         let mut patience = self.patience();
         let mut is_conditional = true;
         loop {
-            let named: Vec<_> = objects
-                .iter()
-                .map(|told| (told.name.clone(), is_conditional.then(|| Arc::clone(&told.etag))))
-                .collect();
+            let if_seen = |told: &Told| is_conditional.then(|| Arc::clone(&told.etag));
+            let mut named: Vec<_> =
+                objects.iter().map(|told| (told.name.clone(), if_seen(told))).collect();
+            if self.is_unheeded() {
+                let generation = |told: &Told| (self.names.of_key_generation(&told.key), None);
+                named.extend(objects.iter().map(generation));
+            }
             match self.bucket.delete_many(&named).await {
                 Ok(failed) => {
                     let gone = || objects.iter().filter(|told| !failed.contains(&told.name));
