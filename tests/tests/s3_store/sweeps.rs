@@ -111,6 +111,21 @@ fn clearing_a_hundred_thousand_objects_takes_bounded_memory_and_two_requests_a_t
 }
 
 #[test]
+fn server_that_checks_by_md5_is_cleared_and_asked_in_vain_only_once() {
+    let server = S3Server::start();
+    server.want_md5();
+    let store = server.store("app");
+    for n in 0..3 {
+        wait(store.save(&key(&format!("a:{n}")), record(n, 40), None, Guard::Always, &[])).unwrap();
+        wait(store.save(&key(&format!("b:{n}")), record(n, 40), None, Guard::Always, &[])).unwrap();
+    }
+    assert_eq!(wait(store.clear("a:")).unwrap(), 3);
+    assert_eq!(server.counts().delete_many, 2);
+    assert_eq!(wait(store.clear("b:")).unwrap(), 3);
+    assert_eq!((server.counts().delete_many, records(&server)), (3, 0));
+}
+
+#[test]
 fn purging_among_a_hundred_thousand_objects_removes_what_has_ended_and_nothing_else() {
     if role().is_some() {
         return sweep();

@@ -32,6 +32,8 @@ pub(super) struct Inner {
     /// Whether the server heeds preconditions, once that is known.
     pub(super) heeds: OnceCell<bool>,
     pub(super) own: OwnLeases,
+    /// Which of the [ways to delete many](super::sweep::WAYS) the server is known to take.
+    pub(super) deletes_by: AtomicUsize,
     /// How many ended objects are about to be deleted.
     pub(super) tidying: AtomicUsize,
 }
@@ -48,6 +50,7 @@ impl Inner {
             waiters: Waiters::default(),
             heeds: OnceCell::new(),
             own: OwnLeases::default(),
+            deletes_by: AtomicUsize::new(0),
             tidying: AtomicUsize::new(0),
         }
     }

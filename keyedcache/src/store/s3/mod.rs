@@ -14,6 +14,7 @@ mod builder;
 mod client;
 mod conditions;
 mod connect;
+mod content_md5;
 mod fault;
 mod inner;
 mod lifecycle;
