@@ -6,6 +6,7 @@
 
 mod bodies;
 mod conditions;
+mod credentials;
 mod faults;
 mod requests;
 mod settings;

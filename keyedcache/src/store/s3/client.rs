@@ -16,7 +16,7 @@ use bytes::Bytes;
 use tokio::sync::OnceCell;
 
 use super::builder::Settings;
-use super::connect::connect;
+use super::connect::{connect, without_retries};
 use super::content_md5::ContentMd5;
 use super::fault::{Asked, Denial, Fault, Outcome};
 use super::requests::{Operation, Requests};
@@ -92,7 +92,7 @@ impl Bucket {
         Self {
             clock: Arc::new(ServerClock::new(settings.clock.clone())),
             requests: Requests::default(),
-            client: OnceCell::new_with(client),
+            client: OnceCell::new_with(client.as_ref().map(without_retries)),
             settings,
         }
     }
