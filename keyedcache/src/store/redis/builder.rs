@@ -156,9 +156,6 @@ impl RedisStoreBuilder {
                 "the replicas of a cluster are not read from; leave `read_replicas` out",
             ));
         }
-        if address.is_cluster() && self.on_failover == OnFailover::Forget {
-            return Err(wrong("a cluster cannot forget after a failover; leave `on_failover` out"));
-        }
         for (name, is_zero) in [
             ("timeout", self.timeout.is_zero()),
             ("connect_timeout", self.connect_timeout.is_zero()),

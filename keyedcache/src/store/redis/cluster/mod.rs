@@ -8,6 +8,7 @@
 //! | `dispatch` | getting requests to where they belong, whatever moves meanwhile |
 //! | `scanning` | going through the names of all nodes |
 //! | `together` | several nodes asked at once |
+//! | `eras` | that everything is missing after a failover, where that is asked for |
 //!
 //! Invariants:
 //!
@@ -15,9 +16,11 @@
 //!   whatever it is.
 //! - Slots that have another owner are asked for there only when the new one has been told again
 //!   what this process struck of them in the last minute.
+//! - An era that is not of the data of all primaries in use is none.
 //! - When slots have another owner, near caches are emptied: what they hold is registered elsewhere.
 
 mod dispatch;
+mod eras;
 mod map;
 mod request;
 mod scanning;
@@ -35,11 +38,11 @@ use tokio::task::JoinHandle;
 use self::request::{Request, What};
 use self::topology::Topology;
 use super::builder::Settings;
-use super::fault;
 use super::link::{Link, Replies, Step};
 use super::script::Call;
 use super::server::Common;
 use super::slots::slot;
+use super::{fault, names};
 use crate::error::Error;
 use crate::runtime;
 use crate::store::Pending;
@@ -95,10 +98,13 @@ impl Link for Cluster {
                 if names.len() != found.len() {
                     return Err(fault::garbled(OPERATION, &self.topology.common.name));
                 }
-                for ((at, _), found) in names.into_iter().zip(found) {
-                    if let Value::BulkString(text) = found {
-                        texts[at] = Some(Bytes::from(text));
-                    }
+                for ((at, name), found) in names.into_iter().zip(found) {
+                    let text = match found {
+                        Value::BulkString(text) => Some(Bytes::from(text)),
+                        _ => None,
+                    };
+                    let is_era = names::is_era(&name);
+                    texts[at] = if is_era { self.topology.counting(text) } else { text };
                 }
             }
             Ok(texts)

@@ -67,6 +67,10 @@ pub(super) trait Whole: Send + Sync {
     /// Who serves what may have changed.
     fn look(&self);
 
+    /// This is the run of this server, and the history of its data: told before anybody may use a
+    /// connection, where a failover makes everything missing.
+    fn met(&self, run: &str, history: &str);
+
     /// These were to be sent again, and are not this server's any more, or only in part.
     fn hand_on(&self, calls: Vec<Call>);
 }
