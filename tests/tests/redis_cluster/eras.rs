@@ -106,6 +106,25 @@ fn everything_is_missing_when_a_primary_came_back_with_older_data() {
     lasts(&cluster, &apart, [&store, &other]);
 }
 
+/// What another process may not have forgotten yet, or cannot, is not served to who can read what it
+/// depends on.
+#[test]
+fn what_a_full_primary_cannot_forget_is_missing_all_the_same() {
+    let (cluster, _) = failing_over();
+    let apart = Apart::of(&cluster);
+    let store = forgetting(&cluster);
+    let before = made(&store, &apart.kept, &everything());
+    wait(store.generations(std::slice::from_ref(&apart.tag))).unwrap();
+    let staying = cluster.primary_of(apart.kept.as_str());
+    cluster.replica_of(apart.failing).wait_in_step_with(apart.failing);
+    staying.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    apart.failing.kill();
+    assert_eq!(apart.first(&store).0, None);
+    staying.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    lasts(&cluster, &apart, [&store, &forgetting(&cluster)]);
+    assert!(is_missing(before, borne(&store, &apart.kept, &everything())));
+}
+
 /// From now on all see the same, which stays.
 fn lasts(cluster: &Cluster, apart: &Apart<'_>, stores: [&RedisStore; 2]) {
     let began = Instant::now();

@@ -6,3 +6,4 @@ mod failover;
 mod ground;
 mod moving;
 mod opening;
+mod replicas;
