@@ -151,14 +151,6 @@ impl RedisStoreBuilder {
         if !address.has_its_database() {
             return Err(wrong("a cluster has no database but 0"));
         }
-        if address.is_cluster() && self.read_replicas {
-            return Err(wrong(
-                "the replicas of a cluster are not read from; leave `read_replicas` out",
-            ));
-        }
-        if address.is_cluster() && self.on_failover == OnFailover::Forget {
-            return Err(wrong("a cluster cannot forget after a failover; leave `on_failover` out"));
-        }
         for (name, is_zero) in [
             ("timeout", self.timeout.is_zero()),
             ("connect_timeout", self.connect_timeout.is_zero()),

@@ -12,6 +12,7 @@
 //! | `server/` | one server: where it is, its connection, its signs of life; its replicas |
 //! | `cluster/` `slots` | a cluster of them: who serves what, and how one gets there |
 //! | `copies` | copies of the generations that everybody reads, over the slots of a cluster |
+//! | `eras` | what generations count in, where a failover makes everything missing |
 //! | `heartbeats` `clocks` | whether pushes are complete; the servers' clock |
 //! | `pushed` `waiters` | who is told of changes; who waits for a lease |
 //! | `lives` `sent` | what this process remembers: how long generations live, what it invalidated |
@@ -32,6 +33,7 @@ mod builder;
 mod clocks;
 mod cluster;
 mod copies;
+mod eras;
 mod fault;
 mod heartbeats;
 mod keeping;
