@@ -131,10 +131,13 @@ impl Tail {
             bytes[at..at + field.len()].copy_from_slice(field);
             at += field.len();
         };
-        let numbers = [transaction, end.last, end.settled, end.settled_last];
-        numbers.iter().for_each(|number| put(&number.to_le_bytes()));
+        for number in [transaction, end.last, end.settled, end.settled_last] {
+            put(&number.to_le_bytes());
+        }
         #[allow(clippy::cast_possible_truncation)] // transactions are bounded, notes are short
-        [entries.count as u16, noted.len() as u16].iter().for_each(|few| put(&few.to_le_bytes()));
+        for few in [entries.count as u16, noted.len() as u16] {
+            put(&few.to_le_bytes());
+        }
         put(noted);
         let checksum = xxh3_64(&bytes[8..length]);
         bytes[..8].copy_from_slice(&checksum.to_le_bytes());
