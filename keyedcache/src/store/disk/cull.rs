@@ -1,9 +1,10 @@
 //! Room: what is removed when the store is over its limit, and what is refused when that fails.
 //!
 //! - What has ended goes first, then what was stored least recently. Both are found by walking the
-//!   log: everything that writes walks on a little and removes what has ended and what is spent, so
-//!   the log stays within about three times the records; what is short of room walks on while it
-//!   finds records that have ended, or has not looked far, and then takes the oldest ones.
+//!   log in the tree: what makes that longer walks on a little and removes what has ended and what is
+//!   spent, so it stays within about three times the records; what is short of room walks on while it
+//!   finds records that have ended, or has not looked far, and then takes the oldest ones. Before
+//!   either it has the tree take in what is only noted beside it.
 //! - Each transaction removes a bounded number, so no single save pays for all.
 //! - The map is larger than the limit, and the difference is kept for what removes: deletions and
 //!   invalidations copy pages too. A reader that stays in its transaction keeps freed pages from

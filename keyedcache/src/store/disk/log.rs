@@ -57,12 +57,7 @@ pub(super) struct News {
 
 /// What has been changed after the transaction `told`; [`Change::Everything`] if there are no longer
 /// notes of all.
-pub(super) fn news(
-    snapshot: &RoTxn<'_>,
-    tree: Tree,
-    tail: &Tail,
-    told: u64,
-) -> heed::Result<News> {
+pub(super) fn news(snapshot: &RoTxn<'_>, tree: Tree, tail: &Tail, told: u64) -> heed::Result<News> {
     let transaction = snapshot.id() as u64;
     let mut news = News { transaction, end: None, changes: Vec::new() };
     let Some(notes) = tail.read(told + 1, transaction)? else {

@@ -83,7 +83,7 @@ impl Opening {
         self.folder.path()
     }
 
-    /// How many entries of the log are kept for those who have not heard of them.
+    /// How many entries of the log are kept in the tree for those who have not heard of them.
     pub(super) fn kept(&self) -> u64 {
         log::kept(self.folder.size_limit())
     }

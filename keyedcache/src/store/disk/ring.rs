@@ -92,9 +92,8 @@ impl Ring {
     fn tell_rest(&self, opening: &Opening, end: &mut Option<End>) -> Result<(), Error> {
         let told = self.told.load(Ordering::Acquire);
         // Copied out first: a sink must find no transaction open on its thread.
-        let news = opening.read("tell", |snapshot, tree| {
-            log::news(snapshot, tree, &opening.tail, told)
-        })?;
+        let news = opening
+            .read("tell", |snapshot, tree| log::news(snapshot, tree, &opening.tail, told))?;
         self.tell_all(news.changes.iter().copied());
         *end = news.end;
         self.told.store(news.transaction, Ordering::Release);

@@ -131,10 +131,13 @@ impl Tail {
             bytes[at..at + field.len()].copy_from_slice(field);
             at += field.len();
         };
-        let numbers = [transaction, end.last, end.settled, end.settled_last];
-        numbers.iter().for_each(|number| put(&number.to_le_bytes()));
+        for number in [transaction, end.last, end.settled, end.settled_last] {
+            put(&number.to_le_bytes());
+        }
         #[allow(clippy::cast_possible_truncation)] // transactions are bounded, notes are short
-        [entries.count as u16, noted.len() as u16].iter().for_each(|few| put(&few.to_le_bytes()));
+        for few in [entries.count as u16, noted.len() as u16] {
+            put(&few.to_le_bytes());
+        }
         put(noted);
         let checksum = xxh3_64(&bytes[8..length]);
         bytes[..8].copy_from_slice(&checksum.to_le_bytes());
@@ -220,5 +223,87 @@ impl<'n> Note<'n> {
     /// Its entries with their sequences; none if it is overfull.
     pub(super) fn entries(self) -> impl Iterator<Item = (u64, &'n [u8])> {
         (self.before() + 1..).zip(split(&self.0[HEAD..HEAD + self.few(42)]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::disk::layout::Change;
+
+    fn tail() -> (tempfile::TempDir, Tail) {
+        let folder = tempfile::tempdir().unwrap();
+        let tail = Tail::open(folder.path()).unwrap();
+        (folder, tail)
+    }
+
+    fn scopes(ids: impl Iterator<Item = u8>) -> Entries {
+        let mut entries = Entries::default();
+        for id in ids {
+            entries.push(LogEntry { change: Change::Scope([id; 16]), stored: None });
+        }
+        entries
+    }
+
+    fn end(last: u64) -> End {
+        End { last, settled: 7, settled_last: 9 }
+    }
+
+    #[test]
+    fn notes_read_back_as_written_around_the_end_of_the_file() {
+        let (_folder, tail) = tail();
+        let first = PLACES - 2;
+        for number in 0..4 {
+            let id = u8::try_from(number).unwrap();
+            tail.write(first + number, end(20 + 2 * number), &scopes([id, id].into_iter()))
+                .unwrap();
+        }
+        let notes = tail.read(first, first + 3).unwrap().unwrap();
+        for (number, note) in (0..).zip(notes.iter()) {
+            assert_eq!(note.end(), end(20 + 2 * number));
+            let sequences: Vec<_> = note.entries().map(|(sequence, _)| sequence).collect();
+            assert_eq!(sequences, [19 + 2 * number, 20 + 2 * number]);
+            let id = u8::try_from(number).unwrap();
+            let mut changes = note.entries().map(|(_, entry)| Change::decode(entry));
+            assert!(changes.all(|change| change == Change::Scope([id; 16])));
+        }
+        assert_eq!(tail.end_after(first + 3).unwrap(), Some(end(26)));
+    }
+
+    #[test]
+    fn of_more_than_a_note_has_room_for_the_number_is_noted() {
+        let (_folder, tail) = tail();
+        let many = scopes(0..100);
+        assert!(!many.fit_a_note());
+        tail.write(1, end(300), &many).unwrap();
+        let notes = tail.read(1, 1).unwrap().unwrap();
+        let note = notes.iter().next().unwrap();
+        assert!(note.is_overfull());
+        assert_eq!((note.before(), note.entries().count()), (200, 0));
+    }
+
+    #[test]
+    fn a_note_that_was_written_over_is_not_there() {
+        let (_folder, tail) = tail();
+        tail.write(5, end(1), &scopes(0..1)).unwrap();
+        assert!(tail.read(5, 5).unwrap().is_some());
+        assert!(tail.read(5, 6).unwrap().is_none());
+        tail.write(5 + PLACES, end(1), &scopes(0..1)).unwrap();
+        assert!(tail.read(5, 5).unwrap().is_none());
+        assert!(tail.read(5 + PLACES, 5 + PLACES).unwrap().is_some());
+    }
+
+    #[test]
+    fn half_a_note_is_not_there() {
+        let (_folder, tail) = tail();
+        tail.write(5, end(1), &scopes(0..1)).unwrap();
+        let mut written = vec![0; NOTE];
+        tail.0.read_exact_at(&mut written, place(5)).unwrap();
+        for at in 0..HEAD + 19 {
+            let mut torn = written.clone();
+            torn[at] ^= 0x40;
+            tail.0.write_all_at(&torn, place(5)).unwrap();
+            assert!(tail.read(5, 5).unwrap().is_none(), "byte {at}");
+        }
     }
 }

@@ -103,6 +103,23 @@ fn what_has_ended_goes_before_what_is_old() {
 }
 
 #[test]
+fn what_a_note_has_no_room_for_does_not_go_before_what_was_noted_earlier() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = small(folder.path());
+    let long = "k".repeat(layout::MAX_TEXT);
+    save(&store, "early", &record(20_000), None).unwrap();
+    save(&store, &long, &record(20_000), None).unwrap();
+    let is_there = |text: &str| slot(&store, text).record.is_some();
+    for number in 0.. {
+        assert!(is_there(&long) || !is_there("early"));
+        if !is_there(&long) {
+            break;
+        }
+        save(&store, &format!("k{number}"), &record(20_000), None).unwrap();
+    }
+}
+
+#[test]
 fn a_record_that_is_too_large_is_refused_and_leaves_what_was_there() {
     let folder = tempfile::tempdir().unwrap();
     let store = small(folder.path());
