@@ -8,7 +8,7 @@ use std::time::Duration;
 use keyedcache::store::{Guard, S3Store, Store};
 use keyedcache_tests::child::{Child, hear, role, say};
 use keyedcache_tests::drive::wait;
-use keyedcache_tests::s3::{Counts, S3Server};
+use keyedcache_tests::s3::{Counts, Fault, Operation, Rule, S3Server};
 use keyedcache_tests::stored::{key, record};
 
 const MANY: usize = 100_000;
@@ -108,6 +108,48 @@ fn clearing_a_hundred_thousand_objects_takes_bounded_memory_and_two_requests_a_t
     assert!(grew < BOUND, "it grew by {grew} bytes");
     assert!(requests.all() <= 2 * MANY as u64 / 1_000 + 5, "{requests:?}");
     assert_eq!(records(&server), 1, "what is under another prefix stays");
+}
+
+#[test]
+fn what_was_saved_after_it_was_listed_is_not_swept() {
+    let server = S3Server::start();
+    let store = server.store("app");
+    let minute = Some(Duration::from_mins(1));
+    for text in ["replaced", "ended"] {
+        wait(store.save(&key(text), record(1, 40), minute, Guard::Always, &[])).unwrap();
+    }
+    server.shift_clock(1_000);
+    wait(store.load(&[], &[])).unwrap();
+    let late = Fault::Delay(Duration::from_millis(700));
+    server.add_fault(Rule::always(late).on(Operation::DeleteMany));
+    let swept = thread::scope(|scope| {
+        let sweeping = scope.spawn(|| wait(store.purge_expired(|_| ())).unwrap());
+        while server.counts().delete_many == 0 {
+            thread::yield_now();
+        }
+        let newer = server.store("app");
+        wait(newer.save(&key("replaced"), record(2, 40), minute, Guard::Always, &[])).unwrap();
+        sweeping.join().unwrap()
+    });
+    assert_eq!(swept.removed, 1);
+    let slots = wait(store.load(&[key("replaced"), key("ended")], &[])).unwrap().slots;
+    assert_eq!(slots[0].record, Some(record(2, 40)));
+    assert_eq!((&slots[1].record, records(&server)), (&None, 1));
+}
+
+#[test]
+fn clearing_by_a_prefix_longer_than_names_show_leaves_what_only_begins_like_it() {
+    let server = S3Server::start();
+    let store = server.store("app");
+    let long = "p".repeat(2_000);
+    let keys = ["a:1", "a:2", "b:1"].map(|rest| key(&format!("{long}{rest}")));
+    for key in &keys {
+        wait(store.save(key, record(1, 40), None, Guard::Always, &[])).unwrap();
+    }
+    assert_eq!(wait(store.clear(&format!("{long}a:"))).unwrap(), 2);
+    let slots = wait(store.load(&keys, &[])).unwrap().slots;
+    let there: Vec<_> = slots.iter().map(|slot| slot.record.is_some()).collect();
+    assert_eq!(there, [false, false, true]);
 }
 
 #[test]

@@ -135,9 +135,7 @@ impl Asked<'_> {
             (None, _) if matches!(error, SdkError::TimeoutError(_)) => {
                 (ErrorKind::Timeout, "the server did not answer in time".to_owned())
             }
-            (None, _) if is_without_request(error) => {
-                (ErrorKind::Config, without_request(error))
-            }
+            (None, _) if is_without_request(error) => (ErrorKind::Config, without_request(error)),
             (None, _) => {
                 (ErrorKind::Unavailable, "the server cannot be reached, or broke off".to_owned())
             }
