@@ -33,7 +33,7 @@ pub enum OnFailover {
     Resend,
     /// Everything is missing, for everyone. All who share the server have to say so, else they never
     /// find each other's records. Each read asks for one key more, and each sign of life for a
-    /// script.
+    /// script. Of a cluster, see [there](RedisStore#on-a-cluster).
     Forget,
 }
 

@@ -126,7 +126,8 @@ const MAX_RECORD: usize = 64 << 20;
 /// # On a cluster
 ///
 /// `redis+cluster://a,b` names some nodes of a [Redis Cluster], which tell where all are. One
-/// connection leads to each primary; replicas are not asked. What belongs to one key is on one slot.
+/// connection leads to each primary, and one to each [replica](#replicas) if these are read from. What
+/// belongs to one key is on one slot.
 ///
 /// - The generations of the cache and of each function have 16 copies, on as many shares of the
 ///   slots, so that no node is asked by everybody: `{n}:{scope}:generation`. A hit is two commands on
@@ -138,6 +139,10 @@ const MAX_RECORD: usize = 64 << 20;
 /// - A primary that does not answer takes its own slots with it, and near caches are off until it
 ///   does or a replica has taken over. That one is first told again what this process struck in the
 ///   last minute. After each change of who serves what, near caches start empty.
+/// - With [`OnFailover::Forget`] everything is missing, wherever it is, once one primary was replaced by
+///   a replica or started anew: who can ask that one anything finds nothing of before. Slots that are
+///   moved forget nothing. It costs a key more in the `MGET` of a hit, a command more for each tag,
+///   and 16 scripts every ten seconds.
 /// - Ages are told by the middle one of the primaries' clocks.
 ///
 /// [Redis Cluster]: https://redis.io/docs/latest/operate/oss_and_stack/management/scaling/
