@@ -110,6 +110,10 @@ impl<M: Manner> Store for Front<M> {
         self.manner.perform(Operation::Load, || self.inner.load(keys, scopes))
     }
 
+    fn glance<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded> {
+        self.manner.perform(Operation::Load, || self.inner.glance(keys, scopes))
+    }
+
     /// Nothing: every manner of loading is seen.
     fn show(&self, _: &str, _: &[Scope], _: &mut See<'_>) -> bool {
         false

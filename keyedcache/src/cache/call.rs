@@ -37,9 +37,24 @@ impl Call {
             return Begin::Alone(None);
         }
         let mut patience = Patience::of(core);
+        let looked = self.look(&mut patience).await;
+        if let Ok(Look { found: Found::Fresh { value, until }, .. }) = looked {
+            core.counters.store_hits.count();
+            return Begin::Answer { value, until: Some(until) };
+        }
+        // Boxed, so that the future of a hit is small.
+        Box::pin(self.begin_without_hit(looked, patience)).await
+    }
+
+    async fn begin_without_hit(
+        &self,
+        mut looked: Result<Look, Error>,
+        mut patience: Patience,
+    ) -> Begin {
+        let core = &self.plan.core;
         let mut budget = None;
+        let mut listens = self.plan.keeps_near();
         loop {
-            let looked = self.look(&mut patience).await;
             if let Ok(Look { found: Found::Fresh { value, until }, .. }) = looked {
                 core.counters.store_hits.count();
                 return Begin::Answer { value, until: Some(until) };
@@ -63,6 +78,11 @@ impl Call {
                 }
                 Found::Fresh { .. } | Found::Stale { .. } | Found::Missing { .. } => look,
             };
+            if !listens && core.flights.has_unleased(&self.key) {
+                listens = true;
+                looked = self.look_and_listen(&mut patience).await;
+                continue;
+            }
             // From the first miss on: a hit waits for nobody, and reads no clock for it.
             let budget = *budget.get_or_insert_with(|| Budget::of(self));
             let place = Place::here().await;
@@ -78,6 +98,10 @@ impl Call {
                     }
                 }
             }
+            looked = match listens {
+                true => self.look_and_listen(&mut patience).await,
+                false => self.look(&mut patience).await,
+            };
         }
     }
 
@@ -215,6 +239,7 @@ impl Call {
                 Ok(leasing) => leasing,
                 Err(error) => {
                     core.count_failure(&error, &self.key);
+                    let look = self.look_before_computing_beside(look, &mut patience).await;
                     return Begin::Lead(Leader::beside(self, seat, Some(look)));
                 }
             };
@@ -273,6 +298,16 @@ impl Call {
                 return Begin::Answer { value, until: None };
             }
         }
+    }
+
+    /// What one knows of the key who computes without a lease, and must hear of what changes meanwhile:
+    /// who does not can have no followers, and so knows no generations.
+    async fn look_before_computing_beside(&self, look: Look, patience: &mut Patience) -> Look {
+        if self.plan.keeps_near() {
+            return look;
+        }
+        let again = self.look_and_listen(patience).await;
+        again.unwrap_or(Look { lease: None, generations: Vec::new(), ..look })
     }
 
     /// Whether what was found is served only if no new answer comes in time.

@@ -10,11 +10,11 @@ use crate::error::Error;
 use crate::flight::{Shared, Tick};
 use crate::generation;
 use crate::policy::{Freshness, Standing, Times, head_start, judge};
-use crate::record::{Generation, Header, Record, RecordId};
-use crate::store::{LeaseToken, Slot};
+use crate::record::{Generation, Header, Record, RecordId, Scope};
+use crate::store::{LeaseToken, Loaded, Pending, Slot, StoredKey};
 
 use super::patience::Patience;
-use super::plan::Call;
+use super::plan::{Call, Plan};
 
 /// Turns the payload of a record into the value its function answers with.
 pub(crate) type Decode = fn(&Header, &Bytes) -> Result<Shared, Error>;
@@ -54,11 +54,25 @@ impl Found {
 impl Call {
     /// Reads the key and its scopes, in one round trip, and judges what is there.
     pub(crate) async fn look(&self, patience: &mut Patience) -> Result<Look, Error> {
+        self.look_by(patience, Plan::read).await
+    }
+
+    /// The same, and hears before of all that had changed, and from then on of what changes: by that
+    /// alone it is known how old a flight is that no lease vouches for.
+    pub(crate) async fn look_and_listen(&self, patience: &mut Patience) -> Result<Look, Error> {
+        self.look_by(patience, |plan, keys, scopes| plan.core.store.load(keys, scopes)).await
+    }
+
+    async fn look_by(
+        &self,
+        patience: &mut Patience,
+        read: impl for<'r> FnOnce(&'r Plan, &'r [StoredKey], &'r [Scope]) -> Pending<'r, Loaded>,
+    ) -> Result<Look, Error> {
         let core = &self.plan.core;
         let since = core.flights.tick();
         let keys = std::slice::from_ref(&self.key);
         let scopes = core.store.scopes_for(&self.key, &self.plan.scopes);
-        let load = core.store.load(keys, &scopes);
+        let load = read(&self.plan, keys, &scopes);
         let mut loaded = patience.ask(core, "load", load).await?;
         let slot = loaded.slots.pop().unwrap_or_default();
         Ok(self.judge(slot, loaded.generations, since))

@@ -8,7 +8,7 @@ use crate::codec::Codec;
 use crate::flight::Shared;
 use crate::policy::{Policy, Timeout, spread};
 use crate::record::{Fingerprint, Header, Scope, Stamp};
-use crate::store::StoredKey;
+use crate::store::{Loaded, Pending, StoredKey};
 
 use super::core::Core;
 use super::limits::Limits;
@@ -47,6 +47,21 @@ impl Plan {
             fingerprint: self.fingerprint,
             codec: self.codec,
         }
+    }
+
+    /// Whether the answers are kept near as well, and so must be told of when they change.
+    pub(crate) fn keeps_near(&self) -> bool {
+        self.core.has_near() && self.policy.near > 0
+    }
+
+    /// What stands under each key, and the generation of each scope.
+    pub(crate) fn read<'a>(
+        &'a self,
+        keys: &'a [StoredKey],
+        scopes: &'a [Scope],
+    ) -> Pending<'a, Loaded> {
+        let store = &self.core.store;
+        if self.keeps_near() { store.load(keys, scopes) } else { store.glance(keys, scopes) }
     }
 
     /// The header of a record that is made now.

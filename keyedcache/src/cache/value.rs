@@ -100,8 +100,7 @@ impl Value {
     /// unless values are kept near and the store tells of changes.
     pub(super) fn note(&self) -> Option<NotedValue> {
         let core = &self.plan.core;
-        let has_near = core.has_near() && self.plan.policy.near > 0;
-        has_near.then(|| core.values.note(&self.stored, &self.plan.scopes))
+        self.plan.keeps_near().then(|| core.values.note(&self.stored, &self.plan.scopes))
     }
 
     /// Keeps the value in this process, if anything was [noted](Self::note) for that.
@@ -158,7 +157,7 @@ impl Value {
         }
         let keys = std::slice::from_ref(&self.stored);
         let scopes = core.store.scopes_for(&self.stored, &self.plan.scopes);
-        let load = core.store.load(keys, &scopes);
+        let load = self.plan.read(keys, &scopes);
         match core.ask("load", load).await {
             Ok(mut loaded) => {
                 let slot = loaded.slots.pop().unwrap_or_default();

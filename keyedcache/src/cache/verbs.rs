@@ -137,7 +137,7 @@ impl Cache {
             .iter()
             .flat_map(|value| core.store.scopes_for(&value.stored, &value.plan.scopes).into_owned())
             .collect();
-        let loaded = match core.ask("load", core.store.load(&keys, &scopes)).await {
+        let loaded = match core.ask("load", core.store.glance(&keys, &scopes)).await {
             Ok(loaded) => loaded,
             Err(error) => {
                 if let Some(key) = keys.first() {

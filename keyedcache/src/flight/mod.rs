@@ -212,6 +212,11 @@ impl Flights {
         self.by_key.lock().retain(|key, flight| !goes(key, flight));
     }
 
+    /// Whether this key has a flight that no lease vouches for.
+    pub(crate) fn has_unleased(&self, key: &StoredKey) -> bool {
+        self.by_key.lock().get(key).is_some_and(|flight| flight.is_unleased())
+    }
+
     /// Nobody joins any flight that goes on now.
     pub(crate) fn detach_all(&self) {
         self.by_key.lock().clear();

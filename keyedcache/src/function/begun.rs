@@ -205,7 +205,7 @@ async fn begin_away_slowly<S: Shape, A: KeyParts>(
 async fn begin_call<S: Shape>(missed: Missed<S>) -> (Begin, Finish<S>) {
     let (finish, key) = *missed;
     let call = finish.call(StoredKey::new(key), decode::<S>);
-    let begin = if S::LOCAL { call.begin_local().await } else { call.begin().await };
+    let begin = if S::LOCAL { Box::pin(call.begin_local()).await } else { call.begin().await };
     (begin, finish)
 }
 

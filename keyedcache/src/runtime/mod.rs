@@ -1,11 +1,14 @@
 //! The private background runtime, and time for futures that are polled anywhere.
 //!
 //! - Callers may have no runtime, or one that ends before the crate's connections and timers do; so
-//!   these live on a runtime of the crate's own, started at first need and never stopped.
+//!   these live on a runtime of the crate's own, started at first need and never stopped. What serves
+//!   one runtime's callers only may live there and end with it.
 //! - Its one thread runs what must not block: timers and network I/O, never a user's function.
 
 mod wait;
 
+#[cfg(feature = "redis")]
+pub(crate) use wait::host;
 pub(crate) use wait::{Place, wait};
 
 use std::future::{Future, pending, poll_fn};
@@ -15,6 +18,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle};
+use tokio::time::Sleep;
 
 /// The runtime that outlives all others; started by the first call.
 ///
@@ -47,11 +51,12 @@ pub(crate) fn after(duration: Duration) -> Instant {
 
 /// Returns after `duration`; may be polled on any thread, inside any runtime or none.
 pub(crate) async fn sleep(duration: Duration) {
-    let sleep = {
-        let _inside = background().enter();
-        tokio::time::sleep(duration)
-    };
-    sleep.await;
+    timer_of(duration).await;
+}
+
+fn timer_of(duration: Duration) -> Sleep {
+    let _inside = background().enter();
+    tokio::time::sleep(duration)
 }
 
 /// What `future` answers within `duration` of its first poll, or `None`.
@@ -63,13 +68,16 @@ pub(crate) async fn sleep(duration: Duration) {
 /// When time is up the future is dropped.
 pub(crate) async fn timeout<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
-    let mut timer = None;
+    let mut timer = pin!(None);
     poll_fn(|context| {
         if let Poll::Ready(answer) = future.as_mut().poll(context) {
             return Poll::Ready(Some(answer));
         }
-        let timer = timer.get_or_insert_with(|| Box::pin(sleep(duration)));
-        timer.as_mut().poll(context).map(|()| None)
+        if timer.is_none() {
+            timer.set(Some(timer_of(duration)));
+        }
+        let timer = timer.as_mut().as_pin_mut().expect("it has just been set");
+        timer.poll(context).map(|()| None)
     })
     .await
 }

@@ -101,6 +101,18 @@ fn on_worker() -> bool {
             .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread)
 }
 
+/// The runtime that whoever is polled on this thread can have work for it while it waits.
+///
+/// `None` within a [`wait`], during which that runtime may have no thread left, outside of all
+/// runtimes, and on the crate's own.
+#[cfg(feature = "redis")]
+pub(crate) fn host() -> Option<Handle> {
+    if !WAITING.get().is_null() {
+        return None;
+    }
+    Handle::try_current().ok().filter(|handle| handle.id() != super::background().id())
+}
+
 /// Where a computation is led from, to tell who would wait for itself by waiting for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {

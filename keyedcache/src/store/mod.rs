@@ -247,6 +247,16 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// - One round trip, or one for each node in parallel.
     fn load<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded>;
 
+    /// What [`load`](Self::load) would find, for a caller that keeps none of it: later changes need
+    /// not be told on account of this, nor earlier ones before its answer. It is `load` unless
+    /// overridden.
+    ///
+    /// A store that is reached over a network may take a shorter way than the one on which it is told
+    /// of changes.
+    fn glance<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded> {
+        self.load(keys, scopes)
+    }
+
     /// Shows the record that [`load`](Self::load) would find under the stored key of this text, and
     /// the generation of each scope, where that takes neither waiting nor copying; says whether it
     /// did.

@@ -4,6 +4,7 @@
 mod connections;
 mod generations;
 mod ground;
+mod homes;
 mod pushes;
 mod records;
 mod waits;

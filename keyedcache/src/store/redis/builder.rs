@@ -18,6 +18,7 @@ pub(super) struct Settings {
     pub(super) concurrency: usize,
     pub(super) on_failover: OnFailover,
     pub(super) read_replicas: bool,
+    pub(super) callers_runtimes: bool,
     #[cfg_attr(not(feature = "redis-tls"), expect(dead_code, reason = "there is no TLS"))]
     pub(super) tls_root: Option<Arc<[u8]>>,
 }
@@ -47,6 +48,7 @@ pub struct RedisStoreBuilder {
     concurrency: usize,
     on_failover: OnFailover,
     read_replicas: bool,
+    callers_runtimes: bool,
     tls_root: Option<Arc<[u8]>>,
 }
 
@@ -60,6 +62,7 @@ impl RedisStoreBuilder {
             concurrency: 1024,
             on_failover: OnFailover::default(),
             read_replicas: false,
+            callers_runtimes: cfg!(panic = "unwind"),
             tls_root: None,
         }
     }
@@ -93,7 +96,8 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// How many requests may be under way at once; 1,024 by default. Others wait, within their time.
+    /// How many requests may be under way at once over a connection; 1,024 by default. Others wait,
+    /// within their time.
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.concurrency = requests;
         self
@@ -110,6 +114,19 @@ impl RedisStoreBuilder {
     /// not. See [what it costs](RedisStore#replicas).
     pub fn read_replicas(mut self, read_replicas: bool) -> Self {
         self.read_replicas = read_replicas;
+        self
+    }
+
+    /// Whether each Tokio runtime that awaits reads gets a connection of its own for them, which it
+    /// drives itself; by default it does where panics unwind. See
+    /// [what goes over it](RedisStore#connections).
+    ///
+    /// A runtime that was built without `enable_io` can drive none, and Tokio tells so only by a panic:
+    /// it is caught, and that runtime has none then, but a panic hook sees it once. Where panics abort
+    /// it would end the process, so there this must be asked for, by those whose runtimes all have
+    /// their I/O enabled, as `#[tokio::main]` and `Runtime::new` do.
+    pub fn callers_runtimes(mut self, callers_runtimes: bool) -> Self {
+        self.callers_runtimes = callers_runtimes;
         self
     }
 
@@ -169,6 +186,7 @@ impl RedisStoreBuilder {
             concurrency: self.concurrency.min(tokio::sync::Semaphore::MAX_PERMITS),
             on_failover: self.on_failover,
             read_replicas: self.read_replicas,
+            callers_runtimes: self.callers_runtimes,
             tls_root: self.tls_root,
         }))
     }
@@ -184,6 +202,7 @@ impl fmt::Debug for RedisStoreBuilder {
             .field("concurrency", &self.concurrency)
             .field("on_failover", &self.on_failover)
             .field("read_replicas", &self.read_replicas)
+            .field("callers_runtimes", &self.callers_runtimes)
             .finish_non_exhaustive()
     }
 }

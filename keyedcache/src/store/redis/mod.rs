@@ -83,9 +83,19 @@ const MAX_RECORD: usize = 64 << 20;
 /// | signs of life | – | `TIME` and `INFO replication` each second |
 ///
 /// Changes are pushed by [client tracking](https://redis.io/docs/latest/develop/reference/client-side-caching/)
-/// over the one connection that all requests of a process share. The server remembers who has read
+/// over the connection that all requests of a process share. The server remembers who has read
 /// what: `tracking-table-max-keys` (a million by default) should exceed twice the number of keys
 /// that are read, or near caches lose entries early.
+///
+/// # Connections
+///
+/// All requests of a process share one connection, which its background thread drives, but for reads
+/// of what is not kept near as well (`near = 0`): a Tokio runtime that has awaited a few of these gets
+/// a connection of its own for them, so that they need no other thread. It ends with the runtime; what
+/// it leaves unanswered is read over the shared connection. At most 16 runtimes have one at a time. Who
+/// [waits](crate::Request::wait) instead of awaiting, and whoever is in no runtime, uses the shared
+/// connection. On a cluster, and with replicas that are read from, there is only that.
+/// [`callers_runtimes`](RedisStoreBuilder::callers_runtimes) turns it off.
 ///
 /// # What is in the server
 ///

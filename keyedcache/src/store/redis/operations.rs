@@ -7,7 +7,7 @@ use std::time::Duration;
 use redis::Value;
 
 use super::keeping::millis;
-use super::reading::Found;
+use super::reading::{Found, Reading};
 use super::script::{Call, RELEASE, RENEW};
 use super::{MAX_RECORD, RedisStore, copies, names, sent, slots};
 use crate::Moment;
@@ -42,7 +42,11 @@ impl Store for RedisStore {
     }
 
     fn load<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded> {
-        Box::pin(self.read(keys, scopes))
+        Box::pin(self.read(Reading::Registered, keys, scopes))
+    }
+
+    fn glance<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded> {
+        Box::pin(self.read(Reading::Glance, keys, scopes))
     }
 
     fn save<'a>(

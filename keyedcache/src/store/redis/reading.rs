@@ -8,9 +8,23 @@ use crate::error::Error;
 use crate::record::Scope;
 use crate::store::{Loaded, Slot, StoredKey};
 
+/// How names are read.
+#[derive(Clone, Copy)]
+pub(super) enum Reading {
+    /// As [`Link::read`](super::link::Link::read).
+    Registered,
+    /// As [`Link::glance`](super::link::Link::glance).
+    Glance,
+}
+
 impl RedisStore {
     /// Records, leases and generations, in one round trip; counters in one more.
-    pub(super) async fn read(&self, keys: &[StoredKey], scopes: &[Scope]) -> Result<Loaded, Error> {
+    pub(super) async fn read(
+        &self,
+        reading: Reading,
+        keys: &[StoredKey],
+        scopes: &[Scope],
+    ) -> Result<Loaded, Error> {
         if keys.is_empty() && scopes.is_empty() {
             return Ok(Loaded::default());
         }
@@ -22,7 +36,10 @@ impl RedisStore {
         let eras = self.eras(scopes);
         asked.extend(eras.names.iter().cloned());
         let count = asked.len();
-        let mut texts = self.link.read(asked).await?;
+        let mut texts = match reading {
+            Reading::Registered => self.link.read(asked).await?,
+            Reading::Glance => self.link.glance(asked).await?,
+        };
         if texts.len() != count {
             return Err(self.garbled("load"));
         }

@@ -52,6 +52,29 @@ impl ShardedStore {
         Share::of_each(&self.shards, scopes, Scope::text)
     }
 
+    /// Asks the shard of each key and of each scope for it, as `ask` does.
+    async fn read(
+        &self,
+        keys: &[StoredKey],
+        scopes: &[Scope],
+        ask: impl for<'s> Fn(&'s dyn Store, &'s [StoredKey], &'s [Scope]) -> Pending<'s, Loaded>,
+    ) -> Result<Loaded, Error> {
+        let (of_keys, of_scopes) = (self.shares_of_keys(keys), self.shares_of_scopes(scopes));
+        let shares: Vec<_> = of_keys.into_iter().zip(of_scopes).collect();
+        let answers = self.ask_each(&shares, |store, (keys, scopes): &(Share<_>, Share<_>)| {
+            ask(store, &keys.items, &scopes.items)
+        });
+        let mut whole = Loaded {
+            slots: vec![Slot::default(); keys.len()],
+            generations: vec![None; scopes.len()],
+        };
+        for ((keys, scopes), loaded) in answers.await? {
+            keys.put_back(loaded.slots, &mut whole.slots);
+            scopes.put_back(loaded.generations, &mut whole.generations);
+        }
+        Ok(whole)
+    }
+
     /// Has the shards but one keep the generations that are theirs for `ttl`.
     ///
     /// That one fails is only told: when the generations end before the record, it is missing.
@@ -110,22 +133,11 @@ impl Store for ShardedStore {
     }
 
     fn load<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded> {
-        Box::pin(async move {
-            let (of_keys, of_scopes) = (self.shares_of_keys(keys), self.shares_of_scopes(scopes));
-            let shares: Vec<_> = of_keys.into_iter().zip(of_scopes).collect();
-            let answers = self.ask_each(&shares, |store, (keys, scopes): &(Share<_>, Share<_>)| {
-                store.load(&keys.items, &scopes.items)
-            });
-            let mut whole = Loaded {
-                slots: vec![Slot::default(); keys.len()],
-                generations: vec![None; scopes.len()],
-            };
-            for ((keys, scopes), loaded) in answers.await? {
-                keys.put_back(loaded.slots, &mut whole.slots);
-                scopes.put_back(loaded.generations, &mut whole.generations);
-            }
-            Ok(whole)
-        })
+        Box::pin(self.read(keys, scopes, |store, keys, scopes| store.load(keys, scopes)))
+    }
+
+    fn glance<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded> {
+        Box::pin(self.read(keys, scopes, |store, keys, scopes| store.glance(keys, scopes)))
     }
 
     /// Only where one shard has all that is asked for.

@@ -77,7 +77,7 @@ impl Shared {
         };
         let (records, rest): (Vec<_>, Vec<_>) = (at(true).collect(), at(false).collect());
         let Some(mut connection) = replica.connection().filter(|_| !records.is_empty()) else {
-            return self.read(names).await;
+            return self.read(names, self.settings.timeout).await;
         };
         let question = mget(records.iter().map(|&at| &names[at]).collect::<Vec<_>>());
         let shown = runtime::background()
@@ -104,7 +104,7 @@ impl Shared {
         }
         if !again.is_empty() {
             let asked: Vec<_> = again.iter().map(|&at| names[at].clone()).collect();
-            let texts = self.read(&asked).await?;
+            let texts = self.read(&asked, self.settings.timeout).await?;
             again.into_iter().zip(texts).for_each(|(at, text)| found[at] = text);
         }
         Ok(found)

@@ -1,5 +1,7 @@
 //! What is asked of one server, and what it answers.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisResult, Value, cmd};
@@ -14,16 +16,25 @@ use crate::store::redis::script::{Call, is_unknown};
 
 impl Shared {
     /// What stands under each name; registers for all of them.
-    pub(super) async fn read(&self, names: &[String]) -> Result<Vec<Option<Bytes>>, Error> {
-        let reply = self.command("load", &mget(names)).await?;
+    pub(super) async fn read(
+        &self,
+        names: &[String],
+        at_most: Duration,
+    ) -> Result<Vec<Option<Bytes>>, Error> {
+        let reply = self.command("load", &mget(names), at_most).await?;
         texts(reply).ok_or_else(|| fault::garbled("load", &self.common.name))
     }
 
-    async fn command(&self, operation: &'static str, command: &Cmd) -> Result<Value, Error> {
+    async fn command(
+        &self,
+        operation: &'static str,
+        command: &Cmd,
+        at_most: Duration,
+    ) -> Result<Value, Error> {
         let send = |mut connection: MultiplexedConnection| async move {
             connection.send_packed_command(command).await
         };
-        let reply = self.exchange(operation, true, self.settings.timeout, send).await?;
+        let reply = self.exchange(operation, true, at_most, send).await?;
         fault::checked(operation, &self.common.name, reply).inspect_err(|_| self.poked.notify_one())
     }
 
@@ -118,9 +129,16 @@ impl Link for Server {
         Box::pin(async move {
             match self.shared.replicas.as_ref().and_then(Replicas::next) {
                 Some(replica) => self.shared.read_apart(&replica, &names).await,
-                None => self.shared.read(&names).await,
+                None => self.shared.read(&names, self.shared.settings.timeout).await,
             }
         })
+    }
+
+    fn glance(&self, names: Vec<String>) -> Pending<'_, Vec<Option<Bytes>>> {
+        match &self.shared.replicas {
+            Some(_) => self.read(names),
+            None => Box::pin(async move { self.shared.glance(&names).await }),
+        }
     }
 
     fn call(&self, calls: Vec<Call>) -> Replies<'_> {
@@ -129,9 +147,10 @@ impl Link for Server {
 
     fn unlink(&self, names: Vec<String>) -> Pending<'_, usize> {
         Box::pin(async move {
+            let timeout = self.shared.settings.timeout;
             let mut command = cmd("UNLINK");
             command.arg(names);
-            match self.shared.command("clear", &command).await? {
+            match self.shared.command("clear", &command, timeout).await? {
                 Value::Int(count) => Ok(usize::try_from(count).unwrap_or_default()),
                 _ => Err(fault::garbled("clear", &self.shared.common.name)),
             }
@@ -145,10 +164,11 @@ impl Link for Server {
         count: usize,
     ) -> Pending<'a, Step> {
         Box::pin(async move {
+            let timeout = self.shared.settings.timeout;
             let mut command = cmd("SCAN");
             command.arg(from.unwrap_or("0")).arg("MATCH").arg(pattern);
             command.arg("COUNT").arg(count).arg("TYPE").arg("string");
-            let reply = self.shared.command("scan", &command).await?;
+            let reply = self.shared.command("scan", &command, timeout).await?;
             step(reply).ok_or_else(|| fault::garbled("scan", &self.shared.common.name))
         })
     }

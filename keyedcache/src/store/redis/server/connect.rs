@@ -54,6 +54,8 @@ pub(super) struct Ready {
     pub(super) beat: Beat,
     /// Names the run of the server process.
     pub(super) run: String,
+    /// Where it leads to.
+    pub(super) info: ConnectionInfo,
     /// What sentinels told, where there are any.
     pub(super) told: Option<Told>,
 }
@@ -86,7 +88,7 @@ pub(super) async fn connect(shared: &Arc<Shared>, number: u64) -> Result<Ready, 
 }
 
 async fn one(shared: &Arc<Shared>, number: u64, info: ConnectionInfo) -> Result<Ready, String> {
-    let client = open(&shared.settings, info)?;
+    let client = open(&shared.settings, info.clone())?;
     let hearer = Arc::downgrade(shared);
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(None) // ours is around all of this
@@ -118,7 +120,7 @@ async fn one(shared: &Arc<Shared>, number: u64, info: ConnectionInfo) -> Result<
     }
     let run = field(&server, "run_id").unwrap_or_default().to_owned();
     let beat = beat(&mut connection, shared.whole.is_some()).await?;
-    Ok(Ready { connection, beat, run, told: None })
+    Ok(Ready { connection, beat, run, info, told: None })
 }
 
 /// What connects to a place.

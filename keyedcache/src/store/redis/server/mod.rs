@@ -5,18 +5,25 @@
 //! | `asking` | what is asked of it, and what it answers |
 //! | `connect` | making a connection, and what it is asked before and while it is used |
 //! | `upkeep` | that one stands, and what callers are told while none does |
+//! | `homes` | connections of callers' own runtimes, for reads that nobody keeps |
+//! | `wire` `reply` | such a connection; what of the protocol it needs |
+//! | `unsettled` | whether what was given up may still be done |
 //! | `sentinels` | where the primary is, if sentinels know |
 //! | `replicas` `apart` | connections to its replicas; reading records from them |
 //!
-//! Everything that reads or writes a socket runs on the crate's background runtime; callers only pass
-//! messages to it.
+//! The connection that all share lives on the crate's background runtime, callers only pass messages to
+//! it: it must not end with the runtime of whoever came first.
 
 mod apart;
 mod asking;
 mod connect;
+mod homes;
 mod replicas;
+mod reply;
 mod sentinels;
+mod unsettled;
 mod upkeep;
+mod wire;
 
 pub(super) use self::apart::{head, is_whole, judge};
 pub(super) use self::asking::step;
@@ -34,8 +41,10 @@ use redis::{Pipeline, RedisError, RedisResult, Value};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use self::homes::Homes;
 use self::replicas::Replicas;
 use self::sentinels::Sentinels;
+use self::unsettled::Unsettled;
 use super::builder::Settings;
 use super::fault;
 use super::heartbeats::{Heart, Heartbeats};
@@ -86,7 +95,9 @@ struct Shared {
     sentinels: Option<Sentinels>,
     /// Where records are read from, if not from the primary alone.
     replicas: Option<Replicas>,
+    homes: Homes,
     permits: Semaphore,
+    unsettled: Unsettled,
     /// Whether a request was not answered in time, and none has been since.
     is_suspect: AtomicBool,
     /// Makes the upkeep look now.
@@ -117,6 +128,8 @@ impl Server {
             common,
             whole,
             state: watch::Sender::new(State::Connecting),
+            homes: Homes::default(),
+            unsettled: Unsettled::default(),
             is_suspect: AtomicBool::new(false),
             poked: Notify::new(),
         });
@@ -183,6 +196,7 @@ impl Shared {
             }
             is_up
         });
+        self.homes.end(number);
         if was_trusted || was_up {
             self.common.pushed.lost();
             self.poked.notify_one();
@@ -258,8 +272,10 @@ impl Shared {
                 let (number, connection) = self.connection(operation).await?;
                 is_sent.store(true, Ordering::Relaxed);
                 tries -= 1;
+                let sent = self.unsettled.sending();
                 match send(connection).await {
                     Ok(answer) => {
+                        sent.answered();
                         self.has_answered();
                         return Ok(answer);
                     }

@@ -14,6 +14,7 @@ use redis::{ServerErrorKind, Value};
 
 use super::asking::run_all;
 use super::connect::{self, Ready};
+use super::homes::Site;
 use super::sentinels::Watch;
 use super::{Shared, State};
 use crate::record::random_bytes;
@@ -149,9 +150,15 @@ fn is_elsewhere(reply: &Value) -> bool {
 
 /// Serves callers until the connection is of no use any more.
 async fn stay(shared: &Arc<Shared>, number: u64, ready: Ready, identity: &mut Option<Identity>) {
-    let Ready { mut connection, beat, told, .. } = ready;
+    let Ready { mut connection, beat, told, info, run } = ready;
     let _watch = told.map(|told| Watch::begin(shared, number, told));
     beat.set(shared);
+    // One that does not say which run it is could be any; nodes of a cluster are asked over one each.
+    if shared.settings.callers_runtimes && shared.whole.is_none() && !run.is_empty() {
+        let at_most = shared.settings.connect_timeout;
+        let most = shared.settings.concurrency;
+        shared.homes.begin(Site { number, info, run, at_most, most });
+    }
     shared.is_up(number, connection.clone());
     beat.vouch(shared, number);
     let mut epoch = beat.epoch;
@@ -161,12 +168,16 @@ async fn stay(shared: &Arc<Shared>, number: u64, ready: Ready, identity: &mut Op
         if !shared.is_current(number) {
             return;
         }
+        let sent = shared.unsettled.sending();
         let beat = runtime::timeout(
             shared.settings.near_trust,
             connect::beat(&mut connection, shared.whole.is_some()),
         );
         let beat = match beat.await {
-            Some(Ok(beat)) => beat,
+            Some(Ok(beat)) => {
+                sent.answered();
+                beat
+            }
             Some(Err(because)) => {
                 tracing::warn!(target: "keyedcache", store = &*shared.common.name, %because, "connection given up");
                 return;
