@@ -146,6 +146,20 @@ fn damaged_environment_is_emptied_at_the_next_opening() {
 }
 
 #[test]
+fn folder_is_emptied_if_the_tail_of_its_log_is_gone_or_damaged() {
+    for damage in [
+        (|tail: &Path| fs::remove_file(tail)) as fn(&Path) -> _,
+        |tail| fs::write(tail, [0xa5; 16_384]),
+        |tail| fs::write(tail, "cut off"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        left(folder.path());
+        damage(&folder.path().join("log.tail")).unwrap();
+        is_emptied(folder.path());
+    }
+}
+
+#[test]
 fn environment_that_was_cut_off_kills_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
@@ -185,10 +199,10 @@ fn folder_of_another_format_is_refused_and_left_alone() {
     left(folder.path());
     let marker = folder.path().join("keyedcache.meta");
     let text = fs::read_to_string(&marker).unwrap();
-    fs::write(&marker, text.replace("format 2", "format 3")).unwrap();
+    fs::write(&marker, text.replace("format 3", "format 4")).unwrap();
     let error = refused(folder.path());
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("format 3"), "{error}");
+    assert!(error.to_string().contains("format 4"), "{error}");
     fs::write(&marker, text).unwrap();
     let store = DiskStore::open(folder.path()).unwrap();
     assert_eq!(slot(&store, "k").unwrap().record, Some(record(1, 500)));

@@ -1,14 +1,15 @@
 //! The disk store between processes: what one does the others see, and what becomes of the others
 //! when one is stopped or killed.
 
+use std::collections::{HashMap, HashSet};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use keyedcache::ErrorKind;
-use keyedcache::record::ScopeId;
+use keyedcache::record::{RecordId, ScopeId};
 use keyedcache::store::{
     DiskStore, HolderId, KeyDigest, LeaseToken, Leasing, Release, Sink, Store,
 };
@@ -72,6 +73,69 @@ fn what_one_process_saves_another_is_told_before_it_trusts() {
         assert!(store.trusted());
         assert_eq!(heard.0.load(Ordering::SeqCst), round);
     }
+}
+
+/// The digests of what has been told.
+#[derive(Default)]
+struct Told {
+    keys: Mutex<HashSet<KeyDigest>>,
+    lost: AtomicUsize,
+}
+
+impl Sink for Told {
+    fn key_changed(&self, digest: KeyDigest) {
+        self.keys.lock().expect("nobody panics").insert(digest);
+    }
+
+    fn scope_changed(&self, _: ScopeId) {}
+
+    fn lost(&self) {
+        self.lost.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn no_change_goes_untold_while_processes_write_and_are_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = DiskStore::open(folder.path()).unwrap();
+    let told: Arc<Told> = Arc::default();
+    let sink: Arc<dyn Sink> = told.clone();
+    store.subscribe(HolderId::random(), Arc::downgrade(&sink));
+    let mut seeds = 0_u64..;
+    let mut start = || child("churn", &folder, &[&seeds.next().expect("without end").to_string()]);
+    let mut others = [start(), start()];
+    others.iter_mut().for_each(|other| other.expect("open"));
+    let mut known: HashMap<String, Option<RecordId>> = HashMap::new();
+    let (until, mut changed) = (Instant::now() + Duration::from_secs(3), 0);
+    for round in 0.. {
+        let text = format!("key{}", round * 31 % 97);
+        // As a near cache does: what is told by now is forgotten, then what stands there is read.
+        assert!(store.trusted());
+        let was_told = told.keys.lock().unwrap().remove(&key(&text).digest());
+        let was_lost = told.lost.swap(0, Ordering::SeqCst) > 0;
+        if was_lost {
+            known.clear();
+        }
+        let before = known.get(&text).copied().filter(|_| !was_told);
+        let found = slot(&store, &text).unwrap().record.map(|record| record.id());
+        if before.is_some_and(|before| before != found) {
+            // It came in between, so it is told by now.
+            changed += 1;
+            assert!(store.trusted());
+            let is_told = told.keys.lock().unwrap().contains(&key(&text).digest());
+            assert!(is_told || told.lost.load(Ordering::SeqCst) > 0, "round {round}: {text}");
+        }
+        known.insert(text, found);
+        if round % 5_000 == 4_999 {
+            others[0].kill();
+            others[0] = start();
+            others[0].expect("open");
+        }
+        if Instant::now() > until {
+            break;
+        }
+    }
+    assert!(changed > 0, "nothing came in between");
 }
 
 #[test]

@@ -61,6 +61,12 @@ on!(disk: Ground::disk(), QUICK);
 on!(redis: Ground::redis(), QUICK);
 on!(s3: Ground::s3(), SLOW);
 
+/// Where processes do not wait for each other, so that there are no steps to go by.
+#[test]
+fn random_invalidations_among_random_callers_on_s3_that_ignores_preconditions() {
+    random_rounds(&Ground::unheeding_s3(), &SLOW);
+}
+
 /// To start a cluster takes seconds, and its six servers share the machine with all the processes, so
 /// here is less.
 mod cluster {

@@ -89,6 +89,11 @@ fn tasks_that_ask_for_a_value_share_one_execution_on_s3() {
     one_key_for(&Ground::s3(), Surface::ValueAwaited, 50, ROUNDS_ON_S3);
 }
 
+#[test]
+fn tasks_that_ask_for_a_hundred_keys_run_them_side_by_side_on_s3() {
+    hundred_keys(&Ground::s3(), Surface::Async, 4);
+}
+
 /// All callers of all processes ask for one missing key at the same moment, again and again.
 fn one_key(ground: &Ground, surface: Surface, each: usize) {
     one_key_for(ground, surface, each, ROUNDS);

@@ -6,6 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::key::Key;
+use crate::near::{Collecting, Entries};
 use crate::record::Scope;
 
 /// How many lists of scopes are remembered, and of texts of how many bytes.
@@ -16,7 +17,7 @@ const REMEMBERED_TEXT: usize = Key::MAX_TEXT;
 pub(crate) struct Scopes {
     prefix: Box<str>,
     everything: Scope,
-    known: OnceLock<quick_cache::sync::Cache<Box<str>, Arc<[Scope]>>>,
+    known: OnceLock<Entries<Box<str>, Arc<[Scope]>>>,
 }
 
 impl Scopes {
@@ -48,8 +49,8 @@ impl Scopes {
         }
         let above = key.above().filter(|above| above.len() <= REMEMBERED_TEXT);
         let Some(above) = above else { return self.made(key) };
-        let known = self.known.get_or_init(|| quick_cache::sync::Cache::new(REMEMBERED));
-        known.get(above).unwrap_or_else(|| {
+        let known = self.known.get_or_init(|| Entries::new(REMEMBERED, &Collecting::own()));
+        known.get(above, |_, _| true, Arc::clone).unwrap_or_else(|| {
             let made = self.made(key);
             known.insert(above.into(), Arc::clone(&made));
             made

@@ -51,20 +51,24 @@ struct Elements {
 /// For how many elements room is made before they come, whatever the value says.
 const MOST_TOLD: usize = 1 << 20;
 
+/// The byte that one element of a run is.
+fn byte_of<T: Serialize>(element: T) -> Result<u8, Other> {
+    match element.serialize(Probe { in_run: true })? {
+        Found::Byte(byte) => Ok(byte),
+        Found::Run(_) => Err(Other),
+    }
+}
+
 impl SerializeSeq for Elements {
     type Ok = Found;
     type Error = Other;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Other> {
-        match value.serialize(Probe { in_run: true })? {
-            Found::Byte(byte) => {
-                if self.bytes.is_empty() {
-                    self.bytes.reserve(self.told.min(MOST_TOLD));
-                }
-                self.bytes.push(byte);
-            }
-            Found::Run(_) => return Err(Other),
+        let byte = byte_of(value)?;
+        if self.bytes.is_empty() {
+            self.bytes.reserve(self.told.min(MOST_TOLD));
         }
+        self.bytes.push(byte);
         Ok(())
     }
 
@@ -108,6 +112,26 @@ impl Serializer for Probe {
             return Err(Other);
         }
         Ok(Elements { bytes: Vec::new(), told: len.unwrap_or(0) })
+    }
+
+    /// What vectors and slices call. Of bytes this is one copy of all of them, since nothing in the
+    /// loop depends on what they are; of anything else it ends with the first element.
+    fn collect_seq<I>(self, elements: I) -> Result<Found, Other>
+    where
+        I: IntoIterator,
+        I::Item: Serialize,
+    {
+        let mut elements = elements.into_iter();
+        let first = if self.in_run { None } else { elements.next() };
+        let mut bytes = vec![byte_of(first.ok_or(Other)?)?];
+        bytes.reserve(elements.size_hint().0.min(MOST_TOLD));
+        let mut are_bytes = true;
+        bytes.extend(elements.map(|element| {
+            let byte = byte_of(element);
+            are_bytes &= byte.is_ok();
+            byte.unwrap_or_default()
+        }));
+        if are_bytes { Ok(Found::Run(bytes)) } else { Err(Other) }
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Found, Other> {

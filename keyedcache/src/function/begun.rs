@@ -140,7 +140,7 @@ fn begin_away_and_wait<S: Shape, A: KeyParts>(
     runtime::wait(begin_away_slowly(missed, site, arguments))
 }
 
-/// The near cache's answer: no await, no lock but a shard's, no allocation.
+/// The near cache's answer: no await, no lock, no allocation.
 #[inline]
 fn near_answer<S: Shape, A: KeyParts>(
     site: &'static Site,
@@ -148,8 +148,7 @@ fn near_answer<S: Shape, A: KeyParts>(
     arguments: &A,
 ) -> Option<S::Answer> {
     let near = site.near::<A::Identities, S::Stored>()?;
-    let stored = near.get(&Lookup(arguments), &site.epoch)?;
-    site.near_hits.count();
+    let stored = near.get(&Lookup(arguments), &site.epoch, || site.near_hits.count())?;
     Some(shape.answer(stored))
 }
 

@@ -71,7 +71,7 @@ impl<S: Shape> Call<S> {
         let near_key = Owned::of(arguments);
         let near = Box::new(move || {
             let near = site.near()?;
-            near.get(&near_key, &site.epoch)
+            near.get(&near_key, &site.epoch, || ())
         });
         Self { value, finish, near }
     }

@@ -95,6 +95,7 @@ impl Site {
         self.resolved.store(Some(Arc::clone(&function)));
         if self.replaced.load(Ordering::Acquire) != replaced {
             self.resolved.store(None); // the next call finds the newer one
+            self.epoch.bump(); // and none what a call with this one has kept
         }
         function
     }

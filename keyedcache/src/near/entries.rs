@@ -1,67 +1,264 @@
 //! A bounded map that is read far more often than written, and by every thread at once.
 //!
-//! `quick_cache` decides what stays. Its own concurrent cache makes each reader write to the lock of
-//! a shard, whose cache line then travels from core to core: on two threads that was two thirds of a
-//! hit. Here a reader writes only to a lock of its own thread's ([`ShardedLock`]), and a writer takes
-//! all of them, which costs it some 200 ns: it has just come back from a store.
+//! Readers take no lock and wait for nobody: the map is [`papaya`]'s, and what it gives up is freed
+//! when no reader can hold it any more ([`seize`]), some dozens of evictions later. A lock a shard,
+//! as concurrent caches have it, was a quarter of a hit on one thread and more on two. Writers take
+//! the lock of [`Order`], which says what has to go; they have just come back from a store.
 
-use std::hash::Hash;
-use std::sync::PoisonError;
+use std::cell::Cell;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
+use std::sync::{Arc, LazyLock};
 
-use crossbeam_utils::sync::ShardedLock;
 use equivalent::Equivalent;
-use quick_cache::sync::DefaultLifecycle;
-use quick_cache::{DefaultHashBuilder, UnitWeighter, unsync};
+use foldhash::fast::RandomState;
+use papaya::{Guard as _, HashMap, LocalGuard};
+use parking_lot::Mutex;
+use seize::Collector;
 
-/// At most so many entries by key; of more, the least useful are evicted. `B` stands beside them,
-/// under the same lock.
-pub(super) struct Entries<K, E, B = ()>(ShardedLock<Kept<K, E, B>>);
+use super::order::{Order, Uses};
 
-struct Kept<K, E, B> {
-    map: unsync::Cache<K, E, UnitWeighter, DefaultHashBuilder, DefaultLifecycle<K, E>>,
-    beside: B,
+/// At most so many entries by key; of more, the least useful are evicted.
+pub(crate) struct Entries<K, E> {
+    map: HashMap<Hashed<K>, Slot<E>, BuildHasherDefault<AsItIs>>,
+    hasher: RandomState,
+    order: Mutex<Order>,
 }
 
-impl<K: Hash + Eq, E, B: Default> Entries<K, E, B> {
-    pub(super) fn new(capacity: usize) -> Self {
-        let hasher = DefaultHashBuilder::default();
-        let lifecycle = DefaultLifecycle::default();
-        let weight = capacity as u64;
-        let map = unsync::Cache::with(capacity, weight, UnitWeighter, hasher, lifecycle);
-        Self(ShardedLock::new(Kept { map, beside: B::default() }))
+struct Slot<E> {
+    entry: E,
+    uses: Uses,
+}
+
+impl<K: Hash + Eq, E> Entries<K, E> {
+    /// At least one of them is kept. What they give up, `collecting` frees.
+    pub(crate) fn new(capacity: usize, collecting: &Collecting) -> Self
+    where
+        K: Send + 'static,
+        E: Send + 'static,
+    {
+        Self {
+            map: collecting.map(),
+            hasher: RandomState::default(),
+            order: Mutex::new(Order::new(capacity)),
+        }
     }
-}
 
-impl<K: Hash + Eq, E, B> Entries<K, E, B> {
-    /// What `read` makes of the entry, if there is one; writers wait for it.
+    /// What `take` makes of the entry, if there is one that `serves`.
+    ///
+    /// Taking comes last: while threads hit one entry, the count of references to its value travels
+    /// from core to core, and should be given back before it goes on.
     #[inline]
-    pub(super) fn get<Q, T>(&self, key: &Q, read: impl FnOnce(&E, &B) -> T) -> Option<T>
+    pub(crate) fn get<Q, T>(
+        &self,
+        key: &Q,
+        serves: impl FnOnce(&E, &LocalGuard<'_>) -> bool,
+        take: impl FnOnce(&E) -> T,
+    ) -> Option<T>
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        // A reader that panicked left everything as it was; a writer that did, in the user's own
-        // comparison of keys, an entry more or less.
-        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        kept.map.get(key).map(|entry| read(entry, &kept.beside))
+        let hash = self.hasher.hash_one(key);
+        let guard = guard(&self.map)?;
+        let slot = self.map.get(&Sought { hash, key }, &guard)?;
+        serves(&slot.entry, &guard).then(|| {
+            slot.uses.count();
+            take(&slot.entry)
+        })
     }
 
-    /// Inserts the entry if `admit`, asked under the lock, has it.
-    pub(super) fn insert(&self, key: K, entry: E, admit: impl FnOnce(&mut B) -> bool) {
-        // Dropped after the lock is given back: what is evicted is the user's, and may ask for more.
-        let mut evicted = Default::default();
-        self.write(|kept| {
-            if admit(&mut kept.beside) {
-                kept.map.insert_with_lifecycle(key, entry, &mut evicted);
+    /// Inserts the entry, in the place of the one under this key if there is one.
+    pub(crate) fn insert(&self, key: K, entry: E) {
+        let hash = self.hasher.hash_one(&key);
+        let Some(guard) = guard(&self.map) else { return };
+        let uses_of = |hash| self.map.get(&AnyOf(hash), &guard).map(|slot| &slot.uses);
+        // Made anew, an answer is as useful as it was.
+        let uses = uses_of(hash).cloned().unwrap_or_default();
+        if self.map.insert(Hashed { hash, key }, Slot { entry, uses }, &guard).is_none() {
+            let evicted = self.order.lock().enter(hash, uses_of);
+            // After the lock is given back: what is dropped is the user's, and may ask for more.
+            if let Some(hash) = evicted {
+                self.map.remove(&AnyOf(hash), &guard);
             }
-        });
+        }
+    }
+}
+
+/// One value that stands beside entries and is read under their guard.
+pub(super) struct Beside<B>(HashMap<(), B, BuildHasherDefault<AsItIs>>, Collecting);
+
+impl<B: Send + 'static> Beside<B> {
+    /// `collecting` must be that of the entries.
+    pub(super) fn new(collecting: &Collecting) -> Self {
+        Self(collecting.map(), collecting.clone())
     }
 
-    /// Changes what stands beside the entries.
-    pub(super) fn beside<T>(&self, change: impl FnOnce(&mut B) -> T) -> T {
-        self.write(|kept| change(&mut kept.beside))
+    /// The value, if there is one.
+    #[inline]
+    pub(super) fn get<'g>(&self, guard: &'g LocalGuard<'_>) -> Option<&'g B> {
+        self.0.get(&(), guard)
     }
 
-    fn write<T>(&self, change: impl FnOnce(&mut Kept<K, E, B>) -> T) -> T {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+    /// Puts the value there if there is none; whether the one that is there now is the one `meant`.
+    pub(super) fn offer(&self, value: B, meant: impl FnOnce(&B) -> bool) -> bool {
+        guard(&self.0).is_some_and(|guard| meant(self.0.get_or_insert((), value, &guard)))
+    }
+
+    /// Takes away the value that is `meant`, and has it dropped as soon as nobody reads it.
+    pub(super) fn clear(&self, meant: impl Fn(&B) -> bool) {
+        let Some(guard) = guard(&self.0) else { return };
+        if let Ok(Some(_)) = self.0.remove_if(&(), |(), value| meant(value), &guard) {
+            self.1.collect(&guard);
+        }
+    }
+}
+
+/// What frees that which maps gave up, when no reader can hold it any more.
+#[derive(Clone)]
+pub(crate) struct Collecting(Arc<Collector>);
+
+/// So much is given up before a thread tries to free any of it.
+pub(super) const BATCH: usize = 32;
+
+impl Collecting {
+    /// One of its own: what its maps have given up is freed with the last of them.
+    pub(crate) fn own() -> Self {
+        Self(Arc::new(Collector::new().batch_size(BATCH)))
+    }
+
+    /// One for all maps that live as long as the process.
+    pub(super) fn shared() -> &'static Self {
+        static SHARED: LazyLock<Collecting> = LazyLock::new(Collecting::own);
+        &SHARED
+    }
+
+    fn map<K: Send + 'static, V: Send + 'static>(
+        &self,
+    ) -> HashMap<K, V, BuildHasherDefault<AsItIs>> {
+        let builder = HashMap::builder().shared_collector(Arc::clone(&self.0));
+        builder.hasher(BuildHasherDefault::default()).build()
+    }
+
+    /// Frees what this thread has had given up, as soon as nobody reads it.
+    fn collect(&self, guard: &LocalGuard<'_>) {
+        // Only a batch that is full is sure to be taken.
+        let full = self.map();
+        for _ in 0..=BATCH {
+            full.insert((), (), guard);
+        }
+        guard.flush();
+    }
+}
+
+/// What keeps alive all that is read from the map meanwhile; `None` when this thread is about to end.
+#[inline]
+fn guard<K, V, S>(map: &HashMap<K, V, S>) -> Option<LocalGuard<'_>> {
+    (STAGE.get() == Stage::Reading || settle(|| drop(map.guard()))).then(|| map.guard())
+}
+
+/// What a thread's destructors may find: guards, or, after the one that ends them, none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    New,
+    Reading,
+    Ended,
+}
+
+thread_local! {
+    static STAGE: Cell<Stage> = const { Cell::new(Stage::New) };
+    static END: End = const { End };
+}
+
+/// Dropped before what guards stand on: destructors run in the reverse order of first use.
+struct End;
+
+impl Drop for End {
+    fn drop(&mut self) {
+        STAGE.set(Stage::Ended);
+    }
+}
+
+#[cold]
+fn settle(use_guards: impl FnOnce()) -> bool {
+    if STAGE.get() == Stage::New {
+        use_guards();
+        let stage = if END.try_with(|_| ()).is_ok() { Stage::Reading } else { Stage::Ended };
+        STAGE.set(stage);
+    }
+    STAGE.get() == Stage::Reading
+}
+
+/// A key and its hash, which is not made again.
+struct Hashed<K> {
+    hash: u64,
+    key: K,
+}
+
+impl<K> Hash for Hashed<K> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl<K: Eq> PartialEq for Hashed<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && self.key == other.key
+    }
+}
+
+impl<K: Eq> Eq for Hashed<K> {}
+
+/// A key that is looked up.
+struct Sought<'a, Q: ?Sized> {
+    hash: u64,
+    key: &'a Q,
+}
+
+impl<Q: ?Sized> Hash for Sought<'_, Q> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl<K, Q: Equivalent<K> + ?Sized> Equivalent<Hashed<K>> for Sought<'_, Q> {
+    #[inline]
+    fn equivalent(&self, other: &Hashed<K>) -> bool {
+        self.hash == other.hash && self.key.equivalent(&other.key)
+    }
+}
+
+/// Whichever key has this hash. Of two that share one, each may stand for the other where it only
+/// matters how useful they are.
+struct AnyOf(u64);
+
+impl Hash for AnyOf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0);
+    }
+}
+
+impl<K> Equivalent<Hashed<K>> for AnyOf {
+    fn equivalent(&self, other: &Hashed<K>) -> bool {
+        self.0 == other.hash
+    }
+}
+
+/// Hashes what is a hash already.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    #[inline]
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only hashes are hashed")
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
     }
 }

@@ -13,8 +13,10 @@
 //! the insertion is not lost.
 
 mod entries;
+mod order;
 mod values;
 
+pub(crate) use entries::{Collecting, Entries};
 pub(crate) use values::{NotedValue, Values, drop_scope};
 
 use std::hash::Hash;
@@ -27,7 +29,7 @@ use crate::clock::{Clock, Moment};
 use crate::key::Owned;
 use crate::store::KeyDigest;
 
-use entries::Entries;
+use entries::Beside;
 
 const STRIPES: usize = 4096;
 
@@ -110,16 +112,20 @@ struct Entry<V> {
     asks: bool,
 }
 
-impl<V: Clone> Entry<V> {
+impl<V> Entry<V> {
     #[inline]
-    fn hit(&self, epoch: &Epoch, voucher: &Voucher) -> Option<V> {
+    fn serves<'a>(
+        &self,
+        epoch: &Epoch,
+        voucher: impl FnOnce() -> Option<&'a Arc<dyn Vouch>>,
+    ) -> bool {
         // Asked before the counters are compared, which it may bump.
-        let in_time = match voucher {
-            Some(voucher) if self.asks => voucher.vouch(self.deadline),
-            None if self.asks => false,
-            _ => Clock::system().coarse_now() < self.deadline,
+        let in_time = if self.asks {
+            voucher().is_some_and(|voucher| voucher.vouch(self.deadline))
+        } else {
+            Clock::system().coarse_now() < self.deadline
         };
-        (in_time && self.noted.still_stand(epoch)).then(|| self.value.clone())
+        in_time && self.noted.still_stand(epoch)
     }
 }
 
@@ -129,16 +135,16 @@ pub(crate) trait Vouch: Send + Sync {
     fn vouch(&self, deadline: Moment) -> bool;
 }
 
-type Voucher = Option<Arc<dyn Vouch>>;
-
 /// Typed values under argument lists, bounded by their number, the least useful evicted.
 ///
-/// A hit costs one hash, one lookup, three loads, and the clone of the value; no allocation.
+/// A hit costs one hash, one lookup, three loads, and the clone of the value; no lock, no
+/// allocation. What was evicted is dropped some dozens of evictions later.
 ///
-/// Invariant: entries that ask and stand were put with the voucher of now, since a function whose cache
-/// is replaced bumps its epoch.
+/// Invariant: entries that ask and stand were put with the voucher that is there now, or there is
+/// none. A voucher is only put where none is, and it goes after the epoch of its entries was bumped.
 pub(crate) struct Near<K: 'static, V> {
-    entries: Entries<Owned<K>, Entry<V>, Voucher>,
+    entries: Entries<Owned<K>, Entry<V>>,
+    voucher: Beside<Arc<dyn Vouch>>,
 }
 
 impl<K, V> Near<K, V>
@@ -147,22 +153,34 @@ where
     V: Clone,
 {
     /// A near cache of at most `capacity` entries.
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { entries: Entries::new(capacity) }
+    pub(crate) fn new(capacity: usize) -> Self
+    where
+        K: Send,
+        V: Send + 'static,
+    {
+        let collecting = Collecting::shared();
+        Self { entries: Entries::new(capacity, collecting), voucher: Beside::new(collecting) }
     }
 
-    /// The value, if it is there, in time, and nothing it depends on has changed.
+    /// The value, if it is there, in time, and nothing it depends on has changed; then, and before
+    /// it is cloned, `count` is called.
     #[inline]
-    pub(crate) fn get<Q>(&self, key: &Q, epoch: &Epoch) -> Option<V>
+    pub(crate) fn get<Q>(&self, key: &Q, epoch: &Epoch, count: impl FnOnce()) -> Option<V>
     where
         Q: Hash + Equivalent<Owned<K>>,
     {
-        self.entries.get(key, |entry, voucher| entry.hit(epoch, voucher))?
+        self.entries.get(
+            key,
+            |entry, guard| entry.serves(epoch, || self.voucher.get(guard)),
+            |entry| {
+                count();
+                entry.value.clone()
+            },
+        )
     }
 
     /// Keeps a value until `deadline`, as long as what was noted stands. With a voucher, it must
-    /// vouch for the entry at each hit; there is one for all entries, the last that was given. What
-    /// does not stand any more takes nobody's place.
+    /// vouch for the entry at each hit. What does not stand any more takes nobody's place.
     pub(crate) fn put(
         &self,
         key: Owned<K>,
@@ -172,19 +190,32 @@ where
         voucher: Option<&Arc<dyn Vouch>>,
     ) {
         let (noted, epoch) = noted;
-        let entry = Entry { value, deadline, noted, asks: voucher.is_some() };
-        self.entries.insert(key, entry, |current| {
-            let stands = noted.still_stand(epoch);
-            if let Some(voucher) = voucher.filter(|_| stands) {
-                *current = Some(Arc::clone(voucher));
-            }
-            stands
-        });
+        let stands = || noted.still_stand(epoch);
+        if stands() && voucher.is_none_or(|voucher| self.vouched_by(voucher, stands)) {
+            let entry = Entry { value, deadline, noted, asks: voucher.is_some() };
+            self.entries.insert(key, entry);
+        }
+    }
+
+    /// Whether this is the voucher now, for what `stands`.
+    fn vouched_by(&self, voucher: &Arc<dyn Vouch>, stands: impl Fn() -> bool) -> bool {
+        let is_this = |other: &Arc<dyn Vouch>| Arc::ptr_eq(other, voucher);
+        if !self.voucher.offer(Arc::clone(voucher), is_this) {
+            return false;
+        }
+        // It may have come after it was forgotten; nobody would forget it again.
+        let still = stands();
+        if !still {
+            self.voucher.clear(is_this);
+        }
+        still
     }
 
     /// Keeps nobody alive any more who vouches. What was put before must not stand any more.
     pub(crate) fn forget_voucher(&self) {
-        // Dropped after the lock is given back.
-        let _voucher = self.entries.beside(Option::take);
+        self.voucher.clear(|_| true);
     }
 }
+
+#[cfg(test)]
+mod tests;

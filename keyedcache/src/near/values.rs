@@ -11,7 +11,7 @@ use crate::flight::Shared;
 use crate::record::{Scope, ScopeId};
 use crate::store::StoredKey;
 
-use super::entries::Entries;
+use super::entries::{Collecting, Entries};
 use super::{Epoch, Noted};
 
 const STRIPES: usize = 1024;
@@ -56,7 +56,6 @@ pub(crate) struct Values {
     entries: OnceLock<Entries<StoredKey, Entry>>,
 }
 
-#[derive(Clone)]
 struct Entry {
     value: Shared,
     deadline: Moment,
@@ -89,13 +88,15 @@ impl Values {
         key: &StoredKey,
         vouch: impl FnOnce(Moment) -> bool,
     ) -> Option<Shared> {
-        let entry = self.entries.get()?.get(key, |entry, ()| entry.clone())?;
-        let in_time = if entry.asks {
-            vouch(entry.deadline)
-        } else {
-            Clock::system().coarse_now() < entry.deadline
+        let serves = |entry: &Entry| {
+            let in_time = if entry.asks {
+                vouch(entry.deadline)
+            } else {
+                Clock::system().coarse_now() < entry.deadline
+            };
+            in_time && entry.noted.still_stands(&self.epoch)
         };
-        (in_time && entry.noted.still_stands(&self.epoch)).then_some(entry.value)
+        self.entries.get()?.get(key, |entry, _| serves(entry), |entry| entry.value.clone())
     }
 
     /// Keeps a value until `deadline`; at most `capacity` of them, as the first call says. What does
@@ -110,8 +111,8 @@ impl Values {
         capacity: usize,
     ) {
         if noted.still_stands(&self.epoch) {
-            let entries = self.entries.get_or_init(|| Entries::new(capacity));
-            entries.insert(key, Entry { value, deadline, noted, asks }, |()| true);
+            let entries = self.entries.get_or_init(|| Entries::new(capacity, &Collecting::own()));
+            entries.insert(key, Entry { value, deadline, noted, asks });
         }
     }
 }

@@ -7,6 +7,7 @@
 mod counter;
 mod fingerprint;
 mod header;
+mod random;
 mod stamp;
 mod wire;
 
@@ -21,6 +22,9 @@ use crate::clock::Moment;
 pub(crate) use counter::integer;
 pub use fingerprint::Fingerprint;
 pub use header::{CodecId, CompressorId, Header};
+pub(crate) use random::random_bytes;
+#[cfg(feature = "disk")]
+pub(crate) use random::tell_processes_by;
 pub use stamp::Stamp;
 pub(crate) use stamp::StampInPlace;
 pub(crate) use wire::InPlace;
@@ -137,7 +141,7 @@ impl fmt::Debug for Record {
 }
 
 macro_rules! random_token {
-    ($($token:ident),*) => {$(
+    ($($token:ident by $random:path),*) => {$(
         impl $token {
             /// A new one, from the operating system's random source.
             ///
@@ -146,7 +150,7 @@ macro_rules! random_token {
             /// If the operating system has no random source.
             #[must_use]
             pub fn random() -> Self {
-                Self(crate::record::random_bytes())
+                Self($random())
             }
         }
 
@@ -159,7 +163,7 @@ macro_rules! random_token {
         }
     )*};
 }
-random_token!(RecordId, GenerationToken);
+random_token!(RecordId by random::random_id, GenerationToken by random_bytes);
 
 impl Generation {
     /// A new one.
@@ -181,11 +185,4 @@ impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Scope({})", self.text)
     }
-}
-
-/// Random bytes that nobody can guess.
-pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system has a random source");
-    bytes
 }

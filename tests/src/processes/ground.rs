@@ -54,7 +54,18 @@ impl Ground {
     /// A bucket on a server of its own, where nothing but the end of its lease tells of a dead holder.
     #[must_use]
     pub fn s3() -> Self {
+        Self::bucket(S3Server::start())
+    }
+
+    /// The same on a server that ignores preconditions.
+    #[must_use]
+    pub fn unheeding_s3() -> Self {
         let server = S3Server::start();
+        server.heed_conditions(false);
+        Self::bucket(server)
+    }
+
+    fn bucket(server: S3Server) -> Self {
         let url = format!("{}&store_timeout=30s", server.url("team"));
         Self {
             lease: Duration::from_mins(1), // by default

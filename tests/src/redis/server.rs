@@ -82,6 +82,12 @@ impl Server {
         self.port
     }
 
+    /// The port at which it listens to the other servers of a cluster.
+    #[must_use]
+    pub fn bus(&self) -> u16 {
+        self.bus
+    }
+
     /// Where it listens: `127.0.0.1:12345`.
     #[must_use]
     pub fn address(&self) -> String {

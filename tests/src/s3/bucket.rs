@@ -39,6 +39,7 @@ pub(super) struct Bucket {
     clock: Clock,
     ahead: AtomicI64,
     heeds: AtomicBool,
+    pub(super) wants_md5: AtomicBool,
     lost: AtomicBool,
 }
 
@@ -50,6 +51,7 @@ impl Bucket {
             clock,
             ahead: AtomicI64::new(0),
             heeds: AtomicBool::new(true),
+            wants_md5: AtomicBool::new(false),
             lost: AtomicBool::new(false),
         }
     }

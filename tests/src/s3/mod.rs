@@ -11,6 +11,7 @@ mod serve;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -128,6 +129,12 @@ impl S3Server {
     /// Whether preconditions are heeded; they are at first.
     pub fn heed_conditions(&self, heed: bool) {
         self.shared.bucket.heed_conditions(heed);
+    }
+
+    /// Has requests to delete many be refused that have no `Content-MD5`, or a checksum of another kind,
+    /// as older servers do.
+    pub fn want_md5(&self) {
+        self.shared.bucket.wants_md5.store(true, Ordering::SeqCst);
     }
 
     /// Takes the bucket away, or gives it back as it was.

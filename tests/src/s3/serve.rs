@@ -3,16 +3,18 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::BoxBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{CONTENT_TYPE, DATE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use md5::{Digest as _, Md5};
 use s3s::auth::SimpleAuth;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::dto::{
@@ -104,12 +106,32 @@ async fn answer(
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
         Some(Fault::LoseAnswer | Fault::CutBody) | None => {}
     }
-    let answer = service.call(request.map(Body::from)).await.map_err(|_| Broken)?;
+    let wants_md5 =
+        operation == Operation::DeleteMany && shared.bucket.wants_md5.load(Ordering::SeqCst);
+    let request = if wants_md5 {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
+        if !is_checked_by_md5(&parts.headers, &body) {
+            return Ok(dated(&shared, refusal(400, "InvalidRequest")));
+        }
+        Request::from_parts(parts, Body::from(body))
+    } else {
+        request.map(Body::from)
+    };
+    let answer = service.call(request).await.map_err(|_| Broken)?;
     match fault {
         Some(Fault::LoseAnswer) => Err(Broken),
         Some(Fault::CutBody) => cut(answer).await.map(|answer| dated(&shared, answer)),
         _ => Ok(dated(&shared, answer.map(whole))),
     }
+}
+
+/// Whether a request says the MD5 of its body, and no checksum that came after it.
+fn is_checked_by_md5(headers: &HeaderMap, body: &[u8]) -> bool {
+    let has_newer = headers.keys().any(|name| name.as_str().contains("checksum"));
+    let digest = base64_simd::STANDARD.encode_to_string(Md5::digest(body));
+    !has_newer
+        && headers.get("content-md5").is_some_and(|said| said.as_bytes() == digest.as_bytes())
 }
 
 fn whole(body: Body) -> BoxBody<Bytes, Broken> {

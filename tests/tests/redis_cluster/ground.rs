@@ -5,7 +5,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use keyedcache::record::{Generation, Scope, ScopeId};
-use keyedcache::store::{HolderId, KeyDigest, RedisStore, Sink, Store, StoredKey};
+use keyedcache::store::{
+    HolderId, KeyDigest, RedisStore, RedisStoreBuilder, Sink, Store, StoredKey,
+};
 use keyedcache_tests::drive::wait;
 use keyedcache_tests::redis::{Cluster, Server};
 use keyedcache_tests::stored::key;
@@ -30,8 +32,18 @@ pub(crate) fn failing_over() -> (Cluster, RedisStore) {
 
 /// A store that is connected to all primaries.
 pub(crate) fn open(cluster: &Cluster, timeout: Duration) -> RedisStore {
-    let builder = RedisStore::builder(&cluster.url()).timeout(timeout);
-    let store = builder.connect_timeout(Duration::from_secs(5)).build().expect("the URL is right");
+    opened(builder(cluster).timeout(timeout))
+}
+
+/// What is to be a store that is given time.
+pub(crate) fn builder(cluster: &Cluster) -> RedisStoreBuilder {
+    let builder = RedisStore::builder(&cluster.url()).timeout(Duration::from_secs(8));
+    builder.connect_timeout(Duration::from_secs(5))
+}
+
+/// The store, connected to all primaries.
+pub(crate) fn opened(builder: RedisStoreBuilder) -> RedisStore {
+    let store = builder.build().expect("the URL is right");
     wait_until("trust", || store.trusted());
     store
 }

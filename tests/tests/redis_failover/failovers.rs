@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use keyedcache::{Cache, cache_key};
 use keyedcache_tests::processes::talk::{Callers, Family, Scope, Subject, Surface, Work};
 use keyedcache_tests::processes::{Ground, Team};
-use keyedcache_tests::redis::Server;
+use keyedcache_tests::redis::{Cluster, Server};
 
 const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
 
@@ -144,6 +144,26 @@ fn everything_is_missing_on_a_new_primary_where_that_is_asked_for() {
         Box::new(|| {
             primary.kill();
             replica.lead();
+        })
+    });
+}
+
+/// As [`everything_is_missing_on_a_new_primary_where_that_is_asked_for`], on one of three primaries.
+#[test]
+fn everything_is_missing_on_a_cluster_with_a_new_primary_where_that_is_asked_for() {
+    let cluster = Cluster::start();
+    let has_record = |primary: &&Server| {
+        let names = primary.command(&["KEYS", "*"]);
+        names.list().iter().any(|name| !name.text().starts_with('{'))
+    };
+    is_forgotten(&Ground::at(&cluster.url()).with("on_failover=forget"), || {
+        let primary = cluster.primaries().into_iter().find(has_record).expect("some are stored");
+        cluster.replica_of(primary).wait_in_step_with(primary);
+        primary.cut_replication();
+        let cluster = &cluster;
+        Box::new(move || {
+            primary.kill();
+            cluster.wait_failover(primary);
         })
     });
 }

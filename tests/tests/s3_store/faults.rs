@@ -131,6 +131,48 @@ fn count_that_may_have_been_replaced_says_that_it_does_not_know() {
     assert_eq!(server.object(name).unwrap().etag, strangers.etag, "nothing was sent again");
 }
 
+/// A write that is on its way when its time is over may still arrive.
+#[test]
+fn count_that_may_still_arrive_says_that_it_does_not_know() {
+    let server = S3Server::start();
+    let store = server.builder("app").operation_timeout(Duration::from_secs(1));
+    let store = store.attempt_timeout(Duration::from_millis(200)).build().unwrap();
+    let counter = Record::counter(Header::new(Moment::from_micros(7)), 5).unwrap();
+    let patient = server.store("app");
+    wait(patient.save(&key("n"), counter.clone(), None, Guard::Always, &[])).unwrap();
+    wait(store.load(&[key("n")], &[])).unwrap();
+    let late = Fault::Delay(Duration::from_secs(30));
+    server.add_fault(Rule::always(late).on(Operation::Put).within("n.kc"));
+    let error = wait(store.increment(&key("n"), counter.id(), 1)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+}
+
+#[test]
+fn value_whose_answer_was_lost_is_not_set_again_over_a_newer_one() {
+    let server = S3Server::start();
+    let store = server.store("app");
+    let name = "app/records/k.kc";
+    wait(store.save(&key("k"), record(1, 40), None, Guard::Always, &[])).unwrap();
+    let newer = server.object(name).unwrap();
+    wait(store.save(&key("k"), record(2, 40), None, Guard::Always, &[])).unwrap();
+    let before = server.object(name).unwrap();
+
+    let late = Fault::Delay(Duration::from_millis(700));
+    server.add_fault(Rule::always(Fault::LoseAnswer).on(Operation::Put).within("k.kc").times(1));
+    server.add_fault(Rule::always(late).on(Operation::Get).within("k.kc").times(1));
+    let setting = thread::spawn({
+        let store = store.clone();
+        move || wait(store.save(&key("k"), record(3, 40), None, Guard::Always, &[]))
+    });
+    while server.object(name).is_some_and(|object| object.etag == before.etag) {
+        thread::yield_now();
+    }
+    server.plant(name, &newer.body, Duration::ZERO);
+    let error = setting.join().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+    assert_eq!(server.object(name).unwrap().etag, newer.etag, "nothing was sent again");
+}
+
 #[test]
 fn callers_have_their_answer_in_time_while_every_answer_takes_five_seconds() {
     let server = S3Server::start();

@@ -6,7 +6,9 @@
 
 mod bodies;
 mod conditions;
+mod credentials;
 mod faults;
 mod requests;
 mod settings;
 mod sweeps;
+mod unheeded;

@@ -1,6 +1,7 @@
 //! How many requests things cost, since they cost money.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -57,16 +58,23 @@ fn crowd_that_finds_one_value_missing_shares_its_reads() {
     let server = S3Server::start();
     let cache = Cache::builder().store(Arc::new(server.store("app"))).build().unwrap();
     cache.get_or_set(cache_key!("n", 1)).compute(async || 1).wait();
+    let runs = AtomicUsize::new(0);
+    let run = async || {
+        runs.fetch_add(1, Ordering::SeqCst);
+        2
+    };
     server.add_fault(Rule::always(Fault::Delay(Duration::from_millis(50))).on(Operation::Get));
     let crowd = counted(&server, || {
         thread::scope(|scope| {
             for _ in 0..100 {
-                scope.spawn(|| cache.get_or_set(cache_key!("n", 2)).compute(async || 2).wait());
+                scope.spawn(|| cache.get_or_set(cache_key!("n", 2)).compute(run).wait());
             }
         });
     });
     assert!(crowd.get < 100, "{crowd:?}");
-    assert_eq!(crowd.put, 2, "{crowd:?}");
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+    // Who has looked before the answer came asks for the lease in vain, once for all such callers.
+    assert!((2..=4).contains(&crowd.put), "{crowd:?}");
 }
 
 /// A lease of a minute is looked at each third of it, and written again only when half is over.

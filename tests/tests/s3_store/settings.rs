@@ -9,8 +9,9 @@ use keyedcache_tests::drive::wait;
 use keyedcache_tests::s3::{Fault, Rule, S3Server};
 
 fn required(store: S3Store) -> keyedcache::Error {
-    let cache = Cache::builder().store(Arc::new(store)).build().unwrap();
-    cache.require().wait().unwrap_err()
+    // The store's own time ends first, and tells more.
+    let cache = Cache::builder().store(Arc::new(store)).store_timeout(Duration::from_mins(1));
+    cache.build().unwrap().require().wait().unwrap_err()
 }
 
 #[test]

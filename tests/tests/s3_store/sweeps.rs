@@ -8,7 +8,7 @@ use std::time::Duration;
 use keyedcache::store::{Guard, S3Store, Store};
 use keyedcache_tests::child::{Child, hear, role, say};
 use keyedcache_tests::drive::wait;
-use keyedcache_tests::s3::{Counts, S3Server};
+use keyedcache_tests::s3::{Counts, Fault, Operation, Rule, S3Server};
 use keyedcache_tests::stored::{key, record};
 
 const MANY: usize = 100_000;
@@ -88,6 +88,10 @@ fn plant_many(server: &S3Server, like: &str, prefix: &str, ago: Duration) {
     server.plant_all(names, &body, ago);
 }
 
+fn records(server: &S3Server) -> usize {
+    server.names().iter().filter(|name| name.starts_with("app/records/")).count()
+}
+
 #[test]
 fn clearing_a_hundred_thousand_objects_takes_bounded_memory_and_two_requests_a_thousand() {
     if role().is_some() {
@@ -103,7 +107,64 @@ fn clearing_a_hundred_thousand_objects_takes_bounded_memory_and_two_requests_a_t
     assert_eq!(went, MANY);
     assert!(grew < BOUND, "it grew by {grew} bytes");
     assert!(requests.all() <= 2 * MANY as u64 / 1_000 + 5, "{requests:?}");
-    assert_eq!(server.names().len(), 1, "what is under another prefix stays");
+    assert_eq!(records(&server), 1, "what is under another prefix stays");
+}
+
+#[test]
+fn what_was_saved_after_it_was_listed_is_not_swept() {
+    let server = S3Server::start();
+    let store = server.store("app");
+    let minute = Some(Duration::from_mins(1));
+    for text in ["replaced", "ended"] {
+        wait(store.save(&key(text), record(1, 40), minute, Guard::Always, &[])).unwrap();
+    }
+    server.shift_clock(1_000);
+    wait(store.load(&[], &[])).unwrap();
+    let late = Fault::Delay(Duration::from_millis(700));
+    server.add_fault(Rule::always(late).on(Operation::DeleteMany));
+    let swept = thread::scope(|scope| {
+        let sweeping = scope.spawn(|| wait(store.purge_expired(|_| ())).unwrap());
+        while server.counts().delete_many == 0 {
+            thread::yield_now();
+        }
+        let newer = server.store("app");
+        wait(newer.save(&key("replaced"), record(2, 40), minute, Guard::Always, &[])).unwrap();
+        sweeping.join().unwrap()
+    });
+    assert_eq!(swept.removed, 1);
+    let slots = wait(store.load(&[key("replaced"), key("ended")], &[])).unwrap().slots;
+    assert_eq!(slots[0].record, Some(record(2, 40)));
+    assert_eq!((&slots[1].record, records(&server)), (&None, 1));
+}
+
+#[test]
+fn clearing_by_a_prefix_longer_than_names_show_leaves_what_only_begins_like_it() {
+    let server = S3Server::start();
+    let store = server.store("app");
+    let long = "p".repeat(2_000);
+    let keys = ["a:1", "a:2", "b:1"].map(|rest| key(&format!("{long}{rest}")));
+    for key in &keys {
+        wait(store.save(key, record(1, 40), None, Guard::Always, &[])).unwrap();
+    }
+    assert_eq!(wait(store.clear(&format!("{long}a:"))).unwrap(), 2);
+    let slots = wait(store.load(&keys, &[])).unwrap().slots;
+    let there: Vec<_> = slots.iter().map(|slot| slot.record.is_some()).collect();
+    assert_eq!(there, [false, false, true]);
+}
+
+#[test]
+fn server_that_checks_by_md5_is_cleared_and_asked_in_vain_only_once() {
+    let server = S3Server::start();
+    server.want_md5();
+    let store = server.store("app");
+    for n in 0..3 {
+        wait(store.save(&key(&format!("a:{n}")), record(n, 40), None, Guard::Always, &[])).unwrap();
+        wait(store.save(&key(&format!("b:{n}")), record(n, 40), None, Guard::Always, &[])).unwrap();
+    }
+    assert_eq!(wait(store.clear("a:")).unwrap(), 3);
+    assert_eq!(server.counts().delete_many, 2);
+    assert_eq!(wait(store.clear("b:")).unwrap(), 3);
+    assert_eq!((server.counts().delete_many, records(&server)), (3, 0));
 }
 
 #[test]
@@ -128,5 +189,5 @@ fn purging_among_a_hundred_thousand_objects_removes_what_has_ended_and_nothing_e
     assert_eq!(went, MANY);
     assert!(grew < BOUND, "it grew by {grew} bytes");
     assert!(requests.get < 20, "what a listing tells is not asked for: {requests:?}");
-    assert_eq!(server.names().len(), 102, "what has not ended stays");
+    assert_eq!(records(&server), 102, "what has not ended stays");
 }

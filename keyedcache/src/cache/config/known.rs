@@ -147,7 +147,7 @@ pub(super) const OPTIONS: &[KnownOption] = &[
     known("lease_max", DURATION, "`10m`", |draft, text| {
         put(&mut draft.options.lease_max, some_time(text))
     }),
-    known("max_size", SIZE, "no limit", |draft, text| put(&mut draft.max_size, some_room(text)))
+    known("max_size", SIZE, "`64MiB`", |draft, text| put(&mut draft.max_size, some_room(text)))
         .only(Kind::Memory)
         .elsewhere(&["size", "capacity", "max_bytes", "size_limit"]),
     known("near", "a whole number of values", "by store", |draft, text| {

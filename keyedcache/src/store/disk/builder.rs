@@ -38,7 +38,7 @@ impl DiskStoreBuilder {
     /// How many bytes it keeps at most; 1 GiB by default, 1 MiB at least.
     ///
     /// Beyond it, what has ended is removed, then what was stored least recently. The file may be a
-    /// quarter larger. While several processes have the folder open, the limit of the first counts.
+    /// quarter larger, and another has 256 KiB. While several processes have the folder open, the limit of the first counts.
     pub fn size_limit(mut self, bytes: u64) -> Self {
         self.size_limit = bytes;
         self

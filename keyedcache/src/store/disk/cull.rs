@@ -1,9 +1,10 @@
 //! Room: what is removed when the store is over its limit, and what is refused when that fails.
 //!
 //! - What has ended goes first, then what was stored least recently. Both are found by walking the
-//!   log: everything that writes walks on a little and removes what has ended and what is spent, so
-//!   the log stays within about three times the records; what is short of room walks on while it
-//!   finds records that have ended, or has not looked far, and then takes the oldest ones.
+//!   log in the tree: what makes that longer walks on a little and removes what has ended and what is
+//!   spent, so it stays within about three times the records; what is short of room walks on while it
+//!   finds records that have ended, or has not looked far, and then takes the oldest ones. Before
+//!   either it has the tree take in what is only noted beside it.
 //! - Each transaction removes a bounded number, so no single save pays for all.
 //! - The map is larger than the limit, and the difference is kept for what removes: deletions and
 //!   invalidations copy pages too. A reader that stays in its transaction keeps freed pages from
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use heed::RoTxn;
 
+use super::appending::SETTLED_AT_ONCE;
 use super::environment::Tree;
 use super::layout::{EntryKey, LEASES, LeaseEntry};
 use super::log;
@@ -27,9 +29,9 @@ pub(super) const CULLED_HERE: usize = 16;
 pub(super) const CULLED_AT_ONCE: usize = 256;
 const CULLED_FOR_ROOM: usize = 4096;
 
-/// After how many new entries of the log some of its places are looked at, and how many for two new
-/// ones. Rarely and several at a time, since they lie side by side; with three for two, the log comes
-/// to three times the records at most.
+/// After how many new entries of the log in the tree some of its places are looked at, and after how
+/// many transactions some of the leases; and how many for two of those. Rarely and several at a time,
+/// since they lie side by side; with three for two, the log comes to three times the records at most.
 const SWEEP_EVERY: usize = 32;
 const LOOKS_FOR_TWO: usize = 3;
 /// How many entries what is short of room looks at for records that have ended: so many at a time, so
@@ -63,8 +65,10 @@ pub(super) struct Room {
     /// Where the sweep of the log goes on. It begins anywhere: processes that write little and end
     /// would all look at the same beginning otherwise.
     sweep_cursor: Option<u64>,
-    /// How many entries have been written since the last sweep.
+    /// How many entries the tree has taken in since the last sweep.
     unswept: usize,
+    /// How many transactions there have been since the last sweep of the leases.
+    unswept_leases: usize,
     /// How many entries may be looked at for records that have ended, should room be short.
     looks: usize,
     /// No record is left whose entry comes up to here.
@@ -83,7 +87,8 @@ impl Room {
             is_over: false,
             lease_cursor: Vec::new(),
             sweep_cursor: None,
-            unswept: SWEEP_EVERY,
+            unswept: 0,
+            unswept_leases: 0,
             looks: LOOKS_WHEN_SHORT,
             culled: 0,
         }
@@ -137,11 +142,17 @@ impl Room {
 
     /// Removes what a transaction removes on its way: a little of what is over and spent.
     pub(super) fn tidy(&mut self, writing: &mut Writing<'_>) -> heed::Result<()> {
-        self.unswept += writing.appended().max(1); // what writes a lease counts too
-        if self.unswept >= SWEEP_EVERY && self.retry.is_none() {
-            let looks = self.unswept * LOOKS_FOR_TWO / 2;
-            self.unswept = 0;
+        self.unswept += writing.take_in()?;
+        self.unswept_leases += 1;
+        if self.retry.is_some() {
+            return Ok(());
+        }
+        if self.unswept_leases >= SWEEP_EVERY {
+            let looks = std::mem::take(&mut self.unswept_leases) * LOOKS_FOR_TWO / 2;
             self.sweep_leases(writing, looks)?;
+        }
+        if self.unswept >= SWEEP_EVERY {
+            let looks = std::mem::take(&mut self.unswept) * LOOKS_FOR_TWO / 2;
             self.sweep(writing, looks, false)?;
         }
         Ok(())
@@ -172,7 +183,11 @@ impl Room {
     ) -> heed::Result<bool> {
         let mut removed = 0;
         while pages(&writing.txn, writing.tree)? > wanted && removed < most && self.looks > 0 {
-            let ended = self.sweep(writing, LOOKS_AT_ONCE, true)?;
+            let ended = if writing.unsettled()? >= SETTLED_AT_ONCE {
+                self.settle(writing)?
+            } else {
+                self.sweep(writing, LOOKS_AT_ONCE, true)?
+            };
             removed += ended;
             if ended == 0 {
                 self.looks = self.looks.saturating_sub(LOOKS_AT_ONCE);
@@ -183,12 +198,22 @@ impl Room {
                 return Ok(false);
             }
             let at_once = OLDEST_AT_ONCE.min(most - removed);
-            if !self.remove_oldest(writing, wanted, at_once)? {
+            if self.remove_oldest(writing, wanted, at_once)? {
+                removed += at_once;
+            } else if writing.unsettled()? > 0 {
+                removed += self.settle(writing)?;
+            } else {
                 return Ok(true);
             }
-            removed += at_once;
         }
         Ok(true)
+    }
+
+    /// Settles some notes; says how many records had ended.
+    fn settle(&mut self, writing: &mut Writing<'_>) -> heed::Result<usize> {
+        let settled = writing.settle()?;
+        self.unswept += settled.taken;
+        Ok(settled.ended)
     }
 
     /// Walks on in the log and removes the records that have ended, and entries that are spent; says
@@ -203,7 +228,7 @@ impl Room {
         let now = writing.now;
         let start = match self.sweep_cursor {
             Some(start) => start,
-            None => somewhere(log::last(&writing.txn, writing.tree)?),
+            None => somewhere(writing.end()?.last),
         };
         let stretch = log::stretch(&writing.txn, writing.tree, start, looks, |entry| {
             !is_for_ended || entry.stored.is_some_and(|stored| stored.ends <= now)
@@ -225,14 +250,17 @@ impl Room {
     }
 
     /// Removes the records of the oldest entries, of which it looks at `count`; says whether there
-    /// were any entries.
+    /// were any that are settled.
     fn remove_oldest(
         &mut self,
         writing: &mut Writing<'_>,
         wanted: u64,
         count: usize,
     ) -> heed::Result<bool> {
-        let oldest = log::stretch(&writing.txn, writing.tree, self.culled, count, |_| true)?;
+        // What comes after may be later than what is noted.
+        let settled = writing.end()?.settled_last;
+        let mut oldest = log::stretch(&writing.txn, writing.tree, self.culled, count, |_| true)?;
+        oldest.places.retain(|place| place.sequence <= settled);
         let is_any = !oldest.places.is_empty();
         for place in oldest.places {
             if pages(&writing.txn, writing.tree)? <= wanted {

@@ -12,6 +12,7 @@
 
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use heed::types::Bytes;
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions};
 
-use crate::record::random_bytes;
+use crate::record::{random_bytes, tell_processes_by};
 
 /// The only tree of the environment, so that a read looks up no other, a write dirties the fewest
 /// pages, and its statistics are those of all that is stored. `layout.rs` divides it.
@@ -85,13 +86,14 @@ pub(super) enum Process {
 impl Process {
     /// This one.
     pub(super) fn this() -> Self {
-        match mark() {
-            None => Self::Numbered(std::process::id()),
-            Some(mark) => Self::Marked(match mark.load(Ordering::Acquire) {
-                0 => marked(mark),
-                own => own,
-            }),
-        }
+        let Some(mark) = mark() else {
+            return Self::Numbered(std::process::id());
+        };
+        tell_processes_by(own_mark);
+        Self::Marked(match mark.load(Ordering::Acquire) {
+            0 => marked(mark),
+            own => own,
+        })
     }
 
     /// Whether it is this one.
@@ -103,6 +105,11 @@ impl Process {
             (Self::Marked(_), None) => false,
         }
     }
+}
+
+/// What this process is marked with.
+fn own_mark() -> Option<NonZeroU64> {
+    NonZeroU64::new(mark()?.load(Ordering::Acquire))
 }
 
 /// Marks this process as one that no other is.

@@ -3,6 +3,7 @@
 //! ```text
 //! keyedcache.meta   the marker (marker.rs); locked shared by every opening, exclusively to change it
 //! data.mdb lock.mdb LMDB's
+//! log.tail          what the tree has not taken in yet (tail.rs)
 //! writer.lock       locked by who writes (turn.rs)
 //! owners/           a locked file for each opening (owner.rs)
 //! ```
@@ -24,6 +25,7 @@ use super::fault;
 use super::marker::{self, Found, Marker, State};
 use super::owner::Owners;
 use super::registry::Place;
+use super::tail::{self, Tail};
 use crate::error::{Error, ErrorKind};
 
 /// How long an opening waits for others that are opening or closing the folder at this moment.
@@ -43,6 +45,7 @@ pub(super) struct Folder {
 pub(super) struct Opened {
     pub(super) env: Env,
     pub(super) tree: Tree,
+    pub(super) tail: Tail,
     pub(super) owners: Owners,
     pub(super) folder: Folder,
 }
@@ -91,11 +94,13 @@ impl Folder {
 
     fn enter(path: &Path, marker: Marker, file: File, place: Place) -> Result<Opened, Error> {
         let (env, tree) = map(path, &marker)?;
+        let tail = Tail::open(path)
+            .map_err(|error| fault::from_io("open", "log.tail cannot be used", path, error))?;
         let owners = Owners::join(path)
             .map_err(|error| fault::from_io("open", "owners/ cannot be used", path, error))?;
         let path = path.to_owned();
         let folder = Self { path, marker, file, _place: place };
-        Ok(Opened { env, tree, owners, folder })
+        Ok(Opened { env, tree, tail, owners, folder })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -237,7 +242,7 @@ fn read_marker(path: &Path, file: &File) -> Result<Option<Marker>, Error> {
     }
 }
 
-/// Whether LMDB can open what is there. Called with the folder to itself.
+/// Whether LMDB can open what is there, and the end of the log is. Called with the folder to itself.
 fn is_sound(path: &Path, marker: &Marker) -> bool {
     let Ok((env, _)) = map(path, marker) else {
         return false;
@@ -254,12 +259,17 @@ fn is_sound(path: &Path, marker: &Marker) -> bool {
         env.clear_stale_readers()?;
         Ok(())
     };
-    grow().is_ok()
+    let has_tail = || -> io::Result<bool> {
+        let (tail, last) = (Tail::open(path)?, env.info().last_txn_id as u64);
+        let Some(end) = tail.end_after(last)? else { return Ok(false) };
+        Ok(tail.read(end.settled + 1, last)?.is_some())
+    };
+    grow().is_ok() && has_tail().unwrap_or(false)
 }
 
 /// Removes what this crate stored, and nothing else.
 fn empty(path: &Path) -> io::Result<()> {
-    for name in ["data.mdb", "lock.mdb"] {
+    for name in ["data.mdb", "lock.mdb", tail::FILE_NAME] {
         match fs::remove_file(path.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

@@ -6,7 +6,7 @@
 //! | `k` | text of the stored key | [`RecordEntry`] |
 //! | `l` | text of the stored key | [`LeaseEntry`] |
 //! | `p` | | what a look for room writes |
-//! | `z` | sequence | [`LogEntry`]: what was stored and changed, in that order |
+//! | `z` | sequence | [`LogEntry`]: what was stored and changed, in that order; the last in `log.tail` |
 //!
 //! Numbers in keys are big-endian, so that they sort; numbers in values are little-endian. A value
 //! that does not read back counts as absent.
@@ -222,8 +222,8 @@ impl Change {
         bytes
     }
 
-    /// What cannot be read may have been anything.
-    fn decode(bytes: &[u8]) -> Self {
+    /// What an entry of these bytes tells; what cannot be read may have been anything.
+    pub(super) fn decode(bytes: &[u8]) -> Self {
         let decoded = || {
             let digest = word(bytes, 1)?;
             match bytes[0] {
@@ -259,19 +259,13 @@ impl<'a> LogEntry<'a> {
     /// The longest that one is, with its key and what the tree needs for it.
     pub(super) const LONGEST: u64 = (Self::HEAD + MAX_TEXT + 9 + 16) as u64;
 
-    /// Calls `write` with its bytes, made on the stack.
-    pub(super) fn encode<T>(&self, write: impl FnOnce(&[u8]) -> T) -> T {
-        let change = self.change.encode();
-        let Some(stored) = self.stored else {
-            return write(&change);
-        };
-        let mut bytes = [0; Self::HEAD + MAX_TEXT];
-        bytes[..Change::LEN].copy_from_slice(&change);
-        bytes[Change::LEN..Self::HEAD].copy_from_slice(&stored.ends.as_micros().to_le_bytes());
-        // A longer text has been refused, since no key of a record holds it either.
-        let length = stored.text.len().min(MAX_TEXT);
-        bytes[Self::HEAD..Self::HEAD + length].copy_from_slice(&stored.text.as_bytes()[..length]);
-        write(&bytes[..Self::HEAD + length])
+    /// Appends its bytes to others.
+    pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.change.encode());
+        if let Some(stored) = self.stored {
+            bytes.extend_from_slice(&stored.ends.as_micros().to_le_bytes());
+            bytes.extend_from_slice(stored.text.as_bytes());
+        }
     }
 
     pub(super) fn decode(bytes: &'a [u8]) -> Self {
@@ -299,7 +293,10 @@ mod tests {
             LogEntry { change: Change::Scope([3; 16]), stored: None },
             LogEntry { change: Change::Everything, stored: None },
         ] {
-            entry.encode(|bytes| assert_eq!(LogEntry::decode(bytes), entry));
+            let mut bytes = Vec::new();
+            entry.encode(&mut bytes);
+            assert_eq!(LogEntry::decode(&bytes), entry);
+            assert_eq!(Change::decode(&bytes), entry.change);
         }
         assert_eq!(LogEntry::decode(&[1, 2]).change, Change::Everything);
     }

@@ -8,7 +8,7 @@
 //! | `environment` | the call that opens LMDB |
 //! | `opening` | one opening: what the threads share |
 //! | `layout` | what the entries look like |
-//! | `log` | what was stored and changed, in that order |
+//! | `log` `tail` `appending` | what was stored and changed, in that order; its end; how that moves |
 //! | `reader` `memory` | reading within a transaction, on the caller's thread; what it need not read again |
 //! | `turn` `writer` `queue` | who may write, on which thread, and what waits for it |
 //! | `writing` | what a write transaction does |
@@ -26,6 +26,7 @@
 //! - What is stored outlives the processes, not a crash of the machine: after one, the folder is
 //!   emptied.
 
+mod appending;
 mod builder;
 #[cfg(test)]
 mod costs;
@@ -44,6 +45,7 @@ mod queue;
 mod reader;
 mod registry;
 mod ring;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod turn;

@@ -16,6 +16,7 @@ use super::memory::OpeningId;
 use super::owner::Owners;
 use super::queue::Queue;
 use super::ring::Ring;
+use super::tail::Tail;
 use super::turn::Turns;
 use super::waiters::Waiters;
 use crate::clock::Clock;
@@ -29,6 +30,7 @@ pub(super) struct Opening {
     pub(super) env: Env,
     pub(super) id: OpeningId,
     pub(super) tree: Tree,
+    pub(super) tail: Tail,
     pub(super) owners: Owners,
     pub(super) folder: Folder,
     pub(super) name: String,
@@ -59,6 +61,7 @@ impl Opening {
             env: opened.env,
             id: OpeningId::new(),
             tree: opened.tree,
+            tail: opened.tail,
             owners: opened.owners,
             folder: opened.folder,
             name,
@@ -80,7 +83,7 @@ impl Opening {
         self.folder.path()
     }
 
-    /// How many entries of the log are kept for those who have not heard of them.
+    /// How many entries of the log are kept in the tree for those who have not heard of them.
     pub(super) fn kept(&self) -> u64 {
         log::kept(self.folder.size_limit())
     }
@@ -166,7 +169,7 @@ impl Drop for Opening {
     fn drop(&mut self) {
         if self.is_own_process() {
             self.owners.leave();
-            self.folder.close(|| self.env.force_sync().is_ok());
+            self.folder.close(|| self.tail.sync().is_ok() && self.env.force_sync().is_ok());
         }
     }
 }

@@ -1,18 +1,19 @@
-//! Pushed changes: what others are told, read from the end of the log (`log.rs`).
+//! Pushed changes: what others are told, read from the end of the log (`log.rs`, `tail.rs`).
 //!
-//! Whoever has heard of all changes up to one entry reads those after it. Whether there may be any
-//! is told by the environment's last transaction: one read of shared memory. Whoever is further
-//! behind than entries are kept is told that changes may have been missed.
+//! Whoever has heard of all changes up to one transaction reads the notes of those after it. Whether
+//! there may be any is told by the environment's last transaction: one read of shared memory. Whoever
+//! is further behind than there are notes is told that changes may have been missed.
 
 use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::appending::Written;
 use super::layout::Change;
 use super::log;
 use super::opening::Opening;
-use super::writing::Written;
+use super::tail::End;
 use crate::error::Error;
 use crate::record::ScopeId;
 use crate::store::audience::Audience;
@@ -22,8 +23,8 @@ use crate::store::{HolderId, KeyDigest, Sink};
 pub(super) struct Ring {
     /// The last transaction whose changes have been told.
     told: AtomicU64,
-    /// The last entry that has been told; held while telling, so that neither runs ahead.
-    telling: Mutex<u64>,
+    /// Where the log ended after that, if known; held while telling, so that neither runs ahead.
+    telling: Mutex<Option<End>>,
     /// How often a change of scopes has been told; counted before [`told`](Self::told) moves on.
     scopes: AtomicU64,
     audience: Audience,
@@ -32,10 +33,7 @@ pub(super) struct Ring {
 impl Ring {
     /// What came before does not concern those who subscribe now.
     pub(super) fn start(&self, opening: &Opening) -> Result<(), Error> {
-        let (transaction, entry) = opening.read("open", |snapshot, tree| {
-            Ok((snapshot.id() as u64, log::last(snapshot, tree)?))
-        })?;
-        *self.telling.lock() = entry;
+        let transaction = opening.read("open", |snapshot, _| Ok(snapshot.id() as u64))?;
         self.told.store(transaction, Ordering::Release);
         Ok(())
     }
@@ -59,10 +57,10 @@ impl Ring {
         self.scopes.load(Ordering::Acquire)
     }
 
-    /// The last entry of the log before a transaction that is being written, if that is known.
-    pub(super) fn last_before(&self, transaction: u64) -> Option<u64> {
-        let entry = self.telling.try_lock()?;
-        (self.told.load(Ordering::Acquire) + 1 == transaction).then_some(*entry)
+    /// Where the log ends before a transaction that is being written, if that is known.
+    pub(super) fn end_before(&self, transaction: u64) -> Option<End> {
+        let end = self.telling.try_lock()?;
+        end.filter(|_| self.told.load(Ordering::Acquire) + 1 == transaction)
     }
 
     /// Tells everything that has not been told.
@@ -72,59 +70,50 @@ impl Ring {
 
     /// Tells what this process has just committed, before the operations resolve.
     pub(super) fn committed(&self, opening: &Opening, written: &Written) {
-        let mut entry = self.telling.lock();
+        let mut end = self.telling.lock();
         let told = self.told.load(Ordering::Acquire);
         if told + 1 == written.transaction {
-            self.tell_all(&written.changes);
-            *entry = written.last.unwrap_or(*entry);
+            self.tell_all(written.changes());
+            *end = Some(written.end);
             self.told.store(written.transaction, Ordering::Release);
-        } else if told < written.transaction && self.tell_rest(opening, &mut entry).is_err() {
+        } else if told < written.transaction && self.tell_rest(opening, &mut end).is_err() {
             // What was committed is told at least; the rest is asked for again before it is trusted.
-            self.tell_all(&written.changes);
+            self.tell_all(written.changes());
         }
     }
 
-    /// Has the changes of the last entries told again.
+    /// Has the changes of the last transactions told again.
     #[cfg(test)]
-    pub(super) fn rewind(&self, entries: u64) {
-        *self.telling.lock() -= entries;
-        self.told.store(0, Ordering::Release);
+    pub(super) fn rewind(&self, transactions: u64) {
+        *self.telling.lock() = None;
+        self.told.fetch_sub(transactions, Ordering::AcqRel);
     }
 
-    fn tell_rest(&self, opening: &Opening, entry: &mut u64) -> Result<(), Error> {
-        let told = *entry;
+    fn tell_rest(&self, opening: &Opening, end: &mut Option<End>) -> Result<(), Error> {
+        let told = self.told.load(Ordering::Acquire);
         // Copied out first: a sink must find no transaction open on its thread.
-        let (transaction, last, changes) = opening.read("tell", |snapshot, tree| {
-            let last = log::last(snapshot, tree)?;
-            let changes = match last {
-                last if last == told => Vec::new(),
-                // Emptied and begun anew cannot be: that needs the folder to be closed.
-                last if last < told || last - told > opening.kept() => vec![Change::Everything],
-                _ => log::after(snapshot, tree, told)?
-                    .map(|entry| entry.map(|(_, entry)| entry.change))
-                    .collect::<heed::Result<_>>()?,
-            };
-            Ok((snapshot.id() as u64, last, changes))
-        })?;
-        self.tell_all(&changes);
-        *entry = last;
-        self.told.store(transaction, Ordering::Release);
+        let news = opening
+            .read("tell", |snapshot, tree| log::news(snapshot, tree, &opening.tail, told))?;
+        self.tell_all(news.changes.iter().copied());
+        *end = news.end;
+        self.told.store(news.transaction, Ordering::Release);
         Ok(())
     }
 
-    fn tell_all(&self, changes: &[Change]) {
-        if changes.iter().any(|change| !matches!(change, Change::Key { .. })) {
-            self.scopes.fetch_add(1, Ordering::AcqRel);
-        }
+    fn tell_all(&self, changes: impl Iterator<Item = Change>) {
         for change in changes {
-            match *change {
+            match change {
                 Change::Key { digest, by } => {
                     self.audience.tell(by, |sink| sink.key_changed(KeyDigest(digest)));
                 }
                 Change::Scope(id) => {
+                    self.scopes.fetch_add(1, Ordering::AcqRel);
                     self.audience.tell(None, |sink| sink.scope_changed(ScopeId(id)));
                 }
-                Change::Everything => self.audience.tell(None, |sink| sink.lost()),
+                Change::Everything => {
+                    self.scopes.fetch_add(1, Ordering::AcqRel);
+                    self.audience.tell(None, |sink| sink.lost());
+                }
             }
         }
     }

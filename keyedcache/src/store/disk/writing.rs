@@ -3,15 +3,11 @@
 //! An operation that returns an error of LMDB has the whole transaction aborted; one that refuses
 //! (the inner error) has changed nothing.
 
-use std::cmp::Ordering;
-
 use heed::RwTxn;
 
+use super::appending::Appending;
 use super::environment::Tree;
-use super::layout::{
-    self, Change, EntryKey, LEASES, LeaseEntry, LogEntry, RECORDS, RecordEntry, Stored,
-};
-use super::log;
+use super::layout::{self, Change, EntryKey, LEASES, LeaseEntry, RECORDS, RecordEntry, Stored};
 use super::opening::Opening;
 use super::reader;
 use crate::clock::Moment;
@@ -22,30 +18,13 @@ use crate::store::{
     DECLINED_FOR, Guard, Incremented, LeaseToken, Leasing, Release, Severity, StoredKey, Ttl,
 };
 
-/// More changes than this in one transaction, besides stored records, are told as
-/// [`Change::Everything`].
-const LISTED: usize = 1024;
-
 /// A write transaction on its way.
 pub(super) struct Writing<'e> {
     pub(super) opening: &'e Opening,
     pub(super) txn: RwTxn<'e>,
     pub(super) tree: Tree,
     pub(super) now: Moment,
-    /// What has changed, as the log has it.
-    changes: Vec<Change>,
-    /// How many of them are listed besides stored records.
-    listed: usize,
-    /// The sequence of the log's last entry, once it is known.
-    last: Option<u64>,
-}
-
-/// What a committed transaction leaves to tell.
-pub(super) struct Written {
-    pub(super) transaction: u64,
-    pub(super) changes: Vec<Change>,
-    /// The sequence of the last entry, if the log was looked at.
-    pub(super) last: Option<u64>,
+    pub(super) log: Appending,
 }
 
 /// An operation's answer or refusal, within what LMDB says.
@@ -56,67 +35,12 @@ impl<'e> Writing<'e> {
         let txn = opening.env.write_txn()?;
         Ok(Self {
             opening,
-            last: opening.ring.last_before(txn.id() as u64),
+            log: Appending::after(opening.ring.end_before(txn.id() as u64)),
             txn,
             tree: opening.tree,
             // After the wait for other writers: a lease may have ended meanwhile.
             now: opening.clock.now(),
-            changes: Vec::new(),
-            listed: 0,
         })
-    }
-
-    /// How many entries have been appended to the log.
-    pub(super) fn appended(&self) -> usize {
-        self.changes.len()
-    }
-
-    pub(super) fn commit(self) -> heed::Result<Written> {
-        let transaction = self.txn.id() as u64;
-        self.txn.commit()?;
-        Ok(Written { transaction, changes: self.changes, last: self.last })
-    }
-
-    /// The sequence of the log's last entry.
-    fn last(&mut self) -> heed::Result<u64> {
-        if let Some(last) = self.last {
-            return Ok(last);
-        }
-        let last = log::last(&self.txn, self.tree)?;
-        self.last = Some(last);
-        Ok(last)
-    }
-
-    fn append(&mut self, change: Change, stored: Option<Stored<'_>>) -> heed::Result<u64> {
-        let sequence = self.last()? + 1;
-        log::append(&mut self.txn, self.tree, sequence, LogEntry { change, stored })?;
-        self.last = Some(sequence);
-        self.changes.push(change);
-        Ok(sequence)
-    }
-
-    /// Writes down a change other than a stored record.
-    fn changed(&mut self, change: Change) -> heed::Result<()> {
-        self.listed += 1;
-        match self.listed.cmp(&LISTED) {
-            Ordering::Less => self.append(change, None)?,
-            Ordering::Equal => self.append(Change::Everything, None)?,
-            Ordering::Greater => return Ok(()),
-        };
-        Ok(())
-    }
-
-    fn key_changed(&mut self, key: &StoredKey) -> heed::Result<()> {
-        self.changed(Change::Key { digest: key.digest().0, by: None })
-    }
-
-    /// Removes a spent entry of the log, unless somebody may still have to be told of it.
-    pub(super) fn forget(&mut self, sequence: u64) -> heed::Result<()> {
-        if sequence + self.opening.kept() <= self.last()? {
-            let key = EntryKey::log(sequence);
-            self.tree.delete(&mut self.txn, key.as_bytes())?;
-        }
-        Ok(())
     }
 
     pub(super) fn save(

@@ -34,7 +34,7 @@ pub enum OnFailover {
     Resend,
     /// Everything is missing, for everyone. All who share the server have to say so, else they never
     /// find each other's records. Each read asks for one key more, and each sign of life for a
-    /// script.
+    /// script. Of a cluster, see [there](RedisStore#on-a-cluster).
     Forget,
 }
 
@@ -167,14 +167,6 @@ impl RedisStoreBuilder {
         }
         if !address.has_its_database() {
             return Err(wrong("a cluster has no database but 0"));
-        }
-        if address.is_cluster() && self.read_replicas {
-            return Err(wrong(
-                "the replicas of a cluster are not read from; leave `read_replicas` out",
-            ));
-        }
-        if address.is_cluster() && self.on_failover == OnFailover::Forget {
-            return Err(wrong("a cluster cannot forget after a failover; leave `on_failover` out"));
         }
         for (name, is_zero) in [
             ("timeout", self.timeout.is_zero()),

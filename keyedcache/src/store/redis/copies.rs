@@ -10,6 +10,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use super::names;
 use super::slots::{SLOTS, slot};
 use crate::record::Scope;
 
@@ -77,6 +78,21 @@ pub(super) fn tag(text: &str) -> Option<(&'static str, &str)> {
     Some((tag, text))
 }
 
+/// The hash tag of the copies in whose share of the slots a scope's generation is.
+pub(super) fn nearest(scope: &Scope) -> &'static str {
+    &TAGS[usize::from(slot(&names::generation(scope)) / (SLOTS / COUNT))]
+}
+
+/// The hash tag of each share.
+pub(super) fn tags() -> impl Iterator<Item = &'static str> {
+    TAGS.iter().map(String::as_str)
+}
+
+/// Whether it is one of them.
+pub(super) fn is_tag(tag: &str) -> bool {
+    tags().any(|other| other == tag)
+}
+
 /// The copy with this hash tag.
 pub(super) fn with_tag(scope: &Scope, tag: &str) -> Option<Scope> {
     let copy = TAGS.iter().position(|other| other == tag)?;
@@ -85,7 +101,6 @@ pub(super) fn with_tag(scope: &Scope, tag: &str) -> Option<Scope> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::names;
     use super::*;
 
     #[test]
@@ -112,6 +127,7 @@ mod tests {
         for record in [0, 1023, 1024, 9000, 16383] {
             let copy = of(&scope, record);
             assert_eq!(slot(&names::generation(&copy)) / 1024, record / 1024);
+            assert_eq!(slot(&names::era(nearest(&copy))), slot(&names::generation(&copy)));
             assert_eq!(*original(&copy), scope);
             assert!(all(&scope).contains(&copy));
         }

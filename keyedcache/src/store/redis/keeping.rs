@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use super::script::{CREATE, Call, EXTEND};
-use super::{OnFailover, RedisStore, fault, names};
+use super::{RedisStore, fault, names};
 use crate::error::Error;
 use crate::record::{Generation, GenerationToken, Scope};
 use crate::store::Ttl;
@@ -22,18 +22,6 @@ pub(super) fn generation(text: &[u8]) -> Option<Generation> {
     let (hard, soft) = text.split_at_checked(16)?;
     let (hard, soft) = (hard.try_into().ok()?, soft.try_into().ok()?);
     Some(Generation { hard: GenerationToken(hard), soft: GenerationToken(soft) })
-}
-
-/// A generation as it counts in an era: in another, it is another.
-pub(super) fn in_era(generation: Generation, era: &[u8; 16]) -> Generation {
-    let both =
-        |token: GenerationToken| GenerationToken(std::array::from_fn(|at| token.0[at] ^ era[at]));
-    Generation { hard: both(generation.hard), soft: both(generation.soft) }
-}
-
-/// The era, as it stands before the history it is of.
-pub(super) fn era(text: &[u8]) -> Option<[u8; 16]> {
-    text.first_chunk().copied()
 }
 
 /// A time to live in milliseconds, as scripts take it: `0` is for ever, and what ends at once ends
@@ -70,14 +58,18 @@ impl RedisStore {
             generation(text).ok_or_else(garbled)
         };
         let created: Vec<_> = scopes.iter().zip(replies).map(read).collect::<Result<_, _>>()?;
-        if self.on_failover != OnFailover::Forget || created.is_empty() {
+        let eras = self.eras(scopes);
+        if eras.names.is_empty() {
             return Ok(created);
         }
-        let texts = self.link.read(vec![names::ERA.to_owned()]).await?;
-        let era = texts.first().and_then(|text| era(text.as_ref()?)).ok_or_else(|| {
-            fault::unavailable(OPERATION, &self.name, "there is no era; it will be made anew")
-        })?;
-        Ok(created.into_iter().map(|generation| in_era(generation, &era)).collect())
+        let found = self.link.read(eras.names.clone()).await?;
+        let counted = created.into_iter().enumerate();
+        counted
+            .map(|(at, generation)| eras.count(at, generation, &found))
+            .collect::<Option<_>>()
+            .ok_or_else(|| {
+                fault::unavailable(OPERATION, &self.name, "there is no era; it will be made anew")
+            })
     }
 
     /// What lets the generations of these scopes live as long as a record that is saved now; most

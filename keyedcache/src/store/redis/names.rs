@@ -9,6 +9,7 @@
 //! | the generation of a scope | `{scope}:generation` |
 //! | the same in a cluster, as records of a sixteenth of all slots bear it | `{n}:scope:generation` |
 //! | the era, where a failover makes everything missing | `{keyedcache}:era` |
+//! | the same in a cluster, of a sixteenth of all slots | `{n}:era` |
 //!
 //! - The braces are Redis's hash tag: what belongs to one key is on one slot.
 //! - No name but these begins with a brace, since braces inside of keys and scopes are replaced by
@@ -28,6 +29,9 @@ const COPY: &str = ":generation";
 
 /// The name of the era.
 pub(super) const ERA: &str = "{keyedcache}:era";
+
+/// What the name of the era of some slots ends with.
+const SHARE: &str = "}:era";
 
 /// What stands for `{` and for `}`.
 const BRACES: [(char, char); 2] = [('{', '\u{1}'), ('}', '\u{2}')];
@@ -53,6 +57,16 @@ pub(super) fn generation(scope: &Scope) -> String {
         Some((tag, text)) => ["{", tag, "}:", &without_braces(text), COPY].concat(),
         None => tagged(scope.text(), GENERATION),
     }
+}
+
+/// The name of the era of the share of slots that this hash tag is of; see [`copies::nearest`].
+pub(super) fn era(tag: &str) -> String {
+    ["{", tag, SHARE].concat()
+}
+
+/// Whether this is the name of an era.
+pub(super) fn is_era(name: &str) -> bool {
+    name.starts_with('{') && name.ends_with(SHARE)
 }
 
 /// All names of a key, in the order in which scripts take them.
@@ -115,6 +129,9 @@ pub(super) fn named(name: &[u8]) -> Option<Named> {
     }
     if let Some(scope) = text(GENERATION) {
         return Some(Named::Generation(Scope::new(scope)));
+    }
+    if inner.strip_suffix(SHARE).is_some_and(copies::is_tag) {
+        return Some(Named::Era);
     }
     let (tag, rest) = inner.split_once("}:")?;
     let copied = with_braces(rest.strip_suffix(COPY)?).into_owned();
@@ -209,7 +226,16 @@ mod tests {
     #[test]
     fn foreign_names_are_nobodys() {
         assert_eq!(named(b"{a}:other"), None);
+        assert_eq!(named(b"{a}:era"), None);
+    }
+
+    #[test]
+    fn eras_are_read_back() {
         assert_eq!(named(ERA.as_bytes()), Some(Named::Era));
+        for tag in copies::tags() {
+            assert!(is_era(&era(tag)) && named(era(tag).as_bytes()) == Some(Named::Era));
+        }
+        assert!(!is_era("a:1:}:era") && !is_era("{a}:lease"));
         assert_eq!(named(b"\xff"), None);
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::link::Step;
-use super::{OnFailover, RedisStore, keeping, names, records};
+use super::{RedisStore, keeping, names, records};
 use crate::error::Error;
 use crate::record::Scope;
 use crate::store::{Loaded, Slot, StoredKey};
@@ -33,8 +33,8 @@ impl RedisStore {
             asked.extend([names::record(key), names::lease(key)]);
         }
         asked.extend(scopes.iter().map(names::generation));
-        let has_eras = self.on_failover == OnFailover::Forget && !scopes.is_empty();
-        asked.extend(has_eras.then(|| names::ERA.to_owned()));
+        let eras = self.eras(scopes);
+        asked.extend(eras.names.iter().cloned());
         let count = asked.len();
         let mut texts = match reading {
             Reading::Registered => self.link.read(asked).await?,
@@ -43,17 +43,13 @@ impl RedisStore {
         if texts.len() != count {
             return Err(self.garbled("load"));
         }
-        let era = has_eras.then(|| texts.pop().flatten().and_then(|text| keeping::era(&text)));
+        let found = texts.split_off(count - eras.names.len());
         let mut texts = texts.into_iter();
         let pairs: Vec<_> = texts.by_ref().take(2 * keys.len()).collect();
-        let generation = |text: Option<Bytes>| {
-            let generation = keeping::generation(&text?)?;
-            match &era {
-                None => Some(generation),
-                Some(era) => Some(keeping::in_era(generation, era.as_ref()?)),
-            }
+        let generation = |(at, text): (usize, Option<Bytes>)| {
+            eras.count(at, keeping::generation(&text?)?, &found)
         };
-        let generations = texts.map(generation).collect();
+        let generations = texts.enumerate().map(generation).collect();
         let mut slots: Vec<Slot> = pairs
             .chunks_exact(2)
             .map(|pair| records::slot(pair[0].clone(), None, pair[1].as_ref()))

@@ -40,6 +40,7 @@ scripts! {
     EXTEND = "extend";
     STRIKE = "strike";
     ERA = "era";
+    ADMIT = "admit";
 }
 
 impl Script {

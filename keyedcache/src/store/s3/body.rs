@@ -5,7 +5,7 @@
 //! | 0..4 | magic `8e 6b 73`, format version 1 |
 //! | 4..20 | write id |
 //! | 20..28 | when the record's time is over, µs since the Unix epoch; all ones is never |
-//! | 28..52 | lease: token, and when it ends |
+//! | 28..52 | lease: token, and when it ends; with an end of zero, the generation of the key that the record was made under, or zeros |
 //! | 52..60 | until when the key is marked as declined |
 //! | 60..64 | length of the record; all ones is none |
 //! | 64..68 | length of the part of the record that is the document's `value`, else zero |
@@ -36,7 +36,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::place::{Kept, Lease, Place, WriteId};
 use super::telltale;
 use crate::clock::Moment;
-use crate::record::{CodecId, CompressorId, Record};
+use crate::record::{CodecId, CompressorId, GenerationToken, Record};
 use crate::store::{LeaseToken, StoredKey};
 
 const MAGIC: [u8; 4] = [0x8e, b'k', b's', 1];
@@ -174,7 +174,8 @@ fn head_bytes(place: &Place, write: WriteId, value: usize) -> Bytes {
     head.put_slice(&MAGIC);
     head.put_slice(&write.0);
     head.put_u64_le(micros(place.record.as_ref().map(|kept| kept.until)));
-    head.put_slice(&place.lease.map_or([0; 16], |lease| lease.token.to_bytes()));
+    let under = place.under.map_or([0; 16], |under| under.0);
+    head.put_slice(&place.lease.map_or(under, |lease| lease.token.to_bytes()));
     head.put_u64_le(micros(place.lease.map(|lease| lease.until)));
     head.put_u64_le(micros(place.declined_until));
     head.put_u32_le(
@@ -197,8 +198,11 @@ fn parse_head(bytes: &[u8]) -> Option<(Head, usize)> {
     let moment = |micros: u64| (micros != 0).then(|| Moment::from_micros(micros));
     let write = WriteId(sixteen(&mut rest));
     let until = Moment::from_micros(rest.get_u64_le());
-    let token = LeaseToken::from_bytes(sixteen(&mut rest));
-    let lease = moment(rest.get_u64_le()).map(|until| Lease { token, until });
+    let token = sixteen(&mut rest);
+    let lease_until = moment(rest.get_u64_le());
+    let is_under = lease_until.is_none() && token != [0; 16];
+    let under = is_under.then_some(GenerationToken(token));
+    let lease = lease_until.map(|until| Lease { token: LeaseToken::from_bytes(token), until });
     let declined_until = moment(rest.get_u64_le());
     let record = Some(rest.get_u32_le()).filter(|length| *length != NO_RECORD);
     let value = rest.get_u32_le();
@@ -209,7 +213,7 @@ fn parse_head(bytes: &[u8]) -> Option<(Head, usize)> {
     }
     let key = StoredKey::new(std::str::from_utf8(&bytes[FIXED..end]).ok()?);
     let kept = record.map(|_| Kept { record: Record::from_bytes(Bytes::new()), until });
-    let place = Place { key, record: kept, lease, declined_until };
+    let place = Place { key, record: kept, lease, declined_until, under };
     Some((Head { write, place, record, value }, end + CHECKSUM))
 }
 

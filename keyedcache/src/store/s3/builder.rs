@@ -91,8 +91,10 @@ impl S3StoreBuilder {
         self
     }
 
-    /// An access key; by default what the SDK finds in the environment, its profiles, or from the
-    /// machine's role. Never printed.
+    /// An access key; by default what the SDK finds, in this order, in the environment, in a profile,
+    /// by a web identity token, or from the role of the container or machine. Profiles that log in by
+    /// SSO need the feature `s3-sso`. For anything else there is [`build_with`](Self::build_with).
+    /// Never printed.
     pub fn credentials(
         mut self,
         access_key_id: impl Into<String>,
@@ -158,8 +160,16 @@ impl S3StoreBuilder {
         self.build_on(None)
     }
 
-    /// The store that sends its requests by this client, whose own settings (retries apart) hold.
-    #[doc(hidden)]
+    /// The store that sends its requests by this client: for credentials, proxies or certificates that
+    /// no setting here is for.
+    ///
+    /// The client's own settings hold, and those made here of region, endpoint, path style, credentials
+    /// and the time of an attempt do not. Its retries are switched off, since what may be sent again is
+    /// known here only. Give it `RequestChecksumCalculation::WhenRequired` for compatible servers.
+    ///
+    /// # Errors
+    ///
+    /// As of [`build`](Self::build).
     pub fn build_with(self, client: aws_sdk_s3::Client) -> Result<S3Store, Error> {
         self.build_on(Some(client))
     }

@@ -16,7 +16,8 @@ use bytes::Bytes;
 use tokio::sync::OnceCell;
 
 use super::builder::Settings;
-use super::connect::connect;
+use super::connect::{connect, without_retries};
+use super::content_md5::ContentMd5;
 use super::fault::{Asked, Denial, Fault, Outcome};
 use super::requests::{Operation, Requests};
 use super::skew::ServerClock;
@@ -91,7 +92,7 @@ impl Bucket {
         Self {
             clock: Arc::new(ServerClock::new(settings.clock.clone())),
             requests: Requests::default(),
-            client: OnceCell::new_with(client),
+            client: OnceCell::new_with(client.as_ref().map(without_retries)),
             settings,
         }
     }
@@ -186,10 +187,11 @@ impl Bucket {
     }
 
     /// Deletes up to 1,000 objects, each if it is still the one that was seen; the names of those
-    /// that were not deleted.
+    /// that were not deleted. Servers check the request by what the SDK sends with it, or by MD5.
     pub(super) async fn delete_many(
         &self,
         objects: &[(String, Option<ETag>)],
+        by_md5: bool,
     ) -> Result<Vec<String>, Fault> {
         let client = self.client("delete").await?;
         self.requests.count(Operation::DeleteMany);
@@ -202,7 +204,11 @@ impl Bucket {
             .and_then(|objects| Delete::builder().set_objects(Some(objects)).quiet(true).build());
         let delete = delete.map_err(|error| self.strange("delete").caused_by(error))?;
         let request = client.delete_objects().bucket(&self.settings.bucket).delete(delete);
-        match request.customize().interceptor(self.listen()).send().await {
+        let mut request = request.customize().interceptor(self.listen());
+        if by_md5 {
+            request = request.interceptor(ContentMd5);
+        }
+        match request.send().await {
             Ok(answer) => {
                 let errors = answer.errors.unwrap_or_default();
                 Ok(errors.into_iter().filter_map(|error| error.key).collect())

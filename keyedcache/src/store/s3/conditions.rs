@@ -11,6 +11,11 @@ use crate::error::{Error, ErrorKind};
 /// What the probe object holds.
 const PROBE: &[u8] = b"keyedcache asks by this object whether preconditions are heeded\n";
 
+/// What is the matter where preconditions are not heeded.
+pub(super) const WITHOUT_CONDITIONS: &str = "the server ignores If-None-Match and If-Match, so it is \
+    used without leases: each process computes for itself, and neither counting nor adding what \
+    nobody else has is possible; what is deleted or invalidated stays so";
+
 /// No object has this `ETag`.
 const NOBODYS: &str = "\"keyedcache-nobodys\"";
 
@@ -31,7 +36,7 @@ impl Inner {
             if !heeds {
                 tracing::warn!(
                     target: "keyedcache", store = %self.bucket.settings.name,
-                    "{}", Self::WITHOUT_CONDITIONS
+                    "{}", WITHOUT_CONDITIONS
                 );
             }
             Ok(heeds)
@@ -39,16 +44,12 @@ impl Inner {
         asked.await.copied()
     }
 
-    const WITHOUT_CONDITIONS: &str = "the server ignores If-None-Match and If-Match, so leases on it \
-        are only looked at before they are written: two processes may compute one value at once, and \
-        an answer may be stored just after its key was deleted";
-
     /// The error that says so, if the server does not heed preconditions.
     pub(super) async fn require_conditions(&self) -> Result<(), Error> {
         if self.heeds_conditions(&mut self.patience()).await? {
             return Ok(());
         }
-        Err(self.error(ErrorKind::Unsupported, "lease", Self::WITHOUT_CONDITIONS))
+        Err(self.error(ErrorKind::Unsupported, "lease", WITHOUT_CONDITIONS))
     }
 
     async fn is_refused(&self, only: &Only, patience: &mut Patience) -> Result<bool, Error> {

@@ -59,6 +59,12 @@ pub(super) async fn connect(settings: &Settings) -> Client {
     Client::from_conf(config)
 }
 
+/// The same client, sending nothing twice.
+pub(super) fn without_retries(client: &Client) -> Client {
+    let config = client.config().to_builder().retry_config(RetryConfig::disabled());
+    Client::from_conf(config.build())
+}
+
 /// What the SDK finds in the environment, in profiles, or from the machine's role.
 async fn found(region: Option<String>) -> SdkConfig {
     let loader = aws_config::defaults(BehaviorVersion::latest());

@@ -70,7 +70,7 @@ impl Asked<'_> {
             (Some(501), _) | (_, Some("NotImplemented")) => Outcome::Unsupported,
             (Some(500..), _) => Outcome::Unknown,
             (Some(_), _) => Outcome::Refused,
-            (None, _) if matches!(error, SdkError::ConstructionFailure(_)) => Outcome::Refused,
+            (None, _) if is_without_request(error) => Outcome::Refused,
             (None, _) => Outcome::Unknown,
         };
         let told = self.message(status, code, error);
@@ -135,9 +135,7 @@ impl Asked<'_> {
             (None, _) if matches!(error, SdkError::TimeoutError(_)) => {
                 (ErrorKind::Timeout, "the server did not answer in time".to_owned())
             }
-            (None, _) if matches!(error, SdkError::ConstructionFailure(_)) => {
-                (ErrorKind::Config, without_request(error))
-            }
+            (None, _) if is_without_request(error) => (ErrorKind::Config, without_request(error)),
             (None, _) => {
                 (ErrorKind::Unavailable, "the server cannot be reached, or broke off".to_owned())
             }
@@ -147,10 +145,23 @@ impl Asked<'_> {
     }
 }
 
+/// Whether nothing was sent. That nobody gave credentials the SDK tells as if sending had failed.
+fn is_without_request<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
+    match error {
+        SdkError::ConstructionFailure(_) => true,
+        SdkError::DispatchFailure(failure) => {
+            failure.is_other() && DisplayErrorContext(error).to_string().contains("redential")
+        }
+        _ => false,
+    }
+}
+
 /// Why no request could be made: most often nobody gave credentials.
 fn without_request<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
     let said = DisplayErrorContext(error).to_string();
-    let what = if said.contains("redential") {
+    let what = if said.contains("redential") && said.contains("feature") {
+        "the profile logs in by SSO, which needs the feature `s3-sso` of keyedcache"
+    } else if said.contains("redential") {
         "no credentials were found: give them, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     } else if said.contains("egion") {
         "no region is set: give `region`, or set AWS_REGION"

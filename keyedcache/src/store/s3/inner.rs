@@ -14,6 +14,7 @@ use super::patience::Patience;
 use super::reads::Reads;
 use super::tokens::Tokens;
 use super::turns::Turns;
+use super::unheeded::OwnLeases;
 use super::waiters::Waiters;
 use crate::error::{Error, ErrorKind};
 use crate::runtime;
@@ -30,6 +31,9 @@ pub(super) struct Inner {
     pub(super) waiters: Waiters,
     /// Whether the server heeds preconditions, once that is known.
     pub(super) heeds: OnceCell<bool>,
+    pub(super) own: OwnLeases,
+    /// Which of the [ways to delete many](super::sweep::WAYS) the server is known to take.
+    pub(super) deletes_by: AtomicUsize,
     /// How many ended objects are about to be deleted.
     pub(super) tidying: AtomicUsize,
 }
@@ -45,6 +49,8 @@ impl Inner {
             reads: Reads::default(),
             waiters: Waiters::default(),
             heeds: OnceCell::new(),
+            own: OwnLeases::default(),
+            deletes_by: AtomicUsize::new(0),
             tidying: AtomicUsize::new(0),
         }
     }

@@ -14,6 +14,7 @@ mod builder;
 mod client;
 mod conditions;
 mod connect;
+mod content_md5;
 mod fault;
 mod inner;
 mod lifecycle;
@@ -31,6 +32,7 @@ mod telltale;
 mod tidy;
 mod tokens;
 mod turns;
+mod unheeded;
 mod waiters;
 
 use std::sync::{Arc, Weak};
@@ -60,9 +62,25 @@ const LEASE: Duration = Duration::from_mins(1);
 /// dear and long-lived.
 ///
 /// Works with AWS and with S3-compatible servers that heed `If-None-Match` and `If-Match`. Whether
-/// they do is found out by two writes, three the first time, before the first guarded write of a
-/// process; on a server that ignores them conditions are checked by a read just before each write,
-/// and the log, and `cache_require`, say so.
+/// they do is found out by two writes, three the first time, before the first write of a process.
+///
+/// # Without preconditions
+///
+/// A server that ignores them is used without leases, and the log, [`Cache::require`](crate::Cache::require)
+/// and [`shares_leases`](Self::shares_leases) say so:
+///
+/// - Each process computes for itself, once for all its callers; of several answers the last one
+///   stored stays. Nobody waits for another process, or takes over from it.
+/// - What is deleted or invalidated stays so, as everywhere: each key bears a generation of its own,
+///   an object beside its record's, so that a late answer is dead on arrival, and needs no condition.
+/// - Setting a value makes what was being computed before it void. Of two that set one key at once
+///   both may be lost.
+/// - Counting, and adding what nobody else has, are nothing without a condition, and fail with
+///   [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+/// - Invalidating a scope softly makes what belongs to it missing, not stale.
+/// - A look costs a small get more, and setting a value a small put.
+///
+/// Whoever changes whether a server heeds them restarts all processes that use it.
 ///
 /// # Requests
 ///
@@ -119,6 +137,16 @@ impl S3Store {
         self.0.bucket.requests.snapshot()
     }
 
+    /// Whether its leases are shared with other processes, as they are where the server heeds
+    /// preconditions; `None` until that is known, at the first write that needs it.
+    ///
+    /// `false` is what [`Cache::require`](crate::Cache::require) fails with, and the log warns of: see
+    /// [without preconditions](Self#without-preconditions).
+    #[must_use]
+    pub fn shares_leases(&self) -> Option<bool> {
+        self.0.heeds.get().copied()
+    }
+
     /// Removes every object whose time is over, of all caches in the store's folder; how far it came.
     ///
     /// Expired records are never served, and deleted when somebody comes across them; this is for
@@ -157,6 +185,7 @@ impl Store for S3Store {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
+            // Within this process at least: what the server is like is not known yet.
             leases: true,
             shared: true,
             max_record: Some(self.0.bucket.settings.max_record),

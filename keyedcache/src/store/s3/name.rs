@@ -1,8 +1,8 @@
 //! What objects are called: readable names for stored keys, scopes, and the probe.
 //!
 //! - Under the store's folder, records are in `records/`, each named by its stored key, escaped, and
-//!   `.kc`; generations are in `generations/`, beside them is `probe`. So a lifecycle rule can be for
-//!   records alone.
+//!   `.kc`, and by `.kg` where a key bears a generation of its own; the generations of scopes are in
+//!   `generations/`, beside them is `probe`. So a lifecycle rule can be for records alone.
 //! - Escaping goes character by character, so keys that begin alike have names that begin alike, and
 //!   a prefix can be listed.
 //! - No name is longer than [`LONGEST`]: the name of a longer key keeps a readable head and ends in a
@@ -22,6 +22,8 @@ pub(super) const LONGEST_FOLDER: usize = 512;
 /// Where records are in the folder, and what their names end in.
 const RECORDS: &str = "records/";
 const RECORD: &str = ".kc";
+/// What the name of a key's own generation ends in, which stands beside its record.
+const OF_KEY: &str = ".kg";
 /// The same of generations.
 const GENERATIONS: &str = "generations/";
 const GENERATION: &str = ".json";
@@ -68,6 +70,11 @@ impl Names {
     /// The object of a key.
     pub(super) fn of_key(&self, key: &StoredKey) -> String {
         self.bounded(RECORDS, key.as_str(), RECORD)
+    }
+
+    /// The object of the generation that a key bears of its own, where conditions are not heeded.
+    pub(super) fn of_key_generation(&self, key: &StoredKey) -> String {
+        self.bounded(RECORDS, key.as_str(), OF_KEY)
     }
 
     /// The object of a scope's generation.

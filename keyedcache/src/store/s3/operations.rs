@@ -73,12 +73,18 @@ impl Inner {
 
     /// What stands under a key; what has ended is deleted later.
     async fn look(self: &Arc<Self>, key: &StoredKey) -> Result<Slot, Error> {
+        if self.is_unheeded() {
+            return Ok(self.look_unheeded(key).await?.slot());
+        }
         let name = self.names.of_key(key);
         let (etag, place) = match self.read_shared(&name).await? {
             Some((etag, body)) => (Some(etag), body::read(key, &body).place),
             None => (None, Place::empty(key.clone())),
         };
-        let place = place.at(self.bucket.clock.now());
+        if place.under.is_some() && !self.heeds_conditions(&mut self.patience()).await? {
+            return Ok(self.look_unheeded(key).await?.slot());
+        }
+        let place = place.made_under_conditions().at(self.bucket.clock.now());
         if let Some(etag) = etag.clone().filter(|_| place.is_empty()) {
             self.tidy_later(key, etag);
         }
@@ -99,6 +105,9 @@ impl Inner {
             return Err(self.error(ErrorKind::TooLarge, "save", message).with("key", key));
         }
         let _turn = self.turns.take(&key).await;
+        if !self.heeds_conditions(&mut self.patience()).await? {
+            return self.save_unheeded(key, record, ttl, guard).await;
+        }
         let known = self.memory.take(&key);
         let start = match guard {
             Guard::Always => {
@@ -135,6 +144,9 @@ impl Inner {
         let _turn = self.turns.take(&key).await;
         let name = self.names.of_key(&key);
         let mut patience = self.patience();
+        if !self.heeds_conditions(&mut patience).await? {
+            return self.delete_unheeded(key).await;
+        }
         let found = self.get(&name, Some(body::HEAD_ROOM), None, &mut patience).await?;
         self.memory.take(&key);
         let Got::Found { body, .. } = found else { return Ok(false) };
@@ -162,6 +174,9 @@ impl Inner {
         seen: Option<RecordId>,
     ) -> Result<Leasing, Error> {
         let _turn = self.turns.take(&key).await;
+        if !self.heeds_conditions(&mut self.patience()).await? {
+            return self.lease_unheeded(key, token, ttl, seen).await;
+        }
         let known = self.memory.take(&key);
         let start = match (known, seen) {
             (None, None) => Some(assumed(&key)),
@@ -195,6 +210,9 @@ impl Inner {
         ttl: Duration,
     ) -> Result<bool, Error> {
         let _turn = self.turns.take(&key).await;
+        if self.is_unheeded() {
+            return self.renew_unheeded(key, token, ttl).await;
+        }
         self.memory.take(&key);
         if let Some(held) = self.memory.held(&key, token) {
             let name = self.names.of_key(&key);
@@ -231,6 +249,9 @@ impl Inner {
         release: Release,
     ) -> Result<bool, Error> {
         let _turn = self.turns.take(&key).await;
+        if self.is_unheeded() {
+            return self.release_unheeded(key, token, release).await;
+        }
         self.memory.take(&key);
         // What stands beside the lease is to stay, and only the object knows it.
         let is_bare = self.memory.held(&key, token).is_some_and(|held| held.is_bare);
@@ -265,6 +286,9 @@ impl Inner {
         life: Life,
     ) -> Result<bool, Error> {
         let _turn = self.turns.take(&key).await;
+        if !self.heeds_conditions(&mut self.patience()).await? {
+            return self.touch_unheeded(key, seen, life).await;
+        }
         let start = self.memory.take(&key);
         let stepped =
             self.step(&key, start, IfUnsure::DecideAnew, |place, _| match &place.record {
@@ -285,6 +309,9 @@ impl Inner {
         by: i64,
     ) -> Result<Incremented, Error> {
         let _turn = self.turns.take(&key).await;
+        if !self.heeds_conditions(&mut self.patience()).await? {
+            return Err(self.refused("increment"));
+        }
         let start = self.memory.take(&key);
         let mut written = None;
         let stepped = self.step(&key, start, IfUnsure::SaySo, |place, _| match &place.record {

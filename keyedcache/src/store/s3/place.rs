@@ -1,7 +1,7 @@
 //! What one object holds: a record, a lease on its key, and the marker of a declined answer.
 
 use crate::clock::Moment;
-use crate::record::{Record, RecordId, random_bytes};
+use crate::record::{GenerationToken, Record, RecordId, random_bytes};
 use crate::store::{DECLINED_FOR, LeaseToken, Slot, StoredKey, Ttl};
 
 /// What stands under one key.
@@ -11,6 +11,9 @@ pub(super) struct Place {
     pub(super) record: Option<Kept>,
     pub(super) lease: Option<Lease>,
     pub(super) declined_until: Option<Moment>,
+    /// The generation of the key that the record was made under, where conditions are not heeded:
+    /// it counts only while the key bears that. See [`unheeded`](super::unheeded).
+    pub(super) under: Option<GenerationToken>,
 }
 
 /// A record and when its time is over.
@@ -47,7 +50,7 @@ impl WriteId {
 
 impl Place {
     pub(super) fn empty(key: StoredKey) -> Self {
-        Self { key, record: None, lease: None, declined_until: None }
+        Self { key, record: None, lease: None, declined_until: None, under: None }
     }
 
     pub(super) fn with_record(key: StoredKey, record: Record, until: Moment) -> Self {
@@ -60,6 +63,12 @@ impl Place {
         self.lease = self.lease.filter(|lease| lease.until > now);
         self.declined_until = self.declined_until.filter(|until| *until > now);
         self
+    }
+
+    /// The same as it counts where conditions are heeded: of a record that was made without them
+    /// nobody there can tell whether it was deleted.
+    pub(super) fn made_under_conditions(self) -> Self {
+        if self.under.is_none() { self } else { Self::empty(self.key) }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -3,10 +3,7 @@
 //! - Of any number of steps that have read one content, one takes place; the others read again.
 //! - A write whose answer is lost is looked for by its id before it is sent again, under the same
 //!   condition.
-//! - On a server that does not heed conditions they are checked by a read just before the write, which
-//!   leaves a gap of one request; the store then says so.
-
-use bytes::Bytes;
+//! - They are for servers that heed conditions; on others [`unheeded`](super::unheeded) goes without.
 
 use super::body;
 use super::client::{ETag, Got, Only, Put};
@@ -118,7 +115,9 @@ impl Inner {
         patience: &mut Patience,
     ) -> Result<Known, Error> {
         let (etag, place) = match self.get(name, None, None, patience).await? {
-            Got::Found { etag, body } => (Some(etag), body::read(key, &body).place),
+            Got::Found { etag, body } => {
+                (Some(etag), body::read(key, &body).place.made_under_conditions())
+            }
             Got::Absent | Got::Unchanged => (None, Place::empty(key.clone())),
         };
         Ok(Known { etag, place, is_certain: true })
@@ -152,7 +151,8 @@ impl Inner {
         let body = body::write(place, id, self.bucket.clock.now());
         let mut may_stand = false;
         loop {
-            let fault = match self.put_if(name, body.clone(), expected, patience).await {
+            let only = Only::if_still(expected);
+            let fault = match self.bucket.put(name, body.clone(), &only).await {
                 Ok(Put::Done(etag)) => return Ok(Written::Done(etag)),
                 Ok(Put::Refused) if !may_stand => return Ok(Written::Refused),
                 Ok(Put::Refused) => {
@@ -210,15 +210,12 @@ impl Inner {
     ) -> Result<bool, Error> {
         let mut may_be_gone = false;
         loop {
-            let heeds = self.heeds_conditions(patience).await?;
-            if !heeds && !self.is_unchanged(name, Some(expected), patience).await? {
-                return Ok(may_be_gone);
-            }
-            match self.bucket.delete(name, heeds.then_some(expected)).await {
+            match self.bucket.delete(name, Some(expected)).await {
                 Ok(true) => return Ok(true),
                 // It is gone, most likely by what we sent before.
                 Ok(false) => return Ok(may_be_gone),
-                Err(fault) if fault.outcome == Outcome::Unsupported && heeds => {
+                // It heeds conditions of writes, and not of these.
+                Err(fault) if fault.outcome == Outcome::Unsupported => {
                     if !self.is_unchanged(name, Some(expected), patience).await? {
                         return Ok(false);
                     }
@@ -229,25 +226,6 @@ impl Inner {
                     patience.again(fault).await?;
                 }
             }
-        }
-    }
-
-    /// Sends one write that is to take place only if the object is still the one expected.
-    pub(super) async fn put_if(
-        &self,
-        name: &str,
-        body: Bytes,
-        expected: Option<&ETag>,
-        patience: &mut Patience,
-    ) -> Result<Put, super::fault::Fault> {
-        let refused = |error| super::fault::Fault { outcome: Outcome::Refused, error };
-        if self.heeds_conditions(patience).await.map_err(refused)? {
-            return self.bucket.put(name, body, &Only::if_still(expected)).await;
-        }
-        if self.is_unchanged(name, expected, patience).await.map_err(refused)? {
-            self.bucket.put(name, body, &Only::Always).await
-        } else {
-            Ok(Put::Refused)
         }
     }
 

@@ -4,6 +4,7 @@
 //! of an object tell is believed; of the others the head is read.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::body;
 use super::client::{ETag, Got, Listed};
@@ -18,6 +19,23 @@ use crate::store::{Page, StoredKey};
 
 /// As many as S3 lists and deletes at once.
 const PAGE: usize = 1_000;
+
+/// How many objects are deleted at once, by what a server knows: whether each can have a condition, and
+/// whether the request is checked by MD5, as it has always been, or by what came later.
+///
+/// Without conditions a record saved just now may go too, which costs computing it again.
+pub(super) const WAYS: [Way; 3] = [
+    Way { is_conditional: true, by_md5: false },
+    Way { is_conditional: true, by_md5: true },
+    Way { is_conditional: false, by_md5: true },
+];
+
+/// One of [`WAYS`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    is_conditional: bool,
+    by_md5: bool,
+}
 
 /// How far a sweep has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,8 +102,11 @@ impl Inner {
     ) -> Result<usize, Error> {
         let (mut sweep, mut records) = (S3Sweep::default(), 0);
         let mut from = None;
+        let heeds = self.heeds_conditions(&mut self.patience()).await?;
+        // Else the generation that a key bears of its own goes with its record.
+        let page = if heeds { PAGE } else { PAGE / 2 };
         loop {
-            let (told, next) = self.page(&prefix, from.as_deref(), PAGE).await?;
+            let (told, next) = self.page(&prefix, from.as_deref(), page).await?;
             sweep.seen += told.len();
             let (mut together, mut alone) = (Vec::new(), Vec::new());
             for told in told {
@@ -116,27 +137,30 @@ impl Inner {
             return Ok((0, 0));
         }
         let mut patience = self.patience();
-        let mut is_conditional = true;
+        let mut way = self.deletes_by.load(Ordering::Relaxed);
         loop {
-            let named: Vec<_> = objects
-                .iter()
-                .map(|told| (told.name.clone(), is_conditional.then(|| Arc::clone(&told.etag))))
-                .collect();
-            match self.bucket.delete_many(&named).await {
+            let Way { is_conditional, by_md5 } = WAYS[way];
+            let if_seen = |told: &Told| is_conditional.then(|| Arc::clone(&told.etag));
+            let mut named: Vec<_> =
+                objects.iter().map(|told| (told.name.clone(), if_seen(told))).collect();
+            if self.is_unheeded() {
+                let generation = |told: &Told| (self.names.of_key_generation(&told.key), None);
+                named.extend(objects.iter().map(generation));
+            }
+            match self.bucket.delete_many(&named, by_md5).await {
                 Ok(failed) => {
+                    self.deletes_by.store(way, Ordering::Relaxed);
                     let gone = || objects.iter().filter(|told| !failed.contains(&told.name));
                     for told in gone() {
                         self.memory.take(&told.key);
                     }
                     return Ok((gone().count(), gone().filter(|told| told.has_record()).count()));
                 }
-                // Some compatible servers know no condition here: then a record saved just now may
-                // go too, which costs computing it again.
                 Err(fault)
-                    if is_conditional
-                        && matches!(fault.outcome, Outcome::Refused | Outcome::Unsupported) =>
+                    if matches!(fault.outcome, Outcome::Refused | Outcome::Unsupported)
+                        && way + 1 < WAYS.len() =>
                 {
-                    is_conditional = false;
+                    way += 1;
                 }
                 Err(fault) => patience.again(fault).await?,
             }

@@ -1,8 +1,8 @@
 //! The generations of scopes: one small object each, with a hard and a soft token.
 //!
 //! A token is replaced by a conditional write, so that neither of two invalidations at once undoes the
-//! other. Where conditions are not heeded, every invalidation replaces both tokens, and nothing that
-//! was read is ever written back.
+//! other. Where conditions are not heeded, every invalidation replaces both tokens, nothing that was
+//! read is ever written back, and of two that make one at once, the answers of one are missing.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -185,8 +185,11 @@ impl Inner {
         generation: Generation,
         patience: &mut Patience,
     ) -> Result<Put, Fault> {
+        let refused = |error| Fault { outcome: Outcome::Refused, error };
+        let heeds = self.heeds_conditions(patience).await.map_err(refused)?;
+        let only = if heeds { Only::if_still(expected) } else { Only::Always };
         let name = self.names.of_scope(scope);
-        self.put_if(&name, write(scope, generation), expected, patience).await
+        self.bucket.put(&name, write(scope, generation), &only).await
     }
 
     /// Whether a write took place; `false` if it is to be read again, after a pause if need be.
@@ -208,7 +211,7 @@ impl Inner {
     }
 }
 
-fn write(scope: &Scope, generation: Generation) -> Bytes {
+pub(super) fn write(scope: &Scope, generation: Generation) -> Bytes {
     let text = scope.text().replace(['"', '\\'], "?").replace(char::is_control, "?");
     let (hard, soft) = (hex(generation.hard), hex(generation.soft));
     format!("{{\"hard\":\"{hard}\",\"soft\":\"{soft}\",\"scope\":\"{text}\"}}\n").into()
@@ -216,7 +219,7 @@ fn write(scope: &Scope, generation: Generation) -> Bytes {
 
 /// The generation of an object; `None` of what is none, which makes all that is stamped with it
 /// missing.
-fn read(body: &[u8]) -> Option<Generation> {
+pub(super) fn read(body: &[u8]) -> Option<Generation> {
     let (hard, rest) = body.strip_prefix(b"{\"hard\":\"")?.split_at_checked(32)?;
     let (soft, _) = rest.strip_prefix(b"\",\"soft\":\"")?.split_at_checked(32)?;
     Some(Generation { hard: unhex(hard)?, soft: unhex(soft)? })

@@ -16,6 +16,7 @@ use super::client::{ETag, Got};
 use super::inner::Inner;
 use super::patience::pause;
 use super::place::Lease;
+use crate::error::Error;
 use crate::runtime;
 use crate::store::{LeaseToken, StoredKey};
 
@@ -92,20 +93,34 @@ impl Inner {
     }
 }
 
+/// The lease that the object of a key says, which is not sent again while it is the one seen before.
+async fn look_at_object(
+    inner: &Inner,
+    name: &str,
+    key: &StoredKey,
+    seen: &mut Option<(ETag, Option<Lease>)>,
+) -> Result<Option<Lease>, Error> {
+    let unless = seen.as_ref().map(|(etag, _)| etag);
+    match inner.bucket.get(name, None, unless).await {
+        Ok(Got::Found { etag, body }) => {
+            let lease = body::read(key, &body).place.lease;
+            *seen = Some((etag, lease));
+            Ok(lease)
+        }
+        Ok(Got::Unchanged) => Ok(seen.as_ref().and_then(|(_, lease)| *lease)),
+        Ok(Got::Absent) => Ok(None),
+        Err(fault) => Err(fault.error),
+    }
+}
+
 async fn poll(inner: Arc<Inner>, key: StoredKey, poller: Arc<Poller>) {
     let name = inner.names.of_key(&key);
-    let mut seen: Option<(ETag, Option<Lease>)> = None;
+    let mut seen = None;
     for look in 1.. {
-        let unless = seen.as_ref().map(|(etag, _)| etag);
-        let standing = match inner.bucket.get(&name, None, unless).await {
-            Ok(Got::Found { etag, body }) => {
-                let lease = body::read(&key, &body).place.lease;
-                seen = Some((etag, lease));
-                Ok(lease)
-            }
-            Ok(Got::Unchanged) => Ok(seen.as_ref().and_then(|(_, lease)| *lease)),
-            Ok(Got::Absent) => Ok(None),
-            Err(fault) => Err(fault),
+        let standing = if inner.is_unheeded() {
+            inner.own_lease(&key).await
+        } else {
+            look_at_object(&inner, &name, &key, &mut seen).await
         };
         let now = inner.bucket.clock.now();
         let standing = standing.map(|lease| lease.filter(|lease| lease.until > now));

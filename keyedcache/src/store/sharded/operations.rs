@@ -5,7 +5,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use super::ShardedStore;
-use super::place::{Shard, Share, falls_to};
+use super::place::{Part, Shard, Share, falls_to};
 use super::together::{beside, together};
 use crate::clock::Moment;
 use crate::error::{Error, ErrorKind};
@@ -32,13 +32,12 @@ impl ShardedStore {
     }
 
     /// Asks every shard that has a share in it for that, and gives each answer with its share.
-    async fn ask_each<'a, S, T: Send>(
+    async fn ask_each<'a, S: Part, T: Send>(
         &'a self,
         shares: &'a [S],
-        has_part: impl Fn(&S) -> bool,
         ask: impl Fn(&'a dyn Store, &'a S) -> Pending<'a, T>,
     ) -> Result<Vec<(&'a S, T)>, Error> {
-        let concerned = || self.shards.iter().zip(shares).filter(|(_, share)| has_part(share));
+        let concerned = || self.shards.iter().zip(shares).filter(|(_, share)| !share.is_empty());
         let answers =
             together(concerned().map(|(shard, share)| (shard, ask(&*shard.store, share))));
         let answers = answers.await?;
@@ -62,9 +61,7 @@ impl ShardedStore {
     ) -> Result<Loaded, Error> {
         let (of_keys, of_scopes) = (self.shares_of_keys(keys), self.shares_of_scopes(scopes));
         let shares: Vec<_> = of_keys.into_iter().zip(of_scopes).collect();
-        let has_part =
-            |(keys, scopes): &(Share<_>, Share<_>)| !keys.is_empty() || !scopes.is_empty();
-        let answers = self.ask_each(&shares, has_part, |store, (keys, scopes)| {
+        let answers = self.ask_each(&shares, |store, (keys, scopes): &(Share<_>, Share<_>)| {
             ask(store, &keys.items, &scopes.items)
         });
         let mut whole = Loaded {
@@ -170,11 +167,7 @@ impl Store for ShardedStore {
     fn delete<'a>(&'a self, keys: &'a [StoredKey]) -> Pending<'a, usize> {
         Box::pin(async move {
             let shares = self.shares_of_keys(keys);
-            let answers = self.ask_each(
-                &shares,
-                |share| !share.is_empty(),
-                |store, share| store.delete(&share.items),
-            );
+            let answers = self.ask_each(&shares, |store, share| store.delete(&share.items));
             Ok(answers.await?.into_iter().map(|(_, deleted)| deleted).sum())
         })
     }
@@ -239,11 +232,7 @@ impl Store for ShardedStore {
     fn generations<'a>(&'a self, scopes: &'a [Scope]) -> Pending<'a, Vec<Generation>> {
         Box::pin(async move {
             let shares = self.shares_of_scopes(scopes);
-            let answers = self.ask_each(
-                &shares,
-                |share| !share.is_empty(),
-                |store, share| store.generations(&share.items),
-            );
+            let answers = self.ask_each(&shares, |store, share| store.generations(&share.items));
             let mut whole = vec![None; scopes.len()];
             for (share, generations) in answers.await? {
                 share.put_back(generations.into_iter().map(Some), &mut whole);
@@ -259,11 +248,8 @@ impl Store for ShardedStore {
     fn invalidate<'a>(&'a self, scopes: &'a [Scope], severity: Severity) -> Pending<'a, ()> {
         Box::pin(async move {
             let shares = self.shares_of_scopes(scopes);
-            let answers = self.ask_each(
-                &shares,
-                |share| !share.is_empty(),
-                |store, share| store.invalidate(&share.items, severity),
-            );
+            let answers =
+                self.ask_each(&shares, |store, share| store.invalidate(&share.items, severity));
             answers.await.map(|_| ())
         })
     }
@@ -271,11 +257,7 @@ impl Store for ShardedStore {
     fn keep<'a>(&'a self, scopes: &'a [Scope], ttl: Ttl) -> Pending<'a, ()> {
         Box::pin(async move {
             let shares = self.shares_of_scopes(scopes);
-            let answers = self.ask_each(
-                &shares,
-                |share| !share.is_empty(),
-                |store, share| store.keep(&share.items, ttl),
-            );
+            let answers = self.ask_each(&shares, |store, share| store.keep(&share.items, ttl));
             answers.await.map(|_| ())
         })
     }

@@ -73,14 +73,27 @@ impl<T: Clone> Share<T> {
         each
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-
     /// Puts the answers to its items where they belong in the answer to the whole question.
     pub(super) fn put_back<A>(&self, answers: impl IntoIterator<Item = A>, whole: &mut [A]) {
         for (place, answer) in self.places.iter().zip(answers) {
             whole[*place] = answer;
         }
+    }
+}
+
+/// What a shard may have no part in.
+pub(super) trait Part {
+    fn is_empty(&self) -> bool;
+}
+
+impl<T> Part for Share<T> {
+    fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
+
+impl<A: Part, B: Part> Part for (A, B) {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty() && self.1.is_empty()
     }
 }

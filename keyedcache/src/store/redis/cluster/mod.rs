@@ -6,8 +6,10 @@
 //! | `topology` | the map that is used, the servers in it, and how both follow what happens |
 //! | `request` | one command for one slot, and what its reply means |
 //! | `dispatch` | getting requests to where they belong, whatever moves meanwhile |
+//! | `reading` `apart` | reading names; records from replicas |
 //! | `scanning` | going through the names of all nodes |
 //! | `together` | several nodes asked at once |
+//! | `eras` | that everything is missing after a failover, where that is asked for |
 //!
 //! Invariants:
 //!
@@ -15,16 +17,19 @@
 //!   whatever it is.
 //! - Slots that have another owner are asked for there only when the new one has been told again
 //!   what this process struck of them in the last minute.
+//! - An era that is not of the data of all primaries in use is none.
 //! - When slots have another owner, near caches are emptied: what they hold is registered elsewhere.
 
+mod apart;
 mod dispatch;
+mod eras;
 mod map;
+mod reading;
 mod request;
 mod scanning;
 mod together;
 mod topology;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -71,38 +76,9 @@ impl fmt::Debug for Cluster {
     }
 }
 
-/// The names of each slot, each with where it stands among all.
-fn by_slot(names: Vec<String>) -> HashMap<u16, Vec<(usize, String)>> {
-    let mut slots: HashMap<u16, Vec<_>> = HashMap::new();
-    for (at, name) in names.into_iter().enumerate() {
-        slots.entry(slot(&name)).or_default().push((at, name));
-    }
-    slots
-}
-
 impl Link for Cluster {
-    /// One `MGET` for each slot, since a node refuses one for several.
     fn read(&self, names: Vec<String>) -> Pending<'_, Vec<Option<Bytes>>> {
-        const OPERATION: &str = "load";
-        Box::pin(async move {
-            let mut texts = vec![None; names.len()];
-            let slots = by_slot(names).into_iter();
-            let requests = slots.map(|(slot, names)| Request::new(slot, What::Read(names)));
-            for (what, reply) in self.topology.dispatch(OPERATION, requests.collect()).await {
-                let (What::Read(names), Value::Array(found)) = (what, reply?) else {
-                    return Err(fault::garbled(OPERATION, &self.topology.common.name));
-                };
-                if names.len() != found.len() {
-                    return Err(fault::garbled(OPERATION, &self.topology.common.name));
-                }
-                for ((at, _), found) in names.into_iter().zip(found) {
-                    if let Value::BulkString(text) = found {
-                        texts[at] = Some(Bytes::from(text));
-                    }
-                }
-            }
-            Ok(texts)
-        })
+        Box::pin(self.topology.read(names))
     }
 
     fn call(&self, calls: Vec<Call>) -> Replies<'_> {
@@ -128,7 +104,7 @@ impl Link for Cluster {
     fn unlink(&self, names: Vec<String>) -> Pending<'_, usize> {
         const OPERATION: &str = "clear";
         Box::pin(async move {
-            let slots = by_slot(names).into_iter();
+            let slots = reading::by_slot(names.into_iter().enumerate()).into_iter();
             let requests = slots.map(|(slot, names)| Request::new(slot, What::Unlink(names)));
             let mut count = 0;
             for (_, reply) in self.topology.dispatch(OPERATION, requests.collect()).await {

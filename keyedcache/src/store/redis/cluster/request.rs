@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::store::redis::address::Place;
 use crate::store::redis::fault;
 use crate::store::redis::script::Call;
+use crate::store::redis::server::head;
 
 /// How often one that is told that the cluster is down is sent again: for some dozen milliseconds,
 /// since it may last for seconds.
@@ -17,6 +18,8 @@ const DOWNS: u32 = 5;
 pub(super) enum What {
     /// Read these names, each with where it stands among all that are read.
     Read(Vec<(usize, String)>),
+    /// Read the first bytes of what is under a name.
+    Head { at: usize, name: String },
     /// Remove these.
     Unlink(Vec<(usize, String)>),
     /// Call a script, with where its reply stands; once a node did not know it, with its text.
@@ -54,7 +57,7 @@ impl Request {
     /// Whether it may be sent again when its reply was lost.
     pub(super) fn is_repeatable(&self) -> bool {
         match &self.what {
-            What::Read(_) | What::Unlink(_) => true,
+            What::Read(_) | What::Head { .. } | What::Unlink(_) => true,
             What::Call { call, .. } => call.is_repeatable,
         }
     }
@@ -78,6 +81,7 @@ impl Request {
         };
         match &self.what {
             What::Read(names) => over("MGET", names),
+            What::Head { name, .. } => head(name),
             What::Unlink(names) => over("UNLINK", names),
             What::Call { call, by_text: false, .. } => call.by_digest(),
             What::Call { call, by_text: true, .. } => call.by_text(),
@@ -99,6 +103,9 @@ impl Request {
                 *by_text = true;
                 self.asking = was_asking;
                 Next::Again(vec![self])
+            }
+            (_, What::Head { .. }) if error.code() == "WRONGTYPE" => {
+                Next::Done(self.what, Ok(Value::Nil))
             }
             (Some(ServerErrorKind::Moved), _) => Next::Elsewhere(self),
             (Some(ServerErrorKind::Ask), _) => {
@@ -129,7 +136,7 @@ impl Request {
         match what {
             What::Read(names) => names.into_iter().map(|n| part(What::Read(vec![n]))).collect(),
             What::Unlink(names) => names.into_iter().map(|n| part(What::Unlink(vec![n]))).collect(),
-            what @ What::Call { .. } => vec![part(what)],
+            what @ (What::Head { .. } | What::Call { .. }) => vec![part(what)],
         }
     }
 }

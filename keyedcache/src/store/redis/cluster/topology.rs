@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 pub(super) use self::following::run;
+use super::eras::{Mark, Upkeep};
 use super::map::Map;
 use crate::error::Error;
 use crate::runtime;
@@ -37,6 +38,7 @@ pub(super) struct Topology {
     view: watch::Sender<View>,
     /// Nodes that serve no slot yet, and when they were last asked.
     guests: Mutex<HashMap<Place, (Arc<Node>, Instant)>>,
+    pub(super) eras: Upkeep,
     /// What this process struck and could not be sent yet to whom it belongs now.
     owed: Mutex<Vec<Call>>,
     /// The node that last said that a slot is elsewhere: it knows something new.
@@ -60,6 +62,7 @@ enum View {
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) place: Place,
+    pub(super) mark: Arc<Mark>,
     pub(super) server: Server,
 }
 
@@ -77,7 +80,7 @@ impl Table {
         self.nodes.get(self.map.owner(slot)?)
     }
 
-    fn node(&self, place: &Place) -> Option<&Arc<Node>> {
+    pub(super) fn node(&self, place: &Place) -> Option<&Arc<Node>> {
         self.nodes.iter().find(|node| node.place == *place)
     }
 }
@@ -89,6 +92,7 @@ impl Topology {
             common,
             view: watch::Sender::new(View::Looking),
             guests: Mutex::default(),
+            eras: Upkeep::default(),
             owed: Mutex::default(),
             hinted: Mutex::default(),
             news: Notify::new(),
@@ -123,7 +127,8 @@ impl Topology {
         })
     }
 
-    fn known(&self) -> Option<Arc<Table>> {
+    /// What callers go by, if anything is known.
+    pub(super) fn known(&self) -> Option<Arc<Table>> {
         match &*self.view.borrow() {
             View::Known(table) => Some(Arc::clone(table)),
             View::Looking | View::Nowhere(_) => None,
@@ -149,9 +154,11 @@ impl Topology {
         };
         let name = format!("{}, node {place}", self.common.name);
         let common = Common { name: name.into(), ..self.common.clone() };
-        let part = Part { place: place.clone(), topology: Weak::clone(&self.this) };
+        let mark = Arc::<Mark>::default();
+        let topology = Weak::clone(&self.this);
+        let part = Part { place: place.clone(), mark: Arc::clone(&mark), topology };
         let server = Server::start(settings, common, Some(Box::new(part)));
-        Arc::new(Node { place: place.clone(), server })
+        Arc::new(Node { place: place.clone(), mark, server })
     }
 
     /// The node at this place knows something new.
@@ -190,6 +197,7 @@ impl fmt::Debug for Topology {
 /// What a server knows of the cluster.
 struct Part {
     place: Place,
+    mark: Arc<Mark>,
     topology: Weak<Topology>,
 }
 
@@ -202,6 +210,12 @@ impl Whole for Part {
     fn look(&self) {
         if let Some(topology) = self.topology.upgrade() {
             topology.look();
+        }
+    }
+
+    fn met(&self, run: &str, history: &str) {
+        if self.mark.meet(run, history) {
+            self.look();
         }
     }
 

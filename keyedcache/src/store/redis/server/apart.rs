@@ -12,7 +12,7 @@
 
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
-use redis::{Pipeline, Value};
+use redis::{Cmd, Pipeline, Value, cmd};
 
 use super::asking::{mget, texts};
 use super::replicas::Replica;
@@ -24,6 +24,33 @@ use crate::store::redis::names;
 /// How many bytes of each record the primary is asked for: more than the part of a header that a
 /// touch changes, so that what is small comes as a whole.
 const HEAD: usize = 256;
+
+/// Asks for the first bytes of what is under a name.
+pub(in crate::store::redis) fn head(name: &str) -> Cmd {
+    let mut command = cmd("GETRANGE");
+    command.arg(name).arg(0).arg(HEAD - 1);
+    command
+}
+
+/// Whether the first bytes are all there are; `None` is what is no text.
+pub(in crate::store::redis) fn is_whole(head: Option<&Bytes>) -> bool {
+    head.is_none_or(|head| (1..HEAD).contains(&head.len()))
+}
+
+/// What is there, by the first bytes that the primary has and what a replica shows; `None` if only the
+/// primary can say.
+pub(in crate::store::redis) fn judge(
+    head: Option<Bytes>,
+    shown: Option<Bytes>,
+) -> Option<Option<Bytes>> {
+    match (head, shown) {
+        (head, _) if is_whole(head.as_ref()) => Some(head),
+        // Nothing is there, unless it is an empty text that the replica has not seen yet.
+        (Some(head), None) if head.is_empty() => Some(None),
+        (Some(head), Some(text)) if !head.is_empty() && text.starts_with(&head) => Some(Some(text)),
+        _ => None,
+    }
+}
 
 impl Shared {
     /// What stands under each name, records from this replica where that can be.
@@ -56,10 +83,8 @@ impl Shared {
         let shown = runtime::background()
             .spawn(async move { connection.send_packed_command(&question).await });
         let (mut found, heads) = self.ask_heads(names, &records, &rest).await?;
-        let is_whole =
-            |head: &Option<Bytes>| head.as_ref().is_none_or(|head| (1..HEAD).contains(&head.len()));
         let mut again = Vec::new();
-        if heads.iter().all(is_whole) {
+        if heads.iter().all(|head| is_whole(head.as_ref())) {
             records.into_iter().zip(heads).for_each(|(at, head)| found[at] = head);
             return Ok(found);
         }
@@ -72,14 +97,9 @@ impl Shared {
             vec![Some(Bytes::new()); records.len()]
         });
         for ((at, head), shown) in records.into_iter().zip(heads).zip(shown) {
-            match (head, shown) {
-                (head, _) if is_whole(&head) => found[at] = head,
-                // Nothing is there, unless it is an empty text that the replica has not seen yet.
-                (Some(head), None) if head.is_empty() => {}
-                (Some(head), Some(text)) if !head.is_empty() && text.starts_with(&head) => {
-                    found[at] = Some(text);
-                }
-                _ => again.push(at),
+            match judge(head, shown) {
+                Some(text) => found[at] = text,
+                None => again.push(at),
             }
         }
         if !again.is_empty() {
@@ -104,7 +124,7 @@ impl Shared {
             questions.add_command(mget(rest.iter().map(|&at| &names[at]).collect::<Vec<_>>()));
         }
         for &at in records {
-            questions.cmd("GETRANGE").arg(&names[at]).arg(0).arg(HEAD - 1);
+            questions.add_command(head(&names[at]));
         }
         let count = questions.len();
         let send = |mut connection: MultiplexedConnection| {

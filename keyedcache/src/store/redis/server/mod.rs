@@ -25,8 +25,10 @@ mod unsettled;
 mod upkeep;
 mod wire;
 
+pub(super) use self::apart::{head, is_whole, judge};
 pub(super) use self::asking::step;
 pub(super) use self::connect::{field, open, text};
+pub(super) use self::replicas::Replica;
 
 use std::fmt;
 use std::future::Future;
@@ -76,6 +78,10 @@ pub(super) trait Whole: Send + Sync {
     /// Who serves what may have changed.
     fn look(&self);
 
+    /// This is the run of this server, and the history of its data: told before anybody may use a
+    /// connection, where a failover makes everything missing.
+    fn met(&self, run: &str, history: &str);
+
     /// These were to be sent again, and are not this server's any more, or only in part.
     fn hand_on(&self, calls: Vec<Call>);
 }
@@ -114,7 +120,9 @@ impl Server {
         let shared = Arc::new(Shared {
             permits: Semaphore::new(settings.concurrency),
             sentinels: Sentinels::of(&settings),
-            replicas: settings.read_replicas.then(|| Replicas::new(settings.clone())),
+            replicas: settings
+                .read_replicas
+                .then(|| Replicas::new(settings.clone(), whole.is_some())),
             settings,
             heart: Heart::new(&common.beats),
             common,
@@ -133,6 +141,11 @@ impl Server {
     pub(super) fn is_up(&self) -> bool {
         let is_suspect = self.shared.is_suspect.load(Ordering::Acquire);
         !is_suspect && matches!(&*self.shared.state.borrow(), State::Up { .. })
+    }
+
+    /// The next of its replicas that can be asked.
+    pub(super) fn replica(&self) -> Option<Arc<Replica>> {
+        self.shared.replicas.as_ref()?.next()
     }
 
     /// Sends commands in one go: their replies, errors of the server among them. They are sent once

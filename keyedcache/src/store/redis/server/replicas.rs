@@ -24,6 +24,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// The replicas that follow the primary.
 pub(super) struct Replicas {
     settings: Settings,
+    /// Whether they are nodes of a cluster, which read only for those who say that they only read.
+    are_nodes: bool,
     followed: Mutex<Vec<Followed>>,
     turn: AtomicUsize,
 }
@@ -40,7 +42,7 @@ impl Drop for Followed {
 }
 
 /// One of them.
-pub(super) struct Replica {
+pub(in crate::store::redis) struct Replica {
     place: Place,
     connection: Mutex<Option<MultiplexedConnection>>,
     is_suspect: AtomicBool,
@@ -48,8 +50,8 @@ pub(super) struct Replica {
 }
 
 impl Replicas {
-    pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, followed: Mutex::default(), turn: AtomicUsize::new(0) }
+    pub(super) fn new(settings: Settings, are_nodes: bool) -> Self {
+        Self { settings, are_nodes, followed: Mutex::default(), turn: AtomicUsize::new(0) }
     }
 
     /// These are all there are.
@@ -64,7 +66,7 @@ impl Replicas {
                     is_suspect: AtomicBool::new(false),
                     poked: Notify::new(),
                 });
-                let upkeep = keep(self.settings.clone(), Arc::clone(&replica));
+                let upkeep = keep(self.settings.clone(), self.are_nodes, Arc::clone(&replica));
                 let upkeep = runtime::background().spawn(upkeep);
                 followed.push(Followed { replica, upkeep });
             }
@@ -83,7 +85,7 @@ impl Replicas {
 
 impl Replica {
     /// The connection to it, if it can be asked.
-    pub(super) fn connection(&self) -> Option<MultiplexedConnection> {
+    pub(in crate::store::redis) fn connection(&self) -> Option<MultiplexedConnection> {
         if self.is_suspect.load(Ordering::Acquire) {
             return None;
         }
@@ -91,16 +93,16 @@ impl Replica {
     }
 
     /// It has not answered as it should.
-    pub(super) fn is_in_doubt(&self) {
+    pub(in crate::store::redis) fn is_in_doubt(&self) {
         self.is_suspect.store(true, Ordering::Release);
         self.poked.notify_one();
     }
 }
 
 /// Keeps one connection standing; runs until it is dropped.
-async fn keep(settings: Settings, replica: Arc<Replica>) {
+async fn keep(settings: Settings, is_node: bool, replica: Arc<Replica>) {
     loop {
-        let connecting = connect(&settings, &replica.place);
+        let connecting = connect(&settings, is_node, &replica.place);
         if let Some(Some(connection)) = runtime::timeout(settings.connect_timeout, connecting).await
         {
             tracing::debug!(target: "keyedcache", replica = %replica.place, "connected");
@@ -111,13 +113,22 @@ async fn keep(settings: Settings, replica: Arc<Replica>) {
     }
 }
 
-async fn connect(settings: &Settings, place: &Place) -> Option<MultiplexedConnection> {
+async fn connect(
+    settings: &Settings,
+    is_node: bool,
+    place: &Place,
+) -> Option<MultiplexedConnection> {
     let client = connect::open(settings, settings.address.info(place).ok()?).ok()?;
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(None)
         .set_response_timeout(None)
         .set_pipeline_buffer_size(settings.concurrency);
-    client.get_multiplexed_async_connection_with_config(&config).await.ok()
+    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await.ok()?;
+    if is_node {
+        let reply = connection.send_packed_command(&cmd("READONLY")).await.ok()?;
+        matches!(reply, Value::Okay).then_some(())?;
+    }
+    Some(connection)
 }
 
 /// Lets it be asked while it answers.

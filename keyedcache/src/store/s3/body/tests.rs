@@ -35,7 +35,9 @@ fn places() -> Vec<Place> {
         }
     }
     for place in places.clone() {
-        let leased = place.leased(token, NOW.plus(Duration::from_secs(5)));
+        let leased = place.clone().leased(token, NOW.plus(Duration::from_secs(5)));
+        let under = Some(GenerationToken([9; 16]));
+        places.push(Place { under, ..place });
         places.push(leased.clone().declined(NOW));
         places.push(leased);
     }

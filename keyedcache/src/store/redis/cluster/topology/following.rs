@@ -63,8 +63,9 @@ impl Topology {
         let Some(old) = self.known() else {
             let is_whole = found.is_whole();
             let table = self.table_of(found, None);
+            let is_settled = self.settle(&table).await;
             self.view.send_replace(View::Known(Arc::new(table)));
-            return is_whole;
+            return is_whole && is_settled;
         };
         if found != old.map {
             self.change(&found, &old).await;
@@ -72,8 +73,9 @@ impl Topology {
         self.say_goodbye();
         let is_paid = self.pay().await;
         let Some(now) = self.known() else { return false };
+        let is_settled = self.settle(&now).await;
         let are_up = now.nodes.iter().all(|node| node.server.is_up());
-        is_paid && are_up && found == now.map && found.is_whole()
+        is_paid && is_settled && are_up && found == now.map && found.is_whole()
     }
 
     /// Goes by another map, as far as what must not be lost is handed over.
@@ -87,6 +89,9 @@ impl Topology {
             let kept = self.hand_over(&table, &moved).await;
             let map = table.map.clone().after(&old.map, |slot| kept.contains(&slot));
             let new = self.table_of(map, Some(&table));
+            // So that what counts in eras is found again at once by the new table.
+            self.settle(&new).await;
+            self.part(old, &new);
             self.publish(Arc::new(new), moved.len() - kept.len());
             // Those that were sent by the old map meanwhile.
             let since = self.common.sent.again_since(Some(began));

@@ -1,0 +1,311 @@
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::entries::BATCH;
+use super::*;
+use crate::key::Lookup;
+
+fn entries<E: Send + 'static>(capacity: usize) -> Entries<u64, E> {
+    Entries::new(capacity, &Collecting::own())
+}
+
+fn get<E: Clone>(entries: &Entries<u64, E>, key: u64) -> Option<E> {
+    entries.get(&key, |_, _| true, E::clone)
+}
+
+fn held<E: Clone>(entries: &Entries<u64, E>, keys: impl IntoIterator<Item = u64>) -> usize {
+    keys.into_iter().filter(|key| entries.get(key, |_, _| true, |_| ()).is_some()).count()
+}
+
+#[test]
+fn as_many_are_kept_as_there_is_room_for() {
+    for capacity in [1, 2, 3, 10, 100, 1_000] {
+        let entries = entries(capacity);
+        for key in 0..10 * capacity as u64 {
+            entries.insert(key, key);
+            assert_eq!(get(&entries, key), Some(key), "the newest of {capacity}");
+        }
+        assert_eq!(held(&entries, 0..10 * capacity as u64), capacity);
+    }
+}
+
+#[test]
+fn a_second_entry_of_a_key_takes_the_place_of_the_first() {
+    let entries = entries(3);
+    for round in 0..100 {
+        for key in 0..3 {
+            entries.insert(key, round);
+        }
+        assert_eq!([0, 1, 2].map(|key| get(&entries, key)), [Some(round); 3]);
+    }
+}
+
+#[test]
+fn what_is_used_outlives_a_scan() {
+    let entries = entries(100);
+    let used = 0..50;
+    for key in used.clone() {
+        entries.insert(key, key);
+    }
+    for _ in 0..3 {
+        assert_eq!(held(&entries, used.clone()), 50);
+    }
+    for key in 1_000..100_000 {
+        entries.insert(key, key);
+    }
+    assert_eq!(held(&entries, used), 50);
+}
+
+#[test]
+fn what_is_used_no_more_makes_room_for_what_is() {
+    let entries = entries(100);
+    for generation in 0..10 {
+        let keys = generation * 1_000..generation * 1_000 + 90;
+        for _ in 0..40 {
+            for key in keys.clone() {
+                if get(&entries, key).is_none() {
+                    entries.insert(key, key);
+                }
+            }
+        }
+        // Two hashes may share a ghost's place. Without ghosts there would be the small queue's eleven.
+        assert!(held(&entries, keys) >= 30, "generation {generation}");
+    }
+}
+
+#[test]
+fn what_is_made_anew_is_as_useful_as_it_was() {
+    let entries = entries(100);
+    entries.insert(0, 1);
+    held(&entries, [0, 0, 0]);
+    entries.insert(0, 2); // as a refresh does
+    for key in 1_000..1_150 {
+        entries.insert(key, 1);
+    }
+    assert_eq!(get(&entries, 0), Some(2));
+}
+
+#[test]
+fn entries_that_are_not_to_be_served_are_not_in_use() {
+    let entries = entries(100);
+    for key in 0..100 {
+        entries.insert(key, key);
+    }
+    for _ in 0..10 {
+        for key in 0..100 {
+            assert_eq!(entries.get(&key, |_, _| false, |_| ()), None);
+        }
+    }
+    for key in 1_000..1_200 {
+        entries.insert(key, key);
+    }
+    assert_eq!(held(&entries, 0..100), 0);
+}
+
+/// Counts itself while it lives.
+#[derive(Clone)]
+struct Alive(#[allow(dead_code)] Arc<()>); // it is counted
+
+#[test]
+fn what_was_evicted_is_dropped_some_dozens_later() {
+    let entries = entries(10);
+    let alive = Arc::new(());
+    for key in 0..10_000 {
+        entries.insert(key, Alive(Arc::clone(&alive)));
+        assert!(Arc::strong_count(&alive) <= 1 + 10 + 2 * BATCH);
+    }
+    drop(entries);
+    assert_eq!(Arc::strong_count(&alive), 1);
+}
+
+#[test]
+fn a_value_may_ask_for_more_while_it_is_dropped() {
+    struct Asks(Arc<Entries<u64, Asks>>, Arc<AtomicUsize>);
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            let key = 1_000 + self.1.fetch_add(1, Ordering::Relaxed) as u64;
+            if key < 3_000 {
+                self.0.insert(key, Asks(Arc::clone(&self.0), Arc::clone(&self.1)));
+            }
+        }
+    }
+    let (entries, dropped) = (Arc::new(entries(4)), Arc::new(AtomicUsize::new(0)));
+    for key in 0..200 {
+        entries.insert(key, Asks(Arc::clone(&entries), Arc::clone(&dropped)));
+    }
+    assert!(dropped.load(Ordering::Relaxed) > 100);
+}
+
+#[test]
+fn threads_that_read_and_write_at_once_see_whole_entries() {
+    const CAPACITY: u64 = 64;
+    let entries = entries(64);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let readers: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut seen = HashSet::new();
+                    while !over.load(Ordering::Relaxed) {
+                        for key in 0..4 * CAPACITY {
+                            if let Some(entry) = get::<Arc<[u64]>>(&entries, key) {
+                                assert!(entry.iter().all(|number| *number == key));
+                                seen.insert(key);
+                            }
+                        }
+                    }
+                    seen.len()
+                })
+            })
+            .collect();
+        for round in 0..300 {
+            for key in 0..4 * CAPACITY {
+                entries.insert((key * 7 + round) % (4 * CAPACITY), {
+                    let key = (key * 7 + round) % (4 * CAPACITY);
+                    vec![key; 9].into()
+                });
+            }
+        }
+        over.store(true, Ordering::Relaxed);
+        assert!(readers.into_iter().all(|reader| reader.join().unwrap() > 0));
+    });
+    assert_eq!(held(&entries, 0..4 * CAPACITY), 64);
+}
+
+/// Vouches for everything.
+struct Certain;
+
+impl Vouch for Certain {
+    fn vouch(&self, _: Moment) -> bool {
+        true
+    }
+}
+
+fn noted(epoch: &Epoch) -> (Noted, &Epoch) {
+    (Noted::now(epoch.note(), KeyDigest(7)), epoch)
+}
+
+type OneNumber = Near<(u64, ()), u64>;
+
+fn put(near: &OneNumber, key: u64, noted: (Noted, &Epoch), voucher: Option<&Arc<dyn Vouch>>) {
+    near.put(Owned::of(&(key, ())), key, Moment::NEVER, noted, voucher);
+}
+
+fn read(near: &OneNumber, key: u64, epoch: &Epoch) -> Option<u64> {
+    near.get(&Lookup(&(key, ())), epoch, || ())
+}
+
+#[test]
+fn an_entry_that_asks_is_served_while_it_is_vouched_for() {
+    let (near, epoch) = (Near::new(10), Epoch::new());
+    let voucher: Arc<dyn Vouch> = Arc::new(Certain);
+    put(&near, 1, noted(&epoch), Some(&voucher));
+    put(&near, 2, noted(&epoch), None);
+    assert_eq!([1, 2].map(|key| read(&near, key, &epoch)), [Some(1), Some(2)]);
+    near.forget_voucher();
+    assert_eq!([1, 2].map(|key| read(&near, key, &epoch)), [None, Some(2)]);
+    put(&near, 3, noted(&epoch), Some(&voucher));
+    assert_eq!([1, 3].map(|key| read(&near, key, &epoch)), [Some(1), Some(3)]);
+    epoch.bump();
+    assert_eq!([1, 2, 3].map(|key| read(&near, key, &epoch)), [None; 3]);
+}
+
+#[test]
+fn nobody_vouches_for_what_another_put() {
+    let (near, epoch) = (Near::new(10), Epoch::new());
+    let [first, second]: [Arc<dyn Vouch>; 2] = [Arc::new(Certain), Arc::new(Certain)];
+    put(&near, 1, noted(&epoch), Some(&first));
+    put(&near, 2, noted(&epoch), Some(&second)); // the first is not forgotten yet
+    assert_eq!([1, 2].map(|key| read(&near, key, &epoch)), [Some(1), None]);
+    epoch.bump();
+    near.forget_voucher();
+    put(&near, 3, noted(&epoch), Some(&second));
+    assert_eq!([1, 2, 3].map(|key| read(&near, key, &epoch)), [None, None, Some(3)]);
+}
+
+#[test]
+fn a_voucher_that_is_forgotten_is_dropped_while_others_read() {
+    let (near, epoch) = (Near::new(10), Epoch::new());
+    let mut left_alive = 0;
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    read(&near, 1, &epoch);
+                }
+            });
+        }
+        for _ in 0..100 {
+            let voucher: Arc<dyn Vouch> = Arc::new(Certain);
+            let alive = Arc::downgrade(&voucher);
+            put(&near, 1, noted(&epoch), Some(&voucher));
+            drop(voucher);
+            assert!(alive.upgrade().is_some());
+            epoch.bump();
+            near.forget_voucher();
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while alive.strong_count() > 0 && Instant::now() < deadline {
+                thread::yield_now();
+            }
+            left_alive = alive.strong_count();
+            if left_alive > 0 {
+                break;
+            }
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(left_alive, 0);
+}
+
+#[test]
+fn a_voucher_that_comes_after_it_was_forgotten_does_not_stay() {
+    let (near, epoch) = (Near::new(10), Epoch::new());
+    let both = Barrier::new(2);
+    for _ in 0..2_000 {
+        let voucher: Arc<dyn Vouch> = Arc::new(Certain);
+        let noted = noted(&epoch);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                both.wait();
+                put(&near, 1, noted, Some(&voucher));
+            });
+            both.wait();
+            epoch.bump();
+            near.forget_voucher();
+        });
+        let next: Arc<dyn Vouch> = Arc::new(Certain);
+        let is_next = |there: &Arc<dyn Vouch>| Arc::ptr_eq(there, &next);
+        assert!(near.voucher.offer(Arc::clone(&next), is_next), "another one stayed");
+        near.forget_voucher();
+    }
+}
+
+#[test]
+fn threads_hit_while_they_end() {
+    static ENTRIES: std::sync::OnceLock<Entries<u64, u64>> = std::sync::OnceLock::new();
+    static HITS: AtomicUsize = AtomicUsize::new(0);
+    struct Last;
+    impl Drop for Last {
+        fn drop(&mut self) {
+            let entries = ENTRIES.get().unwrap();
+            HITS.fetch_add(held(entries, [1]), Ordering::Relaxed);
+            entries.insert(1, 1);
+        }
+    }
+    thread_local!(static LAST: Last = const { Last });
+    ENTRIES.get_or_init(|| entries(10)).insert(1, 1);
+    for _ in 0..3 {
+        thread::spawn(|| {
+            LAST.with(|_| ()); // before the map knows this thread, so that it is dropped after that
+            held(ENTRIES.get().unwrap(), [1]);
+        })
+        .join()
+        .unwrap();
+    }
+    // Of the map that a thread reads no more, it is told nothing.
+    assert_eq!(HITS.load(Ordering::Relaxed), 0);
+}
