@@ -103,7 +103,18 @@ async fn answer(
             let _ = request.into_body().collect().await;
             return Ok(dated(&shared, refusal(status, code)));
         }
-        Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
+        Some(Fault::Delay(time)) => {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
+            let request = Request::from_parts(parts, Body::from(body));
+            // It takes place even if who asked has gone meanwhile.
+            let late = tokio::spawn(async move {
+                tokio::time::sleep(time).await;
+                service.call(request).await
+            });
+            let answer = late.await.map_err(|_| Broken)?.map_err(|_| Broken)?;
+            return Ok(dated(&shared, answer.map(whole)));
+        }
         Some(Fault::LoseAnswer | Fault::CutBody) | None => {}
     }
     let wants_md5 =

@@ -147,6 +147,23 @@ fn count_that_may_still_arrive_says_that_it_does_not_know() {
     assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
 }
 
+/// The first request is given up, and takes place while the second is on its way, which is refused.
+#[test]
+fn save_that_took_place_after_it_was_given_up_is_ones_own() {
+    let server = S3Server::start();
+    let store = server.builder("app").attempt_timeout(Duration::from_secs(1)).build().unwrap();
+    let mine = token();
+    assert_eq!(wait(store.lease(&key("k"), mine, HOUR, None)).unwrap(), Leasing::Granted);
+    for late in [1_500, 800] {
+        let late = Fault::Delay(Duration::from_millis(late));
+        server.add_fault(Rule::always(late).on(Operation::Put).within("k.kc").times(1));
+    }
+    let puts = server.counts().put;
+    let save = wait(store.save(&key("k"), record(1, 40), None, Guard::Lease(mine), &[]));
+    assert!(save.unwrap(), "it is stored, by nobody else");
+    assert_eq!(server.counts().put - puts, 2);
+}
+
 #[test]
 fn value_whose_answer_was_lost_is_not_set_again_over_a_newer_one() {
     let server = S3Server::start();
