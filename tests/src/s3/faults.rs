@@ -13,6 +13,8 @@ pub enum Fault {
     Status(u16, &'static str),
     /// It takes place after so long.
     Delay(Duration),
+    /// It takes place, and is answered so all the same.
+    LateStatus(u16, &'static str),
     /// It takes place, and the connection breaks before the answer.
     LoseAnswer,
     /// It takes place, and the connection breaks within the answer's body.

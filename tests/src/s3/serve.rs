@@ -3,12 +3,15 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
+use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, StreamBody, combinators::BoxBody};
+use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
 use hyper::service::service_fn;
@@ -28,6 +31,7 @@ use s3s::dto::{
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, S3, S3Request, S3Response, S3Result, s3_error};
 use tokio::sync::oneshot;
+use tokio::time::Sleep;
 
 use super::bucket::{Condition, Stored, system_time};
 use super::{ACCESS_KEY, Fault, Operation, SECRET_KEY, Shared};
@@ -103,8 +107,19 @@ async fn answer(
             let _ = request.into_body().collect().await;
             return Ok(dated(&shared, refusal(status, code)));
         }
-        Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
-        Some(Fault::LoseAnswer | Fault::CutBody) | None => {}
+        Some(Fault::Delay(time)) => {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
+            let request = Request::from_parts(parts, Body::from(body));
+            // It takes place even if who asked has gone meanwhile.
+            let late = tokio::spawn(async move {
+                tokio::time::sleep(time).await;
+                service.call(request).await
+            });
+            let answer = late.await.map_err(|_| Broken)?.map_err(|_| Broken)?;
+            return Ok(dated(&shared, answer.map(whole)));
+        }
+        Some(Fault::LateStatus(..) | Fault::LoseAnswer | Fault::CutBody) | None => {}
     }
     let wants_md5 =
         operation == Operation::DeleteMany && shared.bucket.wants_md5.load(Ordering::SeqCst);
@@ -120,6 +135,7 @@ async fn answer(
     };
     let answer = service.call(request).await.map_err(|_| Broken)?;
     match fault {
+        Some(Fault::LateStatus(status, code)) => Ok(dated(&shared, refusal(status, code))),
         Some(Fault::LoseAnswer) => Err(Broken),
         Some(Fault::CutBody) => cut(answer).await.map(|answer| dated(&shared, answer)),
         _ => Ok(dated(&shared, answer.map(whole))),
@@ -155,10 +171,9 @@ async fn cut(answer: Response<Body>) -> Result<Answer, Broken> {
     let (mut parts, body) = answer.into_parts();
     let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
     parts.headers.insert("content-length", body.len().into());
-    let half = body.slice(..body.len() / 2);
-    let frames = [Ok(Frame::data(half)), Err(Broken)];
-    let body = StreamBody::new(futures_of(frames));
-    Ok(Response::from_parts(parts, body.boxed()))
+    let half = Some(body.slice(..body.len() / 2));
+    let pause = Box::pin(tokio::time::sleep(Duration::from_millis(50)));
+    Ok(Response::from_parts(parts, Cut { half, pause }.boxed()))
 }
 
 fn dated(shared: &Shared, mut answer: Answer) -> Answer {
@@ -175,20 +190,24 @@ fn humantime_date(shared: &Shared) -> HeaderValue {
     HeaderValue::from_bytes(&text).expect("a date is text")
 }
 
-fn futures_of<T: Unpin>(items: impl IntoIterator<Item = T>) -> impl futures_core::Stream<Item = T> {
-    Items(items.into_iter().collect::<Vec<_>>().into_iter())
+/// A body that breaks off, once what there is of it is on its way.
+struct Cut {
+    half: Option<Bytes>,
+    pause: Pin<Box<Sleep>>,
 }
 
-struct Items<T>(std::vec::IntoIter<T>);
+impl hyper::body::Body for Cut {
+    type Data = Bytes;
+    type Error = Broken;
 
-impl<T: Unpin> futures_core::Stream for Items<T> {
-    type Item = T;
-
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<T>> {
-        std::task::Poll::Ready(self.0.next())
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if let Some(half) = self.half.take() {
+            return Poll::Ready(Some(Ok(Frame::data(half))));
+        }
+        self.pause.as_mut().poll(context).map(|()| Some(Err(Broken)))
     }
 }
 

@@ -17,8 +17,9 @@ use keyedcache_tests::stored::{key, record};
 const HOUR: Duration = Duration::from_hours(1);
 
 /// What goes wrong once and is to be got over without anybody noticing.
-const PASSING: [Fault; 6] = [
+const PASSING: [Fault; 7] = [
     Fault::Status(500, "InternalError"),
+    Fault::LateStatus(500, "InternalError"),
     Fault::Status(503, "SlowDown"),
     Fault::Status(409, "ConditionalRequestConflict"),
     Fault::LoseAnswer,
@@ -147,8 +148,31 @@ fn count_that_may_still_arrive_says_that_it_does_not_know() {
     assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
 }
 
+/// The first request is given up, and takes place while the second is on its way, which is refused.
+#[test]
+fn save_that_took_place_after_it_was_given_up_is_ones_own() {
+    let server = S3Server::start();
+    let store = server.builder("app").attempt_timeout(Duration::from_secs(1)).build().unwrap();
+    let mine = token();
+    assert_eq!(wait(store.lease(&key("k"), mine, HOUR, None)).unwrap(), Leasing::Granted);
+    for late in [1_500, 800] {
+        let late = Fault::Delay(Duration::from_millis(late));
+        server.add_fault(Rule::always(late).on(Operation::Put).within("k.kc").times(1));
+    }
+    let puts = server.counts().put;
+    let save = wait(store.save(&key("k"), record(1, 40), None, Guard::Lease(mine), &[]));
+    assert!(save.unwrap(), "it is stored, by nobody else");
+    assert_eq!(server.counts().put - puts, 2);
+}
+
 #[test]
 fn value_whose_answer_was_lost_is_not_set_again_over_a_newer_one() {
+    for fault in [Fault::LoseAnswer, Fault::LateStatus(500, "InternalError")] {
+        is_not_set_again_after(fault);
+    }
+}
+
+fn is_not_set_again_after(fault: Fault) {
     let server = S3Server::start();
     let store = server.store("app");
     let name = "app/records/k.kc";
@@ -158,7 +182,7 @@ fn value_whose_answer_was_lost_is_not_set_again_over_a_newer_one() {
     let before = server.object(name).unwrap();
 
     let late = Fault::Delay(Duration::from_millis(700));
-    server.add_fault(Rule::always(Fault::LoseAnswer).on(Operation::Put).within("k.kc").times(1));
+    server.add_fault(Rule::always(fault).on(Operation::Put).within("k.kc").times(1));
     server.add_fault(Rule::always(late).on(Operation::Get).within("k.kc").times(1));
     let setting = thread::spawn({
         let store = store.clone();
@@ -225,6 +249,18 @@ fn nothing_stale_comes_back_after_an_invalidation_whose_answers_were_lost() {
             );
         }
     }
+}
+
+/// What this process has read a while ago is where a step may begin, and never where it ends.
+#[test]
+fn lease_that_was_seen_and_has_been_released_since_keeps_nobody() {
+    let server = S3Server::start();
+    let (store, other) = (server.store("app"), server.store("app"));
+    let (theirs, mine) = (token(), token());
+    wait(other.lease(&key("k"), theirs, HOUR, None)).unwrap();
+    assert_eq!(wait(store.load(&[key("k")], &[])).unwrap().slots[0].lease, Some(theirs));
+    wait(other.release(&key("k"), theirs, Release::Abandoned)).unwrap();
+    assert_eq!(wait(store.lease(&key("k"), mine, HOUR, None)).unwrap(), Leasing::Granted);
 }
 
 #[test]

@@ -163,6 +163,7 @@ fn save_that_lands_after_its_key_was_deleted_counts_for_nobody() {
         assert_eq!(slot(store, "k").record, None);
     }
     let mine = leased(&other, "k");
+    assert_eq!(slot(&other, "k").record, None, "nor under the next generation");
     assert!(save(&other, "k", &record(2, 40), Guard::Lease(mine)));
     assert_eq!(anew(&server, "k"), Some(record(2, 40)));
 }

@@ -92,7 +92,7 @@ impl Bucket {
         Self {
             clock: Arc::new(ServerClock::new(settings.clock.clone())),
             requests: Requests::default(),
-            client: OnceCell::new_with(client.as_ref().map(without_retries)),
+            client: OnceCell::new_with(client.map(|client| without_retries(&client))),
             settings,
         }
     }

@@ -262,4 +262,15 @@ mod tests {
         tokens.remember(&scope, generation, began, mark);
         assert_eq!(tokens.get(&scope), None);
     }
+
+    #[test]
+    fn generation_is_remembered_for_as_long_as_was_said_and_no_longer() {
+        let (scope, generation) = (Scope::new("scope"), Generation::random());
+        let ago = |time| Instant::now().checked_sub(Duration::from_secs(time)).unwrap();
+        for (remember, age, is_known) in [(0, 0, false), (60, 50, true), (60, 61, false)] {
+            let tokens = Tokens::new(Duration::from_secs(remember));
+            tokens.remember(&scope, generation, ago(age), tokens.mark());
+            assert_eq!(tokens.get(&scope).is_some(), is_known, "{remember} s, {age} s ago");
+        }
+    }
 }
