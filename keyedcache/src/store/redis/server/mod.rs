@@ -18,7 +18,7 @@ mod replicas;
 mod sentinels;
 mod upkeep;
 
-pub(super) use self::apart::{head, is_whole, judge};
+pub(super) use self::apart::{Judged, head, is_whole, judge};
 pub(super) use self::asking::step;
 pub(super) use self::connect::{field, open, text};
 pub(super) use self::replicas::Replica;
