@@ -10,7 +10,6 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use super::names;
 use super::slots::{SLOTS, slot};
 use crate::record::Scope;
 
@@ -78,9 +77,9 @@ pub(super) fn tag(text: &str) -> Option<(&'static str, &str)> {
     Some((tag, text))
 }
 
-/// The hash tag of the copies in whose share of the slots a scope's generation is.
-pub(super) fn nearest(scope: &Scope) -> &'static str {
-    &TAGS[usize::from(slot(&names::generation(scope)) / (SLOTS / COUNT))]
+/// The hash tag of the copies that records on this slot bear.
+pub(super) fn tag_of(slot: u16) -> &'static str {
+    &TAGS[usize::from(slot / (SLOTS / COUNT))]
 }
 
 /// The hash tag of each share.
@@ -101,6 +100,7 @@ pub(super) fn with_tag(scope: &Scope, tag: &str) -> Option<Scope> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::names;
     use super::*;
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
         for record in [0, 1023, 1024, 9000, 16383] {
             let copy = of(&scope, record);
             assert_eq!(slot(&names::generation(&copy)) / 1024, record / 1024);
-            assert_eq!(slot(&names::era(nearest(&copy))), slot(&names::generation(&copy)));
+            assert_eq!(slot(&names::era(tag_of(record))), slot(&names::generation(&copy)));
             assert_eq!(*original(&copy), scope);
             assert!(all(&scope).contains(&copy));
         }

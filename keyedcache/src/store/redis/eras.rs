@@ -8,6 +8,7 @@
 
 use bytes::Bytes;
 
+use super::slots::slot;
 use super::{OnFailover, RedisStore, copies, names};
 use crate::record::{Generation, GenerationToken, Scope};
 
@@ -28,7 +29,7 @@ impl RedisStore {
         }
         for scope in scopes {
             let name = if self.has_copies {
-                names::era(copies::nearest(scope))
+                names::era(copies::tag_of(slot(&names::generation(scope))))
             } else {
                 names::ERA.to_owned()
             };

@@ -59,7 +59,7 @@ pub(super) fn generation(scope: &Scope) -> String {
     }
 }
 
-/// The name of the era of the share of slots that this hash tag is of; see [`copies::nearest`].
+/// The name of the era of the share of slots that this hash tag is of; see [`copies::tag_of`].
 pub(super) fn era(tag: &str) -> String {
     ["{", tag, SHARE].concat()
 }

@@ -20,7 +20,7 @@ use super::topology::{Table, Topology};
 use crate::error::{Error, ErrorKind};
 use crate::runtime;
 use crate::store::redis::names;
-use crate::store::redis::server::{Replica, is_whole, judge};
+use crate::store::redis::server::{Judged, Replica, is_whole, judge};
 
 /// What one replica is asked for.
 struct Asked {
@@ -58,7 +58,8 @@ impl Topology {
             names.into_iter().partition(|(_, name)| names::is_record(name));
         let (asked, apart, alone) = choose(&table, records);
         let heads = apart.iter().cloned().map(|(slot, (at, name))| {
-            Request::new(slot, What::Head { at, name }) //
+            let head = What::Head { at, name };
+            Request::new(slot, head)
         });
         let requests = whole(rest.into_iter().chain(alone)).into_iter().chain(heads).collect();
         let answering: Vec<_> = asked.into_iter().map(Asked::ask).collect();
@@ -75,8 +76,8 @@ impl Topology {
         let mut again = HashSet::new();
         for (at, head) in heads {
             match judge(head, shown[at].take()) {
-                Some(text) => found.texts[at] = text,
-                None => _ = again.insert(at),
+                Judged::Is(text) => found.texts[at] = text,
+                Judged::Unknown => _ = again.insert(at),
             }
         }
         if again.is_empty() {
@@ -108,7 +109,9 @@ fn choose(
             continue;
         };
         let mut question = cmd("MGET");
-        names.iter().for_each(|(_, name)| _ = question.arg(name));
+        for (_, name) in &names {
+            question.arg(name);
+        }
         asked[replica].questions.add_command(question);
         asked[replica].at.push(names.iter().map(|(at, _)| *at).collect());
         apart.extend(names.into_iter().map(|name| (slot, name)));
@@ -134,12 +137,9 @@ impl Answering {
         let Self { replica, at, answer } = self;
         at.iter().flatten().for_each(|&at| shown[at] = Some(Bytes::new()));
         let at_most = until.saturating_duration_since(Instant::now());
-        let replies = match runtime::timeout(at_most, answer).await {
-            Some(Ok(Ok(replies))) => replies,
-            _ => {
-                replica.is_in_doubt();
-                return;
-            }
+        let Some(Ok(Ok(replies))) = runtime::timeout(at_most, answer).await else {
+            replica.is_in_doubt();
+            return;
         };
         for (at, reply) in at.into_iter().zip(replies) {
             // Another slot may be another's by now, and it says so.

@@ -37,18 +37,24 @@ pub(in crate::store::redis) fn is_whole(head: Option<&Bytes>) -> bool {
     head.is_none_or(|head| (1..HEAD).contains(&head.len()))
 }
 
-/// What is there, by the first bytes that the primary has and what a replica shows; `None` if only the
-/// primary can say.
-pub(in crate::store::redis) fn judge(
-    head: Option<Bytes>,
-    shown: Option<Bytes>,
-) -> Option<Option<Bytes>> {
+/// What is known of what is under a name.
+pub(in crate::store::redis) enum Judged {
+    /// This is there; `None` is nothing, or no text.
+    Is(Option<Bytes>),
+    /// Only the primary can say.
+    Unknown,
+}
+
+/// What is there, by the first bytes that the primary has and what a replica shows.
+pub(in crate::store::redis) fn judge(head: Option<Bytes>, shown: Option<Bytes>) -> Judged {
     match (head, shown) {
-        (head, _) if is_whole(head.as_ref()) => Some(head),
+        (head, _) if is_whole(head.as_ref()) => Judged::Is(head),
         // Nothing is there, unless it is an empty text that the replica has not seen yet.
-        (Some(head), None) if head.is_empty() => Some(None),
-        (Some(head), Some(text)) if !head.is_empty() && text.starts_with(&head) => Some(Some(text)),
-        _ => None,
+        (Some(head), None) if head.is_empty() => Judged::Is(None),
+        (Some(head), Some(text)) if !head.is_empty() && text.starts_with(&head) => {
+            Judged::Is(Some(text))
+        }
+        _ => Judged::Unknown,
     }
 }
 
@@ -98,8 +104,8 @@ impl Shared {
         });
         for ((at, head), shown) in records.into_iter().zip(heads).zip(shown) {
             match judge(head, shown) {
-                Some(text) => found[at] = text,
-                None => again.push(at),
+                Judged::Is(text) => found[at] = text,
+                Judged::Unknown => again.push(at),
             }
         }
         if !again.is_empty() {

@@ -25,7 +25,7 @@ mod unsettled;
 mod upkeep;
 mod wire;
 
-pub(super) use self::apart::{head, is_whole, judge};
+pub(super) use self::apart::{Judged, head, is_whole, judge};
 pub(super) use self::asking::step;
 pub(super) use self::connect::{field, open, text};
 pub(super) use self::replicas::Replica;
