@@ -104,7 +104,9 @@ fn no_change_goes_untold_while_processes_write_and_are_killed() {
     let mut seeds = 0_u64..;
     let mut start = || child("churn", &folder, &[&seeds.next().expect("without end").to_string()]);
     let mut others = [start(), start()];
-    others.iter_mut().for_each(|other| other.expect("open"));
+    for other in &mut others {
+        other.expect("open");
+    }
     let mut known: HashMap<String, Option<RecordId>> = HashMap::new();
     let (until, mut changed) = (Instant::now() + Duration::from_secs(3), 0);
     for round in 0.. {

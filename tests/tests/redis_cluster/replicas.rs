@@ -1,5 +1,7 @@
 //! Records that are read from replicas of the slots' primaries, which makes nothing stale.
 
+#![allow(clippy::unwrap_used)] // in what tests share
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
