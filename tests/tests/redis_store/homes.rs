@@ -90,7 +90,12 @@ fn many_tasks_at_once_get_each_its_own_answer() {
     const TASKS: u64 = 64;
     let (server, store) = ground();
     for number in 0..TASKS {
-        save(&store, &number.to_string(), record(number, 40 + 100 * usize::try_from(number).unwrap())).unwrap();
+        save(
+            &store,
+            &number.to_string(),
+            record(number, 40 + 100 * usize::try_from(number).unwrap()),
+        )
+        .unwrap();
     }
     let (runtime, store) = (with_workers(), Arc::new(store));
     move_in(&runtime, &server, &store);
@@ -100,7 +105,10 @@ fn many_tasks_at_once_get_each_its_own_answer() {
             for round in 0..50 {
                 let number = (number + round) % TASKS;
                 let found = glance(&store, &number.to_string()).await.unwrap();
-                assert_eq!(found, Some(record(number, 40 + 100 * usize::try_from(number).unwrap())));
+                assert_eq!(
+                    found,
+                    Some(record(number, 40 + 100 * usize::try_from(number).unwrap()))
+                );
             }
         })
     });

@@ -7,7 +7,7 @@ use heed::MdbError;
 
 use super::layout::{Change, EntryKey, LogEntry, Stored};
 use super::log;
-use super::tail::{End, Entries, PLACES};
+use super::tail::{End, Entries, Notes, PLACES};
 use super::writing::Writing;
 use crate::store::StoredKey;
 
@@ -152,7 +152,7 @@ impl Writing<'_> {
     pub(super) fn settle(&mut self) -> heed::Result<Settled> {
         let (end, unsettled) = (self.end()?, self.unsettled()?);
         let until = end.settled + unsettled.min(SETTLED_AT_ONCE);
-        let notes = self.opening.tail.read(end.settled + 1, until)?.ok_or(MdbError::Corrupted)?;
+        let notes = self.notes(end.settled + 1, until)?;
         let mut settled = Settled::default();
         for note in notes.iter() {
             for (sequence, entry) in note.entries() {
@@ -162,6 +162,48 @@ impl Writing<'_> {
         let settled_last = notes.iter().last().map_or(end.settled_last, |note| note.end().last);
         self.log.end = Some(End { settled: until, settled_last, ..end });
         Ok(settled)
+    }
+
+    /// Removes the records that have ended of those that are only noted; says how many those were.
+    /// The tree takes in nothing.
+    pub(super) fn remove_ended_noted(&mut self) -> heed::Result<usize> {
+        let (settled, now) = (self.end()?.settled, self.now);
+        let mut removed = 0;
+        for note in self.notes(settled + 1, self.transaction() - 1)?.iter() {
+            for (sequence, entry) in note.entries() {
+                let entry = LogEntry::decode(entry);
+                if entry.stored.is_some_and(|stored| stored.ends <= now)
+                    && let Some((key, _)) = log::record_of(&self.txn, self.tree, sequence, &entry)?
+                {
+                    self.remove_record(&key)?;
+                    removed += 1;
+                }
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Settles the oldest note that is not, by removing its records; says how many those were. The
+    /// tree takes in nothing.
+    pub(super) fn remove_oldest_noted(&mut self) -> heed::Result<usize> {
+        let end = self.end()?;
+        let mut removed = 0;
+        for note in self.notes(end.settled + 1, end.settled + 1)?.iter() {
+            for (sequence, entry) in note.entries() {
+                let entry = LogEntry::decode(entry);
+                if let Some((key, _)) = log::record_of(&self.txn, self.tree, sequence, &entry)? {
+                    self.remove_record(&key)?;
+                    removed += 1;
+                }
+            }
+            let (settled, settled_last) = (end.settled + 1, note.end().last);
+            self.log.end = Some(End { settled, settled_last, ..end });
+        }
+        Ok(removed)
+    }
+
+    fn notes(&self, first: u64, last: u64) -> heed::Result<Notes> {
+        Ok(self.opening.tail.read(first, last)?.ok_or(MdbError::Corrupted)?)
     }
 
     fn settle_entry(

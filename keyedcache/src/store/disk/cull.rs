@@ -161,29 +161,33 @@ impl Room {
     /// Gets the store below its limit, or nearer to it by `most` records.
     pub(super) fn cull(&mut self, writing: &mut Writing<'_>, most: usize) -> heed::Result<()> {
         self.looks = (self.looks + LOOKS_REGAINED).min(LOOKS_WHEN_SHORT);
-        self.is_over = !self.shrink(writing, self.limit_pages, most)?;
+        self.is_over = !self.shrink(writing, self.limit_pages, most, true)?;
         Ok(())
     }
 
-    /// Removes enough for `bytes`, or as much as one transaction can.
+    /// Removes enough for `bytes`, or as much as one transaction can. It adds nothing, since there may
+    /// be no room for that either.
     pub(super) fn make(&mut self, writing: &mut Writing<'_>, bytes: u64) -> heed::Result<()> {
         let pages_now = pages(&writing.txn, writing.tree)?;
         let wanted = pages_now.saturating_sub(2 * bytes / self.page + 16);
-        self.shrink(writing, wanted, CULLED_FOR_ROOM)?;
+        writing.remove_ended_noted()?;
+        self.shrink(writing, wanted, CULLED_FOR_ROOM, false)?;
         Ok(())
     }
 
     /// Removes records until no more than `wanted` pages hold something, what has ended first; says
-    /// whether that, or nothing left to remove, was reached within about `most` records.
+    /// whether that, or nothing left to remove, was reached within about `most` records. `settles` has
+    /// the tree take in notes, to find those that have ended.
     fn shrink(
         &mut self,
         writing: &mut Writing<'_>,
         wanted: u64,
         most: usize,
+        settles: bool,
     ) -> heed::Result<bool> {
         let mut removed = 0;
         while pages(&writing.txn, writing.tree)? > wanted && removed < most && self.looks > 0 {
-            let ended = if writing.unsettled()? >= SETTLED_AT_ONCE {
+            let ended = if settles && writing.unsettled()? >= SETTLED_AT_ONCE {
                 self.settle(writing)?
             } else {
                 self.sweep(writing, LOOKS_AT_ONCE, true)?
@@ -201,7 +205,7 @@ impl Room {
             if self.remove_oldest(writing, wanted, at_once)? {
                 removed += at_once;
             } else if writing.unsettled()? > 0 {
-                removed += self.settle(writing)?;
+                removed += writing.remove_oldest_noted()?;
             } else {
                 return Ok(true);
             }
