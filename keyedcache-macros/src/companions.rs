@@ -49,7 +49,7 @@ impl Companion {
                 (TokenStream::new(), quote!(#private::Unmade<#output>))
             }
             Answer::Request { output, bounds: None } => {
-                (TokenStream::new(), quote!(#private::Request<#private::Boxed<'static, #output>>))
+                (TokenStream::new(), quote!(#private::Asked<#output>))
             }
             Answer::Request { output, bounds: Some(bounds) } => (
                 TokenStream::new(),
@@ -110,6 +110,8 @@ impl Expansion<'_> {
     /// `use<…>`: the types and constants of an instance, and no lifetimes.
     pub(crate) fn captured(&self) -> TokenStream {
         let types = self.home.instance().into_iter().chain(self.function.instance());
+        let unnamed = self.key_arguments().flat_map(|argument| &argument.unnamed);
+        let types = types.chain(unnamed.map(|unnamed| unnamed.name.clone()));
         quote!(use<#(#types),*>)
     }
 
@@ -122,15 +124,10 @@ impl Expansion<'_> {
 
     /// All companions but `uncached`.
     pub(crate) fn requests(&self) -> Vec<Companion> {
-        let Self { private, home, .. } = self;
+        let private = &self.private;
         let one = OneCall::of(self);
         let answer = self.function.answer();
-        let arguments = self.key_of_companion();
-        let (site, shape) = (home.path("__kc_site"), home.path("__kc_shape"));
-        let turbofish = self.function.turbofish();
-        let call = quote! {
-            #private::Call::new(#site #turbofish (), #shape #turbofish (), &#arguments)
-        };
+        let asking = self.asking_in_companion();
         let done = quote!(::core::result::Result<(), #private::Error>);
         let value = self.value_name();
         let none = TokenStream::new();
@@ -140,7 +137,7 @@ impl Expansion<'_> {
                 ("key", "The key under which the answer to these arguments is cached."),
                 &none,
                 Answer::Plain(quote!(#private::Key)),
-                quote!(#private::key(#site #turbofish (), &#arguments)),
+                quote!(#asking.key()),
             ),
             one.companion(
                 self,
@@ -150,7 +147,7 @@ impl Expansion<'_> {
                     output: quote!(::core::result::Result<#answer, #private::NotCachedError>),
                     bounds: None,
                 },
-                quote!(#call.peek()),
+                quote!(#asking.peek()),
             ),
             self.refresh(),
             one.companion(
@@ -158,7 +155,7 @@ impl Expansion<'_> {
                 ("invalidate", "Forgets the answer to these arguments, everywhere."),
                 &none,
                 Answer::Request { output: done.clone(), bounds: None },
-                quote!(#call.invalidate()),
+                quote!(#asking.invalidate()),
             ),
             self.invalidate_all(&done),
             one.companion(
@@ -166,7 +163,7 @@ impl Expansion<'_> {
                 ("put", "Caches an answer to these arguments that was not computed here."),
                 &quote!(#value: #answer),
                 Answer::Request { output: done, bounds: None },
-                quote!(#call.put(#value)),
+                quote!(#asking.put(#value)),
             ),
         ]
     }
@@ -174,29 +171,27 @@ impl Expansion<'_> {
     /// Of all instances, where there are several.
     fn invalidate_all(&self, done: &TokenStream) -> Companion {
         let Self { private, home, .. } = self;
-        let whole = if self.function.is_generic() { "__kc_whole" } else { "__kc_site" };
-        let whole = home.path(whole);
+        let whole = home.path("__kc_whole");
         let name = home.name("invalidate_all", Span::call_site());
         Companion {
             docs: "Forgets the answers to all arguments, everywhere.",
             head: quote!(#name()),
             answer: Answer::Request { output: done.clone(), bounds: None },
             conditions: TokenStream::new(),
-            body: quote!(#private::invalidate_all(#whole())),
+            body: quote!(#private::invalidate_all(#whole.site())),
         }
     }
 
     fn refresh(&self) -> Companion {
-        let Self { private, home, function, .. } = self;
-        let (site, shape) = (home.path("__kc_site"), home.path("__kc_shape"));
-        let (arguments, turbofish) = (self.key_of_call(), function.turbofish());
+        let Self { home, function, .. } = self;
+        let asking = self.asking_in_function();
         let generics = &function.signature.generics;
         let (lifetimes, conditions) = (&generics.params, &generics.where_clause);
         let generics = (!lifetimes.is_empty()).then(|| quote!(<#lifetimes>));
         let parameters = plain_signature(function).inputs;
         let computing = self.compute();
         let (refresh, computing) = match &function.returns {
-            Returns::Answer => (quote!(refresh_sync), quote!(move || #computing)),
+            Returns::Answer => (quote!(refresh_sync), self.body()),
             Returns::Async => (quote!(refresh), computing),
             // What comes before the future is made is not to be done before it is polled.
             Returns::Future(_) | Returns::Boxed(_) => {
@@ -210,11 +205,21 @@ impl Expansion<'_> {
             answer: Answer::Request { output: function.answer(), bounds: Some(TokenStream::new()) },
             conditions: quote!(#conditions),
             body: quote! {
-                let __kc_call =
-                    #private::Call::new(#site #turbofish (), #shape #turbofish (), &#arguments);
-                __kc_call.#refresh(#computing)
+                #asking.call().#refresh(#computing)
             },
         }
+    }
+
+    /// The plain function and its arguments, apart from each other; a closure that calls it where
+    /// these are more than `Body` is implemented for.
+    fn body(&self) -> TokenStream {
+        let arguments: Vec<_> = self.arguments_of_body().collect();
+        if arguments.len() > 8 {
+            let computing = self.compute();
+            return quote!(move || #computing, ());
+        }
+        let (uncached, turbofish) = (self.home.path("uncached"), self.function.turbofish());
+        quote!(#uncached #turbofish, (#(#arguments,)*))
     }
 
     /// What `put` calls the answer: `value`, if no argument is called so.

@@ -96,24 +96,18 @@ fn by_scope(path: ExprPath, arguments: &Punctuated<Expr, Token![,]>) -> syn::Res
     }
     let count = arguments.len();
     let parts = given.iter().rev().fold(quote!(()), |rest, given| quote!((&#given, #rest)));
-    let scoped = if is_method(&path) {
-        let path = renamed(path, |method| format_ident!("__kc_{}_scoped", method));
+    let whole = if is_method(&path) {
+        let path = renamed(path, |method| format_ident!("__kc_{}_whole", method));
         quote!(#path)
     } else {
-        quote!(#path::__kc_scoped)
+        quote!(#path::__kc_whole)
     };
+    let check = quote!(#whole.check(#bits, #count));
     // An item is evaluated when the program is only checked, too, but knows no types from around.
-    let needs_types = mentions(quote!(#scoped), "Self") || mentions_generics(&scoped);
-    let scoped = quote!(#scoped(#bits, #count));
-    let site = if needs_types {
-        quote!(const { #scoped })
-    } else {
-        quote!({
-            const __KC_SCOPED: fn() -> &'static #private::Site = #scoped;
-            __KC_SCOPED
-        })
-    };
-    Ok(quote!(#private::invalidate_scope((#site)(), #bits, &#parts)))
+    let needs_types = mentions(quote!(#whole), "Self") || mentions_generics(&whole);
+    let check =
+        if needs_types { quote!(const { #check }) } else { quote!(const __KC_SCOPED: () = #check) };
+    Ok(quote!({ #check; #private::invalidate_scope(#whole.site(), #bits, &#parts) }))
 }
 
 /// Whether there are angle brackets.

@@ -15,10 +15,10 @@ use syn::{Attribute, FnArg, Meta, ReturnType, Signature};
 
 use crate::function::{Argument, Function, ours};
 use crate::home::{Block, Home};
+use crate::krate;
 use crate::options::{Given, Options, Timeout};
 use crate::refresh::{Owned, owned};
 use crate::returns::Returns;
-use crate::{krate, spec};
 
 /// What an expansion is written from.
 pub(crate) struct Expansion<'a> {
@@ -79,49 +79,27 @@ impl<'a> Expansion<'a> {
 
     /// Asks the cache, and computes if it says so.
     fn ask(&self) -> TokenStream {
-        let Self { private, .. } = self;
-        let begun = self.begun();
-        let uncached = self.compute();
-        if self.function.is_async() {
-            quote! {
-                let __kc_begun = #begun;
-                match __kc_begun {
-                    #private::Begun::Answer(__kc_answer) => __kc_answer,
-                    #private::Begun::Alone(__kc_alone) => {
-                        let __kc_answer = ::std::boxed::Box::pin(#uncached).await;
-                        __kc_alone.finish(__kc_answer)
-                    }
-                    #private::Begun::Lead(__kc_lead) => {
-                        __kc_lead.lead(::std::boxed::Box::pin(#uncached)).await
-                    }
-                }
-            }
+        let private = &self.private;
+        let (begun, uncached) = (self.begun(), self.compute());
+        let computed = if self.function.is_async() {
+            quote!(__kc_computing.run(::std::boxed::Box::pin(#uncached)).await)
         } else {
-            quote! {
-                let __kc_begun = #begun;
-                match __kc_begun {
-                    #private::Begun::Answer(__kc_answer) => __kc_answer,
-                    #private::Begun::Alone(__kc_alone) => {
-                        let __kc_answer = #uncached;
-                        __kc_alone.finish(__kc_answer)
-                    }
-                    #private::Begun::Lead(__kc_lead) => {
-                        let __kc_leading = __kc_lead.enter();
-                        let __kc_answer = #uncached;
-                        __kc_leading.finish(__kc_answer)
-                    }
-                }
-            }
+            quote!(__kc_computing.finish(#uncached))
+        };
+        // An early return needs no flags for what is moved on one way only.
+        quote! {
+            let __kc_computing = match #begun {
+                #private::Begun::Answer(__kc_answer) => return __kc_answer,
+                #private::Begun::Compute(__kc_computing) => __kc_computing,
+            };
+            #computed
         }
     }
 
     /// What the caller is to do; what is computed away from it has gone its way already.
     fn begun(&self) -> TokenStream {
-        let Self { private, home, .. } = self;
-        let turbofish = self.function.turbofish();
-        let (site, shape) = (home.path("__kc_site"), home.path("__kc_shape"));
-        let arguments = self.key_of_call();
-        let asked = quote!(#site #turbofish (), #shape #turbofish (), &#arguments);
+        let private = &self.private;
+        let asked = self.asking_in_function();
         let is_async = self.function.is_async();
         if !self.options.computes_away() {
             return if is_async {
@@ -160,6 +138,11 @@ impl<'a> Expansion<'a> {
 
     /// The call of the plain function with the arguments as they came.
     pub(crate) fn compute(&self) -> TokenStream {
+        self.compute_with(self.arguments_of_body())
+    }
+
+    /// The arguments as they came.
+    pub(crate) fn arguments_of_body(&self) -> impl Iterator<Item = TokenStream> {
         let this = self.function.receiver().map(|receiver| {
             let this = &receiver.self_token;
             quote!(#this)
@@ -168,7 +151,7 @@ impl<'a> Expansion<'a> {
             let binding = &argument.binding;
             quote!(#binding)
         });
-        self.compute_with(this.into_iter().chain(arguments))
+        this.into_iter().chain(arguments)
     }
 
     /// The call of the plain function with these arguments.
@@ -203,30 +186,27 @@ impl<'a> Expansion<'a> {
 
     /// What the function and its companions share.
     fn hidden(&self) -> TokenStream {
-        let sites = spec::sites(self);
-        let shape = self.shape();
-        let arguments = self.arguments();
-        let scoped = self.scoped();
-        quote!(#sites #shape #arguments #scoped)
+        let (sites, call) = (self.sites(), self.call());
+        quote!(#sites #call)
     }
 
     /// Finds out what of the answer is stored; the one place that demands something of its type.
-    fn shape(&self) -> TokenStream {
-        let Self { private, options, function, home, .. } = self;
+    pub(crate) fn shape(&self) -> TokenStream {
+        let Self { private, options, function, .. } = self;
         let answer = function.answer();
         let place = ours(function.answer_span());
-        let mut form = quote!((&&&&&#private::Probe::<#answer>::new()).form());
+        let mut form = quote!((&&&&#private::Probe::<#answer>::new().kind()).form());
         if let Some(given) = &options.timeout_err {
             let with_errors = Ident::new("with_errors", ours(given.name.span()));
-            form = quote!((&&#private::Fit(#form)).#with_errors());
+            form = quote!(#form.#with_errors());
         }
         if let Some(given) = &options.timeout_none {
             let telling_nones = Ident::new("telling_nones", ours(given.name.span()));
-            form = quote!(#private::Fit(#form).#telling_nones());
+            form = quote!(#form.#telling_nones());
         }
         let fit = if options.local.is_some() { "local" } else { "shared" };
         let fit = Ident::new(fit, place);
-        let mut shape = quote!((&&#private::Fit(#form)).#fit());
+        let mut shape = quote!(#form.#fit());
         if let Some(Given { value: Timeout::Of(closure), .. }) = &options.timeout {
             shape = quote!(#private::timeout_by(#shape, #closure));
         }
@@ -240,23 +220,15 @@ impl<'a> Expansion<'a> {
             };
             shape = quote!(#private::timing_out(#shape, #timed_out));
         }
-        let name = home.name("__kc_shape", Span::call_site());
-        let declared = function.declared(std::iter::empty(), &answer);
-        let (parameters, conditions) = (declared.parameters, declared.conditions);
-        let captured = self.captured();
-        quote! {
-            #[doc(hidden)]
-            fn #name #parameters () -> impl #private::Shape<Answer = #answer> + #captured
-            #conditions
-            {
-                use #private::{
-                    Anything as _, FitToFail as _, FitToKeep as _, FitToShare as _,
-                    OptionAndSharedErrors as _, OptionInResult as _, SharedErrors as _,
-                    UnfitToFail as _, UnfitToKeep as _, UnfitToShare as _, Variant as _,
-                };
-                #shape
-            }
-        }
+        shape
+    }
+
+    /// The traits by which that is found out.
+    pub(crate) fn probing(&self) -> TokenStream {
+        let fit = if self.options.local.is_some() { "UnfitToKeep" } else { "UnfitToShare" };
+        let fit = Ident::new(fit, Span::call_site());
+        let failing = self.options.timeout_err.is_some().then(|| quote!(, UnfitToFail as _));
+        quote!(Anything as _, HasForm as _, #fit as _ #failing)
     }
 }
 

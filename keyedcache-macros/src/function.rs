@@ -134,6 +134,11 @@ impl Argument {
         &self.written.ty
     }
 
+    /// Its type, in which every `impl Trait` has a name.
+    pub(crate) fn ty_named(&self) -> &Type {
+        &self.named
+    }
+
     /// `name: Type`, with the name of [`binding`](Self::binding).
     pub(crate) fn plain(&self) -> TokenStream {
         let (binding, ty) = (&self.binding, self.ty());

@@ -13,7 +13,7 @@ use crate::function::{Argument, Function, mentions, ours};
 
 /// An `impl Trait` among the arguments, under a name.
 pub(crate) struct Unnamed {
-    name: Ident,
+    pub(crate) name: Ident,
     bounds: Punctuated<TypeParamBound, Token![+]>,
 }
 

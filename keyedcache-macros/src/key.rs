@@ -1,4 +1,4 @@
-//! Writes what makes the key of a call: which arguments, and how they become its parts.
+//! Writes what asks for a call: whose it is, and which arguments its key is made of.
 //!
 //! It is compiled once, in a function of its own that takes references, so that a mistake in a part
 //! is told once, and nothing that the function still needs is moved.
@@ -12,56 +12,102 @@ use crate::expand::Expansion;
 use crate::function::{Argument, This, mentions, ours};
 
 impl<'a> Expansion<'a> {
-    /// Makes the parts of the key from references to the arguments.
-    pub(crate) fn arguments(&self) -> TokenStream {
-        let name = self.home.name("__kc_arguments", Span::call_site());
-        let all = self.parts();
-        if all.is_empty() {
-            return quote! {
-                #[doc(hidden)]
-                fn #name() {}
-            };
+    /// Makes what asks for a call, from references to the arguments that its key is made of.
+    pub(crate) fn call(&self) -> TokenStream {
+        let Self { private, home, function, .. } = self;
+        let name = home.name("__kc_call", Span::call_site());
+        let (made, parts) = if self.has_unnamed() {
+            self.parts_apart()
+        } else {
+            (TokenStream::new(), self.parts_in_place())
+        };
+        let parameters = self.key_arguments().map(|argument| {
+            let (name, ty) = (self.key_name(argument), argument.ty_named());
+            quote!(#name: &#ty)
+        });
+        let this = self.borrowed_this();
+        let parameters = quote!(#this #(#parameters),*);
+        let declared = function.declared(self.key_arguments(), &parameters);
+        let (generics, conditions) = (declared.parameters, declared.conditions);
+        let (answer, captured) = (function.answer(), self.captured());
+        let (site, probing, shape) = (self.site(), self.probing(), self.shape());
+        quote! {
+            #made
+            #[doc(hidden)]
+            fn #name #generics (#parameters)
+                -> #private::Asking<
+                    impl #private::Shape<Answer = #answer> + #captured,
+                    impl #private::KeyParts,
+                >
+            #conditions
+            {
+                use #private::{#probing};
+                #private::Asking { site: #site, shape: #shape, arguments: #parts }
+            }
         }
+    }
+
+    /// The parts of the key.
+    fn parts_in_place(&self) -> TokenStream {
         let private = &self.private;
         let mut parts = quote!(());
-        for part in all.into_iter().rev() {
+        for part in self.parts().into_iter().rev() {
             parts = quote!((#part, #parts));
         }
+        if let Some(scopes) = self.scopes() {
+            parts = quote!(#private::Scoped::new(#parts, #scopes));
+        }
+        quote!({ use #private::UnfitPart as _; #parts })
+    }
+
+    /// The same in a function of their own, and its call: messages shall say `impl Trait` where the
+    /// user wrote it, and what asks for a call must have names for such types.
+    fn parts_apart(&self) -> (TokenStream, TokenStream) {
+        let Self { private, home, function, .. } = self;
+        let name = home.name("__kc_parts", Span::call_site());
         let parameters = self.key_arguments().map(|argument| {
             let (name, ty) = (self.key_name(argument), argument.ty());
             // `&impl A + B` would be ambiguous.
             let is_impl = matches!(ty, Type::ImplTrait(_));
             if is_impl { quote!(#name: &(#ty)) } else { quote!(#name: &#ty) }
         });
-        if let Some(scopes) = self.scopes() {
-            parts = quote!(#private::Scoped::new(#parts, #scopes));
-        }
         let this = self.borrowed_this();
         let parameters = quote!(#this #(#parameters),*);
-        let declared = self.function.declared(std::iter::empty(), &parameters);
+        let declared = function.declared(std::iter::empty(), &parameters);
         let (generics, conditions) = (declared.parameters, declared.conditions);
-        quote! {
+        let parts = self.parts_in_place();
+        let made = quote! {
             #[doc(hidden)]
-            fn #name #generics (#parameters) -> impl #private::KeyParts #conditions {
-                use #private::{FitPart as _, UnfitPart as _};
-                #parts
-            }
-        }
+            fn #name #generics (#parameters) -> impl #private::KeyParts #conditions { #parts }
+        };
+        let (path, turbofish) = (home.path("__kc_parts"), function.turbofish());
+        let this = self.key_has_self().then(|| self.this());
+        let names = self.key_arguments().map(|argument| {
+            let name = self.key_name(argument);
+            quote!(#name)
+        });
+        let names = this.into_iter().chain(names);
+        (made, quote!(#path #turbofish (#(#names),*)))
     }
 
-    /// The parts of the key of a call of the function, whose arguments are still its own.
-    pub(crate) fn key_of_call(&self) -> TokenStream {
+    /// Whether there is an `impl Trait` among the arguments that the key is made of.
+    fn has_unnamed(&self) -> bool {
+        self.key_arguments().any(|argument| !argument.unnamed.is_empty())
+    }
+
+    /// Asks for a call of the function, whose arguments are still its own.
+    pub(crate) fn asking_in_function(&self) -> TokenStream {
         let this = self.this();
-        self.key_with(match self.function.this() {
+        self.asking_with(match self.function.this() {
             Some(This::Owned) => quote!(&#this),
             Some(This::Pointed) => quote!(&*#this),
             Some(This::Borrowed) | None => quote!(#this),
         })
     }
 
-    /// The parts of the key in a companion, which has `&self`.
-    pub(crate) fn key_of_companion(&self) -> TokenStream {
-        self.key_with(self.this())
+    /// Asks for a call in a companion, which has `&self`.
+    pub(crate) fn asking_in_companion(&self) -> TokenStream {
+        self.asking_with(self.this())
     }
 
     /// `self`, as the user's code knows it; nothing of a function that has none.
@@ -70,30 +116,33 @@ impl<'a> Expansion<'a> {
         quote!(#this)
     }
 
-    fn key_with(&self, this: TokenStream) -> TokenStream {
-        let arguments = self.home.path("__kc_arguments");
-        if self.key_arguments().next().is_none() && !self.key_has_self() && self.has_no_parts() {
-            return quote!(#arguments());
-        }
-        let turbofish = self.function.turbofish();
+    fn asking_with(&self, this: TokenStream) -> TokenStream {
+        let (call, turbofish) = (self.home.path("__kc_call"), self.turbofish_of_call());
         let names = self.key_arguments().map(|argument| {
             let binding = &argument.binding;
             quote!(&#binding)
         });
         let this = self.key_has_self().then_some(this);
         let names = this.into_iter().chain(names);
-        quote!(#arguments #turbofish (#(#names),*))
+        quote!(#call #turbofish (#(#names),*))
     }
 
-    fn has_no_parts(&self) -> bool {
-        self.options.key.is_none()
+    /// `::<T, N, _>`, with a place for each `impl Trait`; or nothing.
+    fn turbofish_of_call(&self) -> TokenStream {
+        if !self.function.is_generic() {
+            return TokenStream::new();
+        }
+        let instance = self.function.instance();
+        let unnamed = self.key_arguments().flat_map(|argument| &argument.unnamed);
+        let unnamed = unnamed.map(|_| quote!(_));
+        quote!(::<#(#instance,)* #(#unnamed),*>)
     }
 
     /// What this refers to, if it can be a part: else there is one error, at this place.
     fn checked(&self, reference: &TokenStream, place: Span) -> TokenStream {
         let private = &self.private;
         let checked = Ident::new("checked", ours(place));
-        quote!((&&#private::Part(#reference)).#checked())
+        quote!(#private::Part(#reference).#checked())
     }
 
     /// The expressions that make the parts.

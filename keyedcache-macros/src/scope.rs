@@ -4,7 +4,7 @@
 //! The arguments of `invalidate` are numbered from the first; a scope is known by the bits of its
 //! arguments.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Ident;
 
@@ -71,17 +71,12 @@ impl Expansion<'_> {
         Some(scopes)
     }
 
-    /// Gives the site to whom names a declared scope; else says where to declare it.
-    pub(crate) fn scoped(&self) -> TokenStream {
-        let private = &self.private;
-        let visibility = self.visibility();
-        let name = self.home.name("__kc_scoped", Span::call_site());
-        let whole = if self.function.is_generic() { "__kc_whole" } else { "__kc_site" };
-        let whole = self.home.path(whole);
+    /// The declared scopes, and what to say of others: fields of `Whole`.
+    pub(crate) fn declared_scopes(&self) -> TokenStream {
         let known = self.key_names();
         let count = known.len();
         let declared = self.options.scope.iter().flat_map(|given| &given.value);
-        let declared: Vec<_> = declared.map(|names| self.bits(names)).collect();
+        let declared = declared.map(|names| self.bits(names));
         let (called, arguments) = (self.function.name(), known.join(", "));
         let first = known.iter().find(|name| *name != "_").map_or("x", String::as_str);
         let undeclared = format!(
@@ -91,20 +86,8 @@ impl Expansion<'_> {
         );
         let miscounted = format!("`{called}({arguments})` is known by {count} arguments");
         quote! {
-            #[doc(hidden)]
-            #[inline]
-            #visibility const fn #name(
-                __kc_bits: u64,
-                __kc_count: usize,
-            ) -> fn() -> &'static #private::Site {
-                if __kc_count != #count {
-                    ::core::panic!(#miscounted);
-                }
-                match __kc_bits {
-                    #(#declared => #whole,)*
-                    _ => ::core::panic!(#undeclared),
-                }
-            }
+            arguments: #count, scopes: &[#(#declared),*],
+            miscounted: #miscounted, undeclared: #undeclared
         }
     }
 }

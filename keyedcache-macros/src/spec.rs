@@ -1,4 +1,5 @@
-//! Writes the options that are known by name only at run time: the `Spec` of a function.
+//! Writes the sites of a function, and the options in them: data, unless the program has to compute
+//! one of them.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
@@ -12,119 +13,184 @@ use crate::generics::{Declared, instance_names};
 use crate::home::Home;
 use crate::options::{Codec, Given, Options, SingleFlight, Timeout};
 
-/// The functions that give the site: of one instance, and of them all.
-pub(crate) fn sites(expansion: &Expansion<'_>) -> TokenStream {
-    let function = expansion.function;
-    let one = site(expansion, "__kc_site", &spec(expansion));
-    if !function.is_generic() {
-        return one;
+impl Expansion<'_> {
+    /// What holds the sites: of them all, and of one instance where there are several.
+    pub(crate) fn sites(&self) -> TokenStream {
+        if !self.function.is_generic() {
+            return self.whole(&self.given());
+        }
+        let whole = self.whole(&self.place());
+        let name = self.home.name("__kc_site", Span::call_site());
+        let declared = self.function.declared(std::iter::empty(), &TokenStream::new());
+        let Declared { parameters, conditions } = declared;
+        let private = &self.private;
+        let names = instance_names(&self.function.signature.generics, private);
+        let found = self.found(&self.given(), &quote!(.instance(#names)));
+        quote! {
+            #whole
+            #[doc(hidden)]
+            fn #name #parameters () -> &'static #private::Site #conditions { #found }
+        }
     }
-    let whole = site(expansion, "__kc_whole", &scope(expansion));
-    quote!(#one #whole)
-}
 
-/// A function that gives a site. A static knows neither `Self` nor parameters of types.
-fn site(expansion: &Expansion<'_>, name: &str, spec: &TokenStream) -> TokenStream {
-    let private = &expansion.private;
-    let whole = name == "__kc_whole";
-    let name = expansion.home.name(name, Span::call_site());
-    let declared = expansion.function.declared(std::iter::empty(), &TokenStream::new());
-    let generic = expansion.function.is_generic() && !whole;
-    let Declared { parameters, conditions } = declared;
-    let head = if generic { quote!(#name #parameters ()) } else { quote!(#name()) };
-    let conditions = generic.then_some(conditions);
-    let body = if generic || expansion.home.block().is_some_and(|block| block.needs(spec)) {
+    /// The site of one instance.
+    pub(crate) fn site(&self) -> TokenStream {
+        if self.function.is_generic() {
+            let (site, turbofish) = (self.home.path("__kc_site"), self.function.turbofish());
+            return quote!(#site #turbofish ());
+        }
+        let whole = self.home.path("__kc_whole");
+        if self.is_found(&self.given()) { quote!((#whole.site)()) } else { quote!(#whole.site) }
+    }
+
+    /// The constant that says of all instances what forgetting them must know.
+    fn whole(&self, given: &[TokenStream]) -> TokenStream {
+        let private = &self.private;
+        let visibility = self.visibility();
+        let name = self.home.name("__kc_whole", Span::call_site());
+        let scopes = self.declared_scopes();
+        let (of, site) = if self.is_found(given) {
+            let found = self.found(given, &TokenStream::new());
+            (quote!(fn() -> &'static #private::Site), quote!(|| { #found }))
+        } else {
+            let site = self.constant(given);
+            let site = quote!({ static SITE: #private::Site = #site; &SITE });
+            (quote!(&'static #private::Site), site)
+        };
+        quote! {
+            #[doc(hidden)]
+            #visibility const #name: #private::Whole<#of> = #private::Whole { site: #site, #scopes };
+        }
+    }
+
+    /// Whether the site can only be found at run time: a static knows neither `Self` nor parameters
+    /// of types.
+    fn is_found(&self, given: &[TokenStream]) -> bool {
+        let type_name = self.type_name();
+        self.home.block().is_some_and(|block| block.needs(&quote!(#type_name #(#given)*)))
+    }
+
+    /// Finds the site at run time.
+    fn found(&self, given: &[TokenStream], instance: &TokenStream) -> TokenStream {
+        let (private, spec) = (&self.private, self.spec(given));
         quote! {
             static SITES: #private::Sites = #private::Sites::new();
-            SITES.of(|| #spec)
+            SITES.of(|| #spec #instance)
         }
-    } else {
+    }
+
+    /// The site as a constant.
+    fn constant(&self, given: &[TokenStream]) -> TokenStream {
+        let private = &self.private;
+        if is_computed(self.options) {
+            let spec = self.spec(given);
+            return quote!(#private::Site::evaluated(|| #spec));
+        }
+        let (type_name, fingerprint) = (self.type_name(), fingerprint(self.options, self.function));
+        quote!(#private::Site::new(::core::any::type_name::<#type_name>, #fingerprint, &[#(#given),*]))
+    }
+
+    /// The expression that makes the function's `Spec`.
+    fn spec(&self, given: &[TokenStream]) -> TokenStream {
+        let private = &self.private;
+        let (type_name, fingerprint) = (self.type_name(), fingerprint(self.options, self.function));
         quote! {
-            static SITE: #private::Site = #private::Site::new(|| #spec);
-            &SITE
+            #private::Spec::of(::core::any::type_name::<#type_name>(), #fingerprint, &[#(#given),*])
         }
-    };
-    quote! {
-        #[doc(hidden)]
-        fn #head -> &'static #private::Site #conditions { #body }
     }
-}
 
-/// What invalidating all of it needs to know.
-fn scope(expansion: &Expansion<'_>) -> TokenStream {
-    let Expansion { private, options, home, .. } = expansion;
-    let named = match home {
-        Home::Struct(name) => quote!(#private::Spec::of::<#name>()),
-        Home::Block { block, prefix } => {
-            let self_type = &block.self_type;
+    /// The type after which the function is named.
+    fn type_name(&self) -> TokenStream {
+        match &self.home {
+            Home::Struct(name) => quote!(#name),
+            Home::Block { block, .. } => {
+                let self_type = &block.self_type;
+                quote!(#self_type)
+            }
+        }
+    }
+
+    /// What says where its answers are.
+    fn place(&self) -> Vec<TokenStream> {
+        let Self { private, options, home, .. } = self;
+        let mut given = Vec::new();
+        if let Home::Block { prefix, .. } = home {
             let method = prefix.unraw().to_string();
-            quote!(#private::Spec::of_method::<#self_type>(#method))
+            given.push(quote!(#private::Given::Method(#method)));
         }
-    };
-    let name = option(options.name.as_ref(), |name| quote!(.name(#name)));
-    let cache = option(options.cache.as_ref(), |cache| quote!(.cache(#cache)));
-    quote!(#named #name #cache)
+        given.extend(option(options.name.as_ref(), |name| quote!(#private::Given::Name(#name))));
+        given.extend(option(options.cache.as_ref(), |to| quote!(#private::Given::Cache(#to))));
+        given
+    }
+
+    /// All options.
+    fn given(&self) -> Vec<TokenStream> {
+        let Self { private, options, .. } = self;
+        let mut all = self.place();
+        let mut give = |given: Option<TokenStream>| {
+            all.extend(given.map(|given| quote!(#private::Given::#given)));
+        };
+        give(options.timeout.as_ref().and_then(|given| match &given.value {
+            Timeout::Never => Some(quote!(Timeout(#private::Timeout::Never))),
+            Timeout::After(Period::Computed(period)) => Some(quote!(timeout(#period))),
+            Timeout::After(period) => Some(quote!(Timeout(#private::Timeout::After(#period)))),
+            Timeout::Of(_) => None,
+        }));
+        give(option(options.timeout_err.as_ref(), |period| match period {
+            Period::Computed(period) => quote!(timeout_err(#period)),
+            Period::Literal(_) => quote!(TimeoutErr(#private::Timeout::After(#period))),
+        }));
+        give(option(options.timeout_none.as_ref(), |period| match period {
+            Period::Computed(period) => quote!(timeout_none(#period)),
+            Period::Literal(_) => quote!(TimeoutNone(#private::Timeout::After(#period))),
+        }));
+        give(option(options.stale.as_ref(), |period| quote!(Stale(#period))));
+        give(option(options.stale_if_error.as_ref(), |period| quote!(StaleIfError(#period))));
+        give(option(options.wait.as_ref(), |period| quote!(Wait(#period))));
+        give(option(options.soft_timeout.as_ref(), |period| quote!(SoftTimeout(#period))));
+        give(option(options.hard_timeout.as_ref(), |period| quote!(HardTimeout(#period))));
+        give(option(options.lease.as_ref(), |period| quote!(Lease(#period))));
+        give(option(options.lease_max.as_ref(), |period| quote!(LeaseMax(#period))));
+        give(option(options.version.as_ref(), |version| quote!(Version(#version))));
+        give(option(options.early.as_ref(), |beta| quote!(Early(#beta))));
+        give(option(options.jitter.as_ref(), |fraction| quote!(Jitter(#fraction))));
+        give(option(options.near.as_ref(), |entries| quote!(Near(#entries))));
+        give(option(options.local.as_ref(), |()| quote!(Local)));
+        give(option(options.scope.as_ref(), |_| quote!(Scoped)));
+        give(option(options.codec.as_ref(), |codec| match codec {
+            Codec::MessagePack => quote!(Codec(#private::Codec::MessagePack)),
+            Codec::Json => quote!(Codec(#private::Codec::Json)),
+            Codec::Bincode => quote!(Codec(#private::Codec::Bincode)),
+        }));
+        give(option(options.single_flight.as_ref(), |who| match who {
+            SingleFlight::Cluster => quote!(SingleFlight(#private::SingleFlight::Cluster)),
+            SingleFlight::Process => quote!(SingleFlight(#private::SingleFlight::Process)),
+            SingleFlight::Off => quote!(SingleFlight(#private::SingleFlight::Off)),
+        }));
+        give(options.refreshes_in_background().then(|| quote!(RefreshInBackground)));
+        all
+    }
 }
 
-/// The expression that makes the function's `Spec`.
-fn spec(expansion: &Expansion<'_>) -> TokenStream {
-    let Expansion { private, options, function, .. } = expansion;
-    let mut calls = scope(expansion);
-    if function.is_generic() {
-        let names = instance_names(&function.signature.generics, private);
-        calls.extend(quote!(.instance(#names)));
-    }
-    if let Some(Given { value, .. }) = &options.timeout {
-        calls.extend(match value {
-            Timeout::Never => quote!(.timeout(#private::Timeout::Never)),
-            Timeout::After(period) => quote!(.timeout(#period)),
-            Timeout::Of(_) => TokenStream::new(),
-        });
-    }
-    calls.extend(periods(options));
-    calls.extend(option(options.version.as_ref(), |version| quote!(.version(#version))));
-    calls.extend(option(options.early.as_ref(), |beta| quote!(.early(#beta))));
-    calls.extend(option(options.jitter.as_ref(), |fraction| quote!(.jitter(#fraction))));
-    calls.extend(option(options.near.as_ref(), |entries| quote!(.near(#entries))));
-    calls.extend(option(options.local.as_ref(), |()| quote!(.local())));
-    calls.extend(option(options.scope.as_ref(), |_| quote!(.scoped())));
-    calls.extend(option(options.codec.as_ref(), |codec| {
-        let codec = match codec {
-            Codec::MessagePack => quote!(MessagePack),
-            Codec::Json => quote!(Json),
-            Codec::Bincode => quote!(Bincode),
-        };
-        quote!(.codec(#private::Codec::#codec))
-    }));
-    calls.extend(option(options.single_flight.as_ref(), |who| {
-        let who = match who {
-            SingleFlight::Cluster => quote!(Cluster),
-            SingleFlight::Process => quote!(Process),
-            SingleFlight::Off => quote!(Off),
-        };
-        quote!(.single_flight(#private::SingleFlight::#who))
-    }));
-    if !options.refreshes_in_background() {
-        calls.extend(quote!(.refresh_in_foreground()));
-    }
-    let fingerprint = fingerprint(options, function);
-    quote!(#calls .fingerprint(#fingerprint))
-}
-
-fn periods(options: &Options) -> TokenStream {
-    let period = |given: Option<&Given<Period>>| option(given, |period| quote!((#period)));
-    let named = [
-        (quote!(.stale), period(options.stale.as_ref())),
-        (quote!(.stale_if_error), period(options.stale_if_error.as_ref())),
-        (quote!(.timeout_err), period(options.timeout_err.as_ref())),
-        (quote!(.timeout_none), period(options.timeout_none.as_ref())),
-        (quote!(.wait), period(options.wait.as_ref())),
-        (quote!(.soft_timeout), period(options.soft_timeout.as_ref())),
-        (quote!(.hard_timeout), period(options.hard_timeout.as_ref())),
-        (quote!(.lease), period(options.lease.as_ref())),
-        (quote!(.lease_max), period(options.lease_max.as_ref())),
+/// Whether the program has to compute an option.
+fn is_computed(options: &Options) -> bool {
+    let timeout = options.timeout.as_ref().and_then(|given| match &given.value {
+        Timeout::After(period) => Some(period),
+        Timeout::Never | Timeout::Of(_) => None,
+    });
+    let others = [
+        &options.stale,
+        &options.stale_if_error,
+        &options.timeout_err,
+        &options.timeout_none,
+        &options.wait,
+        &options.soft_timeout,
+        &options.hard_timeout,
+        &options.lease,
+        &options.lease_max,
     ];
-    named.into_iter().filter_map(|(name, value)| value.map(|value| quote!(#name #value))).collect()
+    let mut others = others.into_iter().flatten().map(|given| &given.value).chain(timeout);
+    others.any(|period| matches!(period, Period::Computed(_)))
 }
 
 fn option<T>(

@@ -8,19 +8,16 @@ use std::pin::Pin;
 
 pub use crate::cache::Boxed;
 pub use crate::codec::Codec;
+pub use crate::function::common;
 pub use crate::function::{
-    Away, Begun, Call, Lead, Leading, Site, Sites, Spec, begin, begin_away, begin_away_wait,
-    begin_wait, invalidate_all, invalidate_scope, key, type_text,
+    Asked, Asking, Away, Begun, Call, Computing, Entered, Given, Site, Sites, Spec, Whole, begin,
+    begin_away, begin_away_wait, begin_wait, invalidate_all, invalidate_scope, type_text,
 };
 pub use crate::key::{KeyEncoder, KeyPart, KeyParts, Scoped, Scopes, TextIdentity};
 pub use crate::object::{CachedObject, ObjectSpec, ObjectValue, is_object_value};
 pub use crate::policy::{IntoTimeout, SingleFlight, Timeout};
-pub use crate::shape::fit::{
-    Fit, FitToFail, FitToKeep, FitToShare, UnfitToFail, UnfitToKeep, UnfitToShare,
-};
-pub use crate::shape::probe::{
-    Anything, OptionAndSharedErrors, OptionInResult, Probe, SharedErrors, Variant,
-};
+pub use crate::shape::fit::{Fit, UnfitToFail, UnfitToKeep, UnfitToShare};
+pub use crate::shape::probe::{Anything, HasForm, Probe};
 pub use crate::shape::{Shape, TimesOut, cache_if, timeout_by, timing_out};
 
 pub use crate::{Error, Key, NotCachedError, Request};
@@ -56,31 +53,26 @@ impl<'a, T: ?Sized> BorrowedArgument for Argument<'a, T> {
 
 /// A reference to what is to be a part of a key.
 ///
-/// `(&&Part(&argument)).checked()` finds [`FitPart`] if it can be one, else [`UnfitPart`], whose bound
-/// fails: one error, where the method's name stands.
+/// `Part(&argument).checked()` is the method of the type itself if it can be one, else that of
+/// [`UnfitPart`], whose bound fails: one error, where the method's name stands.
 pub struct Part<'a, P: ?Sized>(pub &'a P);
 
-pub trait FitPart {
-    type Part;
-    fn checked(&self) -> Self::Part;
-}
-
-impl<'a, P: KeyPart + ?Sized> FitPart for &Part<'a, P> {
-    type Part = &'a P;
-
-    fn checked(&self) -> &'a P {
+impl<'a, P: KeyPart + ?Sized> Part<'a, P> {
+    #[inline]
+    #[must_use]
+    pub fn checked(self) -> &'a P {
         self.0
     }
 }
 
 pub trait UnfitPart<P: ?Sized> {
-    fn checked(&self) -> &'static str
+    fn checked(self) -> &'static str
     where
         P: KeyPart;
 }
 
 impl<P: ?Sized> UnfitPart<P> for Part<'_, P> {
-    fn checked(&self) -> &'static str
+    fn checked(self) -> &'static str
     where
         P: KeyPart,
     {

@@ -173,3 +173,14 @@ fn a_key_of_several_expressions_has_several_parts() {
     let key = by_parts::key(1, 25, "n".to_owned(), 'z');
     assert!(key.text().ends_with("by_parts::1::2::n::1::z"), "{key:?}");
 }
+
+#[test]
+fn a_function_of_many_arguments_is_refreshed_like_any_other() {
+    #[cached]
+    #[allow(clippy::too_many_arguments)]
+    fn sum(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8) -> u8 {
+        a + b + c + d + e + f + g + h + i
+    }
+    assert_eq!(sum::refresh(1, 1, 1, 1, 1, 1, 1, 1, 1).wait(), 9);
+    assert_eq!(sum::peek(1, 1, 1, 1, 1, 1, 1, 1, 1).wait().ok(), Some(9));
+}

@@ -21,8 +21,9 @@ use crate::flight::{self, Shared};
 use crate::runtime;
 use crate::shape::Shape;
 
-use super::begun::Begun;
-use super::finish::{Alone, Finish, Lead};
+use super::begun::{Begun, BegunAsync};
+use super::computing::{Alone, Computing, Lead};
+use super::finish::Finish;
 
 /// The right to compute, and what the caller gets meanwhile.
 #[must_use]
@@ -30,7 +31,7 @@ pub struct Away<S: Shape>(Box<Work<S>>);
 
 enum Work<S: Shape> {
     /// The caller gets this at once.
-    Refresh { answer: S::Answer, refresher: Box<Refresher>, finish: Finish<S> },
+    Refresh { answer: S::Answer, refresher: Box<Refresher>, finish: Box<Finish<S>> },
     /// The caller waits, and leads.
     Lead(Lead<S>, Patience<S>),
     /// The caller waits; nothing will be stored.
@@ -72,21 +73,27 @@ impl<S: Shape> Patience<S> {
 }
 
 impl<S: Shape> Away<S> {
-    pub(super) fn refresh(answer: S::Answer, refresher: Box<Refresher>, finish: Finish<S>) -> Self {
+    pub(super) fn refresh(
+        answer: S::Answer,
+        refresher: Box<Refresher>,
+        finish: Box<Finish<S>>,
+    ) -> Self {
         Self(Box::new(Work::Refresh { answer, refresher, finish }))
     }
 
     /// What may be computed away from the caller, if time is limited; else what was begun.
-    pub(super) fn or(begun: Begun<S>) -> Result<Begun<S>, Self> {
+    pub(super) fn or(begun: BegunAsync<S>) -> Result<BegunAsync<S>, Self> {
         match begun {
-            Begun::Lead(lead) => match Patience::of(lead.finishing(), lead.older()) {
-                Some(patience) => Err(Self(Box::new(Work::Lead(lead, patience)))),
-                None => Ok(Begun::Lead(lead)),
-            },
-            Begun::Alone(alone) => {
+            Begun::Compute(Computing::Lead(lead)) => {
+                match Patience::of(lead.finishing(), lead.older()) {
+                    Some(patience) => Err(Self(Box::new(Work::Lead(lead, patience)))),
+                    None => Ok(Begun::Compute(Computing::Lead(lead))),
+                }
+            }
+            Begun::Compute(Computing::Alone(alone)) => {
                 match alone.finishing().and_then(|finish| Patience::of(finish, alone.older())) {
                     Some(patience) => Err(Self(Box::new(Work::Alone(alone, patience)))),
-                    None => Ok(Begun::Alone(alone)),
+                    None => Ok(Begun::Compute(Computing::Alone(alone))),
                 }
             }
             begun @ Begun::Answer(_) => Ok(begun),
@@ -204,7 +211,7 @@ fn died(error: JoinError) -> ! {
 
 fn refresh_blocking<S: Shape>(
     refresher: Box<Refresher>,
-    finish: Finish<S>,
+    finish: Box<Finish<S>>,
     body: impl FnOnce() -> S::Answer + Send + 'static,
 ) {
     drop(on_a_thread(move || {

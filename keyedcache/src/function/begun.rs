@@ -5,12 +5,11 @@
 //! [`cache`](crate::cache), is compiled once.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::cache::{Begin, take};
+use crate::cache::{Begin, Boxed, Call, take};
 use crate::codec::{self, Coding};
 use crate::error::Error;
 use crate::flight::Shared;
@@ -21,236 +20,221 @@ use crate::shape::Shape;
 use crate::store::StoredKey;
 
 use super::away::Away;
-use super::finish::{Alone, Finish, Lead};
+use super::computing::{Computing, Entered};
+use super::finish::Finish;
 use super::site::Site;
 
 /// What a caller is to do.
-pub enum Begun<S: Shape> {
+pub enum Begun<A, C> {
     /// Return this.
-    Answer(S::Answer),
-    /// Compute, and finish with what came of it; nothing is stored.
-    Alone(Alone<S>),
-    /// Compute, and hand the answer over.
-    Lead(Lead<S>),
+    Answer(A),
+    /// Compute, and finish with what came of it.
+    Compute(C),
+}
+
+/// What the caller of an async function is to do.
+pub(super) type BegunAsync<S> = Begun<<S as Shape>::Answer, Computing<S>>;
+
+/// What the caller of a sync function is to do.
+pub(super) type BegunSync<S> = Begun<<S as Shape>::Answer, Entered<S>>;
+
+impl<S: Shape> BegunAsync<S> {
+    /// The same for a caller that is sync.
+    fn enter(self) -> BegunSync<S> {
+        match self {
+            Self::Answer(answer) => Begun::Answer(answer),
+            Self::Compute(computing) => Begun::Compute(computing.enter()),
+        }
+    }
+}
+
+/// One call: whose it is, what comes of it, and what its key is made of.
+#[must_use]
+pub struct Asking<S, A> {
+    /// Whose.
+    pub site: &'static Site,
+    /// What comes of it.
+    pub shape: S,
+    /// What its key is made of.
+    pub arguments: A,
 }
 
 /// Looks for the answer of an async function.
 #[allow(clippy::manual_async_fn)] // says that it is `Send`, whoever calls it
-pub fn begin<'a, S: Shape, A: KeyParts + Sync>(
-    site: &'static Site,
-    shape: S,
-    arguments: &'a A,
-) -> impl Future<Output = Begun<S>> + Send + use<'a, S, A> {
+pub fn begin<S: Shape, A: KeyParts + Send + Sync>(
+    asking: Asking<S, A>,
+) -> impl Future<Output = BegunAsync<S>> + Send + use<S, A> {
     async move {
-        if let Some(answer) = near_answer(site, shape, arguments) {
-            return Begun::Answer(answer);
-        }
-        let missed = match shown_answer(site, shape, arguments) {
+        let (finish, call) = match asking.answer_at_once() {
             Ok(answer) => return Begun::Answer(answer),
             Err(missed) => missed,
         };
-        begin_boxed(missed, site, arguments).await
+        begun(begin_call(call, S::LOCAL).await, finish, &asking)
     }
 }
 
 /// The same of one that can be computed away from its caller.
 #[allow(clippy::manual_async_fn)]
-pub fn begin_away<'a, S: Shape, A: KeyParts + Sync>(
-    site: &'static Site,
-    shape: S,
-    arguments: &'a A,
-) -> impl Future<Output = Result<Begun<S>, Away<S>>> + Send + use<'a, S, A> {
+pub fn begin_away<S: Shape, A: KeyParts + Send + Sync>(
+    asking: Asking<S, A>,
+) -> impl Future<Output = Result<BegunAsync<S>, Away<S>>> + Send + use<S, A> {
     async move {
-        if let Some(answer) = near_answer(site, shape, arguments) {
-            return Ok(Begun::Answer(answer));
-        }
-        let missed = match shown_answer(site, shape, arguments) {
+        let (finish, call) = match asking.answer_at_once() {
             Ok(answer) => return Ok(Begun::Answer(answer)),
             Err(missed) => missed,
         };
-        begin_away_boxed(missed, site, arguments).await
+        begun_away(begin_call(call, S::LOCAL).await, finish, &asking)
     }
 }
 
-/// What is boxed, and in a frame of its own, since what calls it is on the stack while the body runs:
-/// a recursion would carry the future's size at every level.
-type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-#[inline(never)]
-fn begin_boxed<'a, S: Shape, A: KeyParts + Sync>(
-    missed: Missed<S>,
-    site: &'static Site,
-    arguments: &'a A,
-) -> Boxed<'a, Begun<S>> {
-    Box::pin(begin_slowly(missed, site, arguments))
-}
-
-#[inline(never)]
-fn begin_away_boxed<'a, S: Shape, A: KeyParts + Sync>(
-    missed: Missed<S>,
-    site: &'static Site,
-    arguments: &'a A,
-) -> Boxed<'a, Result<Begun<S>, Away<S>>> {
-    Box::pin(begin_away_slowly(missed, site, arguments))
-}
-
-/// Looks for the answer of a sync function.
+/// Looks for the answer of a sync function; if there is none, this thread runs the body from here on.
 #[inline]
-pub fn begin_wait<S: Shape, A: KeyParts>(site: &'static Site, shape: S, arguments: &A) -> Begun<S> {
-    if let Some(answer) = near_answer(site, shape, arguments) {
-        return Begun::Answer(answer);
-    }
-    match shown_answer(site, shape, arguments) {
-        Ok(answer) => Begun::Answer(answer),
-        Err(missed) => begin_and_wait(missed, site, arguments),
+#[allow(clippy::needless_pass_by_value)] // the caller has no other use for it
+pub fn begin_wait<S: Shape, A: KeyParts>(asking: Asking<S, A>) -> BegunSync<S> {
+    match asking.near_answer() {
+        Some(answer) => Begun::Answer(answer),
+        None => begin_wait_slowly(&asking),
     }
 }
 
 #[inline(never)]
-fn begin_and_wait<S: Shape, A: KeyParts>(
-    missed: Missed<S>,
-    site: &'static Site,
-    arguments: &A,
-) -> Begun<S> {
-    runtime::wait(begin_slowly(missed, site, arguments))
+fn begin_wait_slowly<S: Shape, A: KeyParts>(asking: &Asking<S, A>) -> BegunSync<S> {
+    match asking.shown_answer() {
+        Ok(answer) => Begun::Answer(answer),
+        Err((finish, call)) => begun(wait_for_call(call, S::LOCAL), finish, asking).enter(),
+    }
 }
 
 /// The same of one that can be computed away from its caller.
 #[inline]
+#[allow(clippy::needless_pass_by_value)]
 pub fn begin_away_wait<S: Shape, A: KeyParts>(
-    site: &'static Site,
-    shape: S,
-    arguments: &A,
-) -> Result<Begun<S>, Away<S>> {
-    if let Some(answer) = near_answer(site, shape, arguments) {
-        return Ok(Begun::Answer(answer));
+    asking: Asking<S, A>,
+) -> Result<BegunSync<S>, Away<S>> {
+    match asking.near_answer() {
+        Some(answer) => Ok(Begun::Answer(answer)),
+        None => begin_away_wait_slowly(&asking),
     }
-    match shown_answer(site, shape, arguments) {
+}
+
+#[inline(never)]
+fn begin_away_wait_slowly<S: Shape, A: KeyParts>(
+    asking: &Asking<S, A>,
+) -> Result<BegunSync<S>, Away<S>> {
+    match asking.shown_answer() {
         Ok(answer) => Ok(Begun::Answer(answer)),
-        Err(missed) => begin_away_and_wait(missed, site, arguments),
-    }
-}
-
-#[inline(never)]
-fn begin_away_and_wait<S: Shape, A: KeyParts>(
-    missed: Missed<S>,
-    site: &'static Site,
-    arguments: &A,
-) -> Result<Begun<S>, Away<S>> {
-    runtime::wait(begin_away_slowly(missed, site, arguments))
-}
-
-/// The near cache's answer: no await, no lock, no allocation.
-#[inline]
-fn near_answer<S: Shape, A: KeyParts>(
-    site: &'static Site,
-    shape: S,
-    arguments: &A,
-) -> Option<S::Answer> {
-    let near = site.near::<A::Identities, S::Stored>()?;
-    let stored = near.get(&Lookup(arguments), &site.epoch, || site.near_hits.count())?;
-    Some(shape.answer(stored))
-}
-
-/// A call that goes the long way: what was noted when it began, and its key in its stored form.
-type Missed<S> = Box<(Finish<S>, String)>;
-
-/// The answer, if the store shows a fresh one: no await, and but for the value no allocation that
-/// lasts.
-#[inline(never)]
-fn shown_answer<S: Shape, A: KeyParts>(
-    site: &'static Site,
-    shape: S,
-    arguments: &A,
-) -> Result<S::Answer, Missed<S>> {
-    let epoch = site.epoch.note();
-    let function = site.function();
-    let key = function.stored_text(arguments);
-    let mut finish = Finish::new(site, function, shape, epoch, &key, arguments);
-    match finish.hit(&key) {
-        Some((stored, until)) => {
-            finish.put_near(&stored, until);
-            Ok(shape.answer(stored))
+        Err((finish, call)) => {
+            begun_away(wait_for_call(call, S::LOCAL), finish, asking).map(Begun::enter)
         }
-        None => Err(Box::new((finish, key))),
     }
 }
 
-async fn begin_slowly<S: Shape, A: KeyParts>(
-    missed: Missed<S>,
-    site: &'static Site,
-    arguments: &A,
-) -> Begun<S> {
-    let (begin, finish) = begin_call(missed).await;
-    let shape = finish.shape();
-    begun(begin, finish, || near_answer(site, shape, arguments))
+/// The path of a call. Not generic, and boxed as `dyn`, so that it is compiled here and not in every
+/// crate that caches something.
+fn begin_call(call: Call, is_local: bool) -> Boxed<'static, Begin> {
+    Box::pin(begin_here(call, is_local))
 }
 
-async fn begin_away_slowly<S: Shape, A: KeyParts>(
-    missed: Missed<S>,
-    site: &'static Site,
-    arguments: &A,
-) -> Result<Begun<S>, Away<S>> {
-    let (begin, finish) = begin_call(missed).await;
-    let shape = finish.shape();
-    match begin {
-        Begin::Stale { value, refresh: Some(refresher) } => match take::<S::Stored>(value) {
-            Some(stored) => Err(Away::refresh(shape.answer(stored), refresher, finish)),
-            None => Away::or(Begun::Alone(Alone::new(finish, None))),
-        },
-        begin => Away::or(begun(begin, finish, || near_answer(site, shape, arguments))),
+fn wait_for_call(call: Call, is_local: bool) -> Begin {
+    runtime::wait(begin_here(call, is_local))
+}
+
+async fn begin_here(call: Call, is_local: bool) -> Begin {
+    if is_local { Box::pin(call.begin_local()).await } else { call.begin().await }
+}
+
+impl<S: Shape, A: KeyParts> Asking<S, A> {
+    /// What is at hand without an await.
+    #[inline]
+    fn answer_at_once(&self) -> Result<S::Answer, Missed<S>> {
+        match self.near_answer() {
+            Some(answer) => Ok(answer),
+            None => self.shown_answer(),
+        }
+    }
+
+    /// The near cache's answer: no await, no lock, no allocation.
+    #[inline]
+    fn near_answer(&self) -> Option<S::Answer> {
+        let (state, near) = self.site.near::<A::Identities, S::Stored>()?;
+        let count = || state.near_hits.count();
+        let stored = near.get(&Lookup(&self.arguments), &state.epoch, count)?;
+        Some(self.shape.answer(stored))
+    }
+
+    /// The answer, if the store shows a fresh one: no await, and but for the value no allocation
+    /// that lasts.
+    #[inline(never)]
+    fn shown_answer(&self) -> Result<S::Answer, Missed<S>> {
+        let Self { site, shape, arguments } = self;
+        let epoch = site.state().epoch.note();
+        let function = site.function();
+        let key = function.stored_text(arguments);
+        let mut finish = Finish::new(site, function, *shape, epoch, &key, arguments);
+        if let Some((stored, until)) = finish.hit(&key) {
+            finish.put_near(&stored, until);
+            return Ok(shape.answer(stored));
+        }
+        let call = finish.call(StoredKey::new(key), decode::<S>);
+        Err((Box::new(finish), call))
     }
 }
 
-async fn begin_call<S: Shape>(missed: Missed<S>) -> (Begin, Finish<S>) {
-    let (finish, key) = *missed;
-    let call = finish.call(StoredKey::new(key), decode::<S>);
-    let begin = if S::LOCAL { Box::pin(call.begin_local()).await } else { call.begin().await };
-    (begin, finish)
-}
+/// A call that goes the long way, and what was noted when it began.
+type Missed<S> = (Box<Finish<S>>, Call);
 
-fn begun<S: Shape>(
+/// What the caller is to do, of whose call this has come.
+fn begun<S: Shape, A: KeyParts>(
     begin: Begin,
-    mut finish: Finish<S>,
-    near: impl FnOnce() -> Option<S::Answer>,
-) -> Begun<S> {
-    let shape = finish.shape();
-    let alone = |finish| Begun::Alone(Alone::new(finish, None));
-    match begin {
+    mut finish: Box<Finish<S>>,
+    asking: &Asking<S, A>,
+) -> BegunAsync<S> {
+    let shape = asking.shape;
+    let (value, until) = match begin {
+        Begin::Answer { value, until } => (value, until),
+        // Who cannot compute away from the caller has nobody to refresh it.
+        Begin::Stale { value, .. } => (value, None),
         Begin::Alone(on_error) => {
             finish.counters().computed_alone.count();
-            Begun::Alone(Alone::new(finish, on_error))
+            return Begun::Compute(Computing::alone(finish, on_error));
         }
         Begin::Lead(leader) => {
             // Of a local function the near cache is all there is, and another may just have put
             // its answer there.
-            match if S::LOCAL { near() } else { None } {
+            return match if S::LOCAL { asking.near_answer() } else { None } {
                 Some(answer) => Begun::Answer(answer),
-                None => Begun::Lead(Lead::new(leader, finish)),
-            }
+                None => Begun::Compute(Computing::lead(leader, finish)),
+            };
         }
-        Begin::Error(error) => match shape.answer_of_error(&error) {
-            Some(answer) => Begun::Answer(answer),
-            None => alone(finish),
+        Begin::Error(error) => return answer_or_alone(shape.answer_of_error(&error), finish),
+        Begin::TimedOut => return answer_or_alone(shape.timed_out(finish.timed_out()), finish),
+    };
+    let stored = take::<S::Stored>(value);
+    if let (Some(stored), Some(until)) = (&stored, until) {
+        finish.put_near(stored, until);
+    }
+    answer_or_alone(stored.map(|stored| shape.answer(stored)), finish)
+}
+
+fn answer_or_alone<S: Shape>(answer: Option<S::Answer>, finish: Box<Finish<S>>) -> BegunAsync<S> {
+    match answer {
+        Some(answer) => Begun::Answer(answer),
+        None => Begun::Compute(Computing::alone(finish, None)),
+    }
+}
+
+/// The same of one that can be computed away from its caller.
+fn begun_away<S: Shape, A: KeyParts>(
+    begin: Begin,
+    finish: Box<Finish<S>>,
+    asking: &Asking<S, A>,
+) -> Result<BegunAsync<S>, Away<S>> {
+    match begin {
+        Begin::Stale { value, refresh: Some(refresher) } => match take::<S::Stored>(value) {
+            Some(stored) => Err(Away::refresh(asking.shape.answer(stored), refresher, finish)),
+            None => Away::or(Begun::Compute(Computing::alone(finish, None))),
         },
-        Begin::TimedOut => match shape.timed_out(finish.timed_out()) {
-            Some(answer) => Begun::Answer(answer),
-            None => alone(finish),
-        },
-        Begin::Answer { value, until } => match take::<S::Stored>(value) {
-            Some(stored) => {
-                if let Some(until) = until {
-                    finish.put_near(&stored, until);
-                }
-                Begun::Answer(shape.answer(stored))
-            }
-            None => alone(finish),
-        },
-        // Who cannot compute away from the caller has nobody to refresh it.
-        Begin::Stale { value, .. } => match take::<S::Stored>(value) {
-            Some(stored) => Begun::Answer(shape.answer(stored)),
-            None => alone(finish),
-        },
+        begin => Away::or(begun(begin, finish, asking)),
     }
 }
 

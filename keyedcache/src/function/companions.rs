@@ -9,17 +9,13 @@ use crate::key::{Key, KeyParts, Owned, text_of};
 use crate::shape::Shape;
 use crate::store::Severity;
 
-use super::begun::decode;
-use super::finish::{Finish, Lead};
+use super::begun::{Asking, decode};
+use super::computing::Lead;
+use super::finish::Finish;
 use super::site::Site;
 
-/// The key of a call.
-pub fn key<A: KeyParts>(site: &'static Site, arguments: &A) -> Key {
-    site.function().key(arguments)
-}
-
 /// Forgets every call of a function.
-pub fn invalidate_all(site: &'static Site) -> Request<Boxed<'static, Result<(), Error>>> {
+pub fn invalidate_all(site: &'static Site) -> Asked<Result<(), Error>> {
     let function = site.function();
     Request::new(Box::pin(async move {
         let scope = std::slice::from_ref(&function.scope);
@@ -41,7 +37,7 @@ pub fn invalidate_scope<A: KeyParts>(
 }
 
 /// Not generic, so that it is compiled once.
-fn forget(value: Value, is_local: bool) -> Request<Boxed<'static, Result<(), Error>>> {
+fn forget(value: Value, is_local: bool) -> Asked<Result<(), Error>> {
     Request::new(Box::pin(async move {
         if is_local {
             value.changed_here();
@@ -51,36 +47,95 @@ fn forget(value: Value, is_local: bool) -> Request<Boxed<'static, Result<(), Err
     }))
 }
 
+impl<S: Shape, A: KeyParts> Asking<S, A> {
+    /// The key of the call.
+    pub fn key(self) -> Key {
+        self.site.function().key(&self.arguments)
+    }
+
+    /// What is cached, without computing.
+    pub fn peek(self) -> Asked<Result<S::Answer, NotCachedError>> {
+        self.call().peek()
+    }
+
+    /// Forgets what is cached.
+    pub fn invalidate(self) -> Asked<Result<(), Error>> {
+        forget(self.call().value, S::LOCAL)
+    }
+
+    /// Caches an answer that was not computed here. One that would not have been stored is not.
+    #[allow(clippy::needless_pass_by_value)] // the user's `put` passes it on
+    pub fn put(self, answer: S::Answer) -> Asked<Result<(), Error>> {
+        self.call().put(&answer)
+    }
+
+    /// The call apart from its arguments.
+    pub fn call(self) -> Call<S> {
+        let Self { site, shape, arguments } = self;
+        let epoch = site.state().epoch.note();
+        let function = site.function();
+        let key = function.key(&arguments);
+        let stored = function.stored_key(&arguments);
+        let finish = Finish::new(site, function, shape, epoch, stored.as_str(), &arguments);
+        let value = Value { plan: Arc::clone(finish.plan()), key, stored };
+        let near_key = Owned::of(&arguments);
+        let near = Box::new(move || {
+            let (state, near) = site.near()?;
+            near.get(&near_key, &state.epoch, || ())
+        });
+        Call { value, finish: Box::new(finish), near }
+    }
+}
+
+/// A sync function, to be called with these arguments.
+///
+/// A closure that calls it would be one more body for the compiler, of each annotated function.
+pub trait Body<Arguments> {
+    /// What it answers.
+    type Answer;
+
+    /// Calls it.
+    fn run(self, arguments: Arguments) -> Self::Answer;
+}
+
+macro_rules! bodies {
+    ($(($($argument:ident: $type:ident),*))*) => {$(
+        impl<F: FnOnce($($type),*) -> R, R, $($type),*> Body<($($type,)*)> for F {
+            type Answer = R;
+
+            #[inline]
+            fn run(self, ($($argument,)*): ($($type,)*)) -> R {
+                self($($argument),*)
+            }
+        }
+    )*};
+}
+
+bodies! {
+    ()
+    (a: A)
+    (a: A, b: B)
+    (a: A, b: B, c: C)
+    (a: A, b: B, c: C, d: D)
+    (a: A, b: B, c: C, d: D, e: E)
+    (a: A, b: B, c: C, d: D, e: E, g: G)
+    (a: A, b: B, c: C, d: D, e: E, g: G, h: H)
+    (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I)
+}
+
+/// A request of which nothing is known but what it answers.
+pub type Asked<T> = Request<Boxed<'static, T>>;
+
 /// One call of one function: what its companions work on. Borrows nothing.
 #[must_use]
 pub struct Call<S: Shape> {
     value: Value,
-    finish: Finish<S>,
+    finish: Box<Finish<S>>,
     near: Box<dyn Fn() -> Option<S::Stored> + Send + Sync>,
 }
 
 impl<S: Shape> Call<S> {
-    /// The call with these arguments.
-    pub fn new<A: KeyParts>(site: &'static Site, shape: S, arguments: &A) -> Self {
-        let epoch = site.epoch.note();
-        let function = site.function();
-        let key = function.key(arguments);
-        let stored = function.stored_key(arguments);
-        let finish = Finish::new(site, function, shape, epoch, stored.as_str(), arguments);
-        let value = Value { plan: Arc::clone(finish.plan()), key, stored };
-        let near_key = Owned::of(arguments);
-        let near = Box::new(move || {
-            let near = site.near()?;
-            near.get(&near_key, &site.epoch, || ())
-        });
-        Self { value, finish, near }
-    }
-}
-
-impl<S: Shape> Call<S> {
-    /// What is cached, without computing.
-    #[allow(clippy::missing_panics_doc)] // it does not
-    pub fn peek(self) -> Request<Boxed<'static, Result<S::Answer, NotCachedError>>> {
+    fn peek(self) -> Asked<Result<S::Answer, NotCachedError>> {
         let Self { finish, value, near } = self;
         Request::new(Box::pin(async move {
             if S::LOCAL {
@@ -112,14 +167,18 @@ impl<S: Shape> Call<S> {
 
     /// The same of a sync function, whose body runs where the request is polled.
     #[inline]
-    pub fn refresh_sync<F>(self, body: F) -> Request<impl Future<Output = S::Answer> + use<S, F>>
+    pub fn refresh_sync<F, Arguments>(
+        self,
+        body: F,
+        arguments: Arguments,
+    ) -> Request<impl Future<Output = S::Answer> + use<S, F, Arguments>>
     where
-        F: FnOnce() -> S::Answer,
+        F: Body<Arguments, Answer = S::Answer>,
     {
         Request::new(async move {
             match self.begin_anew().await {
-                Some(lead) => lead.lead(Box::pin(async move { body() })).await,
-                None => body(),
+                Some(lead) => lead.lead(Box::pin(async move { body.run(arguments) })).await,
+                None => body.run(arguments),
             }
         })
     }
@@ -132,17 +191,10 @@ impl<S: Shape> Call<S> {
         leader.map(|leader| Lead::new(leader, finish))
     }
 
-    /// Forgets what is cached.
-    pub fn invalidate(self) -> Request<Boxed<'static, Result<(), Error>>> {
-        forget(self.value, S::LOCAL)
-    }
-
-    /// Caches an answer that was not computed here. One that would not have been stored is not.
-    #[allow(clippy::needless_pass_by_value)] // the user's `put` passes it on
-    pub fn put(self, answer: S::Answer) -> Request<Boxed<'static, Result<(), Error>>> {
+    fn put(self, answer: &S::Answer) -> Asked<Result<(), Error>> {
         let Self { finish, value, .. } = self;
         // Of the answer only what is stored must be `Send`.
-        let to_store = finish.to_store(&answer).map(|(timeout, stored)| (timeout, stored.clone()));
+        let to_store = finish.to_store(answer).map(|(timeout, stored)| (timeout, stored.clone()));
         Request::new(Box::pin(async move { finish.put(&value, to_store).await }))
     }
 }

@@ -1,13 +1,11 @@
 //! What becomes of an answer that a body has returned.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::cache::{Call, Core, Decode, Leader, Limits, Plan, Value, take};
+use crate::cache::{Boxed, Call, Core, Decode, Leader, Limits, Plan, Value, take};
 use crate::codec::Codec;
 use crate::error::Error;
-use crate::flight::{LeadingBody, Led, Shared, lead_in_sync};
+use crate::flight::Shared;
 use crate::key::{KeyParts, Owned};
 use crate::near::{Noted, NotedEpoch};
 use crate::observe::Counters;
@@ -59,7 +57,7 @@ impl<S: Shape> Finish<S> {
             noted: Noted::now(epoch, KeyDigest::of(key)),
             put: put_under(Owned::of(arguments)),
         });
-        let plan = function.plan_of(arguments);
+        let plan = function.plan_of(&arguments.scopes());
         let limits = Limits::from_now(&plan.policy);
         let key = plan.policy.hard_timeout.map(|_| key.into());
         Self { site, function, plan, shape, near, limits, key }
@@ -141,26 +139,68 @@ impl<S: Shape> Finish<S> {
         self.timeout(answer).zip(self.shape.stored(answer))
     }
 
-    async fn finish(mut self, mut leader: Box<Leader>, answer: S::Answer) -> S::Answer {
-        if self.shape.is_err(&answer) {
-            leader = match leader.fail_over().await {
-                Ok(older) => return take(older).map_or(answer, |old| self.shape.answer(old)),
-                Err(leader) => leader,
-            };
+    /// What becomes of the answer; with it what of it goes to those who wait.
+    fn ending(&mut self, leader: &mut Leader, answer: &S::Answer) -> (Ending, Option<S::Stored>) {
+        if self.shape.is_err(answer) && leader.older().is_some() {
+            return (Ending::FailOver, None);
         }
-        let Some((timeout, stored)) = self.to_store(&answer) else {
-            let error = self.shape.share_error(&answer);
-            leader.declined(error).await;
-            return answer;
+        let Some((timeout, stored)) = self.to_store(answer) else {
+            return (Ending::Declined(self.shape.share_error(answer)), None);
         };
+        let kept = Some(stored.clone());
         if S::LOCAL {
-            let until = self.function.core().fresh_from_now(timeout);
-            self.put_near(stored, until);
-        } else if leader.can_save() {
-            self.save(&mut leader, stored, timeout).await;
+            return (Ending::Kept(Some(self.function.core().fresh_from_now(timeout))), kept);
         }
-        leader.answered(Arc::new(stored.clone()));
-        answer
+        if !leader.can_save() {
+            return (Ending::Kept(None), kept);
+        }
+        let header = leader.header(timeout);
+        match self.seal(&header, stored) {
+            Ok(record) => {
+                leader.before_save();
+                self.note_at_save();
+                (Ending::Saved(Box::new((header, record))), kept)
+            }
+            Err(error) => {
+                leader.unencodable(&error);
+                (Ending::Kept(None), kept)
+            }
+        }
+    }
+
+    /// Hands the answer to whoever waits, and returns it.
+    fn ended(mut self, ended: Ended, kept: Option<S::Stored>, answer: S::Answer) -> S::Answer {
+        match ended {
+            Ended::FailedOver(older) => take(older).map_or(answer, |old| self.shape.answer(old)),
+            Ended::Declined => answer,
+            Ended::Kept(leader, until) => {
+                if let Some(stored) = kept {
+                    if let Some(until) = until {
+                        self.put_near(&stored, until);
+                    }
+                    leader.answered(Arc::new(stored));
+                }
+                answer
+            }
+        }
+    }
+
+    /// Saves the answer, and returns it.
+    pub(super) async fn finish(mut self, mut leader: Box<Leader>, answer: S::Answer) -> S::Answer {
+        let (ending, kept) = self.ending(&mut leader, &answer);
+        let ended = end(leader, ending).await;
+        self.ended(ended, kept, answer)
+    }
+
+    /// The same of a sync function.
+    pub(super) fn finish_and_wait(
+        mut self,
+        mut leader: Box<Leader>,
+        answer: S::Answer,
+    ) -> S::Answer {
+        let (ending, kept) = self.ending(&mut leader, &answer);
+        let ended = wait_for_end(leader, ending);
+        self.ended(ended, kept, answer)
     }
 
     /// Stores an answer that was not computed here, as a new write.
@@ -193,18 +233,53 @@ impl<S: Shape> Finish<S> {
             .encode(stored, Seal { core: self.function.core(), codec: self.plan.codec, header });
         sealed.expect("what only local shapes cannot do is not asked of them")
     }
+}
 
-    async fn save(&mut self, leader: &mut Leader, stored: &S::Stored, timeout: Timeout) {
-        let header = leader.header(timeout);
-        match self.seal(&header, stored) {
-            Ok(record) => {
-                leader.before_save();
-                self.note_at_save();
-                if let Some(until) = leader.save(&header, record).await {
-                    self.put_near(stored, until);
-                }
-            }
-            Err(error) => leader.unencodable(&error),
+/// What is to become of an answer.
+enum Ending {
+    /// It failed, and an older one stands in for it.
+    FailOver,
+    /// It is not to be stored. With its error, if that can be shared.
+    Declined(Option<Shared>),
+    /// No store gets it. The near cache keeps it until then.
+    Kept(Option<Moment>),
+    /// It is saved.
+    Saved(Box<(Header, Record)>),
+}
+
+/// What has become of an answer.
+enum Ended {
+    FailedOver(Shared),
+    Declined,
+    /// Those who wait are still to get it, and the near cache may keep it until then.
+    Kept(Box<Leader>, Option<Moment>),
+}
+
+/// Not generic, and boxed as `dyn`, so that it is compiled here and not in every crate that caches
+/// something.
+fn end(leader: Box<Leader>, ending: Ending) -> Boxed<'static, Ended> {
+    Box::pin(end_here(leader, ending))
+}
+
+fn wait_for_end(leader: Box<Leader>, ending: Ending) -> Ended {
+    runtime::wait(end_here(leader, ending))
+}
+
+async fn end_here(mut leader: Box<Leader>, ending: Ending) -> Ended {
+    match ending {
+        Ending::FailOver => match leader.fail_over().await {
+            Ok(older) => Ended::FailedOver(older),
+            Err(leader) => Ended::Kept(leader, None),
+        },
+        Ending::Declined(error) => {
+            leader.declined(error).await;
+            Ended::Declined
+        }
+        Ending::Kept(until) => Ended::Kept(leader, until),
+        Ending::Saved(saved) => {
+            let (header, record) = *saved;
+            let until = leader.save(&header, record).await;
+            Ended::Kept(leader, until)
         }
     }
 }
@@ -232,93 +307,6 @@ where
 {
     Box::new(move |site, function, stored, deadline, noted| {
         let near = site.near_or_new(function.near);
-        near.put(key, stored, deadline, (noted, &site.epoch), function.voucher.as_ref());
+        near.put(key, stored, deadline, (noted, &site.state().epoch), function.voucher.as_ref());
     })
-}
-
-/// What a caller that computes by itself falls back to.
-#[must_use]
-pub struct Alone<S: Shape>(Option<Box<(Finish<S>, Option<Shared>)>>);
-
-impl<S: Shape> Alone<S> {
-    pub(super) fn new(finish: Finish<S>, on_error: Option<Shared>) -> Self {
-        let needed = on_error.is_some() || finish.limits.end(false).is_some();
-        Self(needed.then(|| Box::new((finish, on_error))))
-    }
-
-    /// What was noted of the call, where anything hangs on it.
-    pub(super) fn finishing(&self) -> Option<&Finish<S>> {
-        self.0.as_deref().map(|(finish, _)| finish)
-    }
-
-    /// The older answer, if there is one.
-    pub(super) fn older(&self) -> Option<&Shared> {
-        self.0.as_deref().and_then(|(_, older)| older.as_ref())
-    }
-
-    /// Returns the answer, or the older one if computing failed and there is one for that.
-    #[inline(never)]
-    pub fn finish(self, answer: S::Answer) -> S::Answer {
-        match self.0.map(|both| *both) {
-            Some((finish, Some(older))) if finish.shape.is_err(&answer) => {
-                finish.counters().stale_hits.count();
-                take(older).map_or(answer, |stored| finish.shape.answer(stored))
-            }
-            _ => answer,
-        }
-    }
-}
-
-/// The right and the duty to compute an answer. Dropped, it lets the next caller.
-#[must_use]
-pub struct Lead<S: Shape>(Box<(Box<Leader>, Finish<S>)>);
-
-impl<S: Shape> Lead<S> {
-    pub(super) fn new(leader: Box<Leader>, finish: Finish<S>) -> Self {
-        Self(Box::new((leader, finish)))
-    }
-
-    /// What was noted of the call.
-    pub(super) fn finishing(&self) -> &Finish<S> {
-        &self.0.1
-    }
-
-    /// The older answer, if there is one.
-    pub(super) fn older(&self) -> Option<&Shared> {
-        self.0.0.older()
-    }
-
-    /// From here until [`Leading::finish`] this thread runs the body.
-    pub fn enter(self) -> Leading<S> {
-        Leading { led: lead_in_sync(self.0.0.flight_id()), lead: self }
-    }
-
-    /// Runs the body, saves its answer, returns it.
-    pub async fn lead<F: Future<Output = S::Answer>>(self, body: Pin<Box<F>>) -> S::Answer {
-        let answer = LeadingBody::new(self.0.0.flight_id(), body).await;
-        self.finish(answer).await
-    }
-
-    /// Boxed, and in a frame of its own, as beginning is.
-    #[inline(never)]
-    fn finish(self, answer: S::Answer) -> Pin<Box<impl Future<Output = S::Answer> + use<S>>> {
-        let (leader, finish) = *self.0;
-        Box::pin(finish.finish(leader, answer))
-    }
-}
-
-/// A sync body at work. Dropped, by a panic, it lets the next caller.
-#[must_use]
-pub struct Leading<S: Shape> {
-    led: Led,
-    lead: Lead<S>,
-}
-
-impl<S: Shape> Leading<S> {
-    /// Saves the answer and returns it.
-    #[inline(never)]
-    pub fn finish(self, answer: S::Answer) -> S::Answer {
-        drop(self.led);
-        runtime::wait(self.lead.finish(answer))
-    }
 }

@@ -56,7 +56,7 @@ impl Sites {
 /// Whoever comes first: it may be another instance that is added here.
 #[cold]
 fn add(link: &Link, spec: fn() -> Spec) -> &Instance {
-    link.get_or_init(|| Box::new(Instance { site: Site::new(spec), next: OnceLock::new() }))
+    link.get_or_init(|| Box::new(Instance { site: Site::evaluated(spec), next: OnceLock::new() }))
 }
 
 impl fmt::Debug for Sites {
@@ -73,7 +73,7 @@ mod tests {
     fn each_instance_has_a_site_of_its_own() {
         static SITES: Sites = Sites::new();
         fn site<const N: usize>() -> &'static Site {
-            SITES.of(|| Spec::named(N.to_string()))
+            SITES.of(|| Spec::of(&N.to_string(), 0, &[]))
         }
         let sites = [site::<0>(), site::<1>(), site::<2>(), site::<3>(), site::<4>(), site::<5>()];
         for (place, site) in sites.iter().enumerate() {

@@ -17,14 +17,14 @@ use crate::error::Error;
 use crate::key::KeyPart;
 use crate::policy::Timeout;
 use crate::record::Fingerprint;
-use crate::shape::fit::{Fit, FitToShare as _};
+use crate::shape::fit::Fit;
 use crate::shape::{Shape, Shareable, Told};
 use crate::store::Severity;
 
 use super::away::Away;
-use super::begun::{Begun, begin_away, begin_away_wait};
+use super::begun::{Asking, Begun, BegunAsync, BegunSync, begin_away, begin_away_wait};
 use super::site::{Site, scope_of};
-use super::spec::Spec;
+use super::spec::{Given, Spec};
 
 /// Caches a function that has no attribute: what comes out is called as the function is.
 ///
@@ -132,7 +132,7 @@ where
     let _ = function;
     assert_is_an_item::<F>();
     let cache = named_or_broken(DEFAULT_ALIAS);
-    let scope = scope_of(cache.core(), Spec::of::<F>().namespace());
+    let scope = scope_of(cache.core(), Spec::of(type_name::<F>(), 0, &[]).namespace());
     Request::new(async move { cache.core().invalidate(&[scope], Severity::Hard).await })
 }
 
@@ -206,8 +206,9 @@ macro_rules! function_items {
 
             fn cached(self, site: &'static Site) -> Self::Cached {
                 Box::leak(Box::new(move |$($argument: $type),*| {
-                    let shape = (&Fit(Told::new())).shared();
-                    let begun = begin_away_wait(site, shape, &parts!($($argument)*));
+                    let shape = Fit(Told::new()).shared();
+                    let asking = Asking { site, shape, arguments: parts!($($argument)*) };
+                    let begun = begin_away_wait(asking);
                     go_on(begun, move || self($($argument),*))
                 }))
             }
@@ -230,9 +231,9 @@ macro_rules! function_items {
             fn cached(self, site: &'static Site) -> Self::Cached {
                 Box::leak(Box::new(move |$($argument: $type),*| -> Answer<R> {
                     Box::pin(async move {
-                        let parts = parts!($($argument)*);
-                        let shape = (&Fit(Told::new())).shared();
-                        let begun = begin_away(site, shape, &parts).await;
+                        let shape = Fit(Told::new()).shared();
+                        let asking = Asking { site, shape, arguments: parts!($($argument)*) };
+                        let begun = begin_away(asking).await;
                         go_on_async(begun, move || self($($argument),*)).await
                     })
                 }))
@@ -257,22 +258,18 @@ function_items! {
 type Answer<R> = Pin<Box<dyn Future<Output = R> + Send>>;
 
 fn go_on<S: Shape>(
-    begun: Result<Begun<S>, Away<S>>,
+    begun: Result<BegunSync<S>, Away<S>>,
     body: impl FnOnce() -> S::Answer + Send + 'static,
 ) -> S::Answer {
     match begun {
         Ok(Begun::Answer(answer)) => answer,
-        Ok(Begun::Alone(alone)) => alone.finish(body()),
-        Ok(Begun::Lead(lead)) => {
-            let leading = lead.enter();
-            leading.finish(body())
-        }
+        Ok(Begun::Compute(entered)) => entered.finish(body()),
         Err(away) => away.refresh_blocking(body),
     }
 }
 
 async fn go_on_async<S, F>(
-    begun: Result<Begun<S>, Away<S>>,
+    begun: Result<BegunAsync<S>, Away<S>>,
     body: impl FnOnce() -> F + Send,
 ) -> S::Answer
 where
@@ -281,8 +278,7 @@ where
 {
     match begun {
         Ok(Begun::Answer(answer)) => answer,
-        Ok(Begun::Alone(alone)) => alone.finish(Box::pin(body()).await),
-        Ok(Begun::Lead(lead)) => lead.lead(Box::pin(body())).await,
+        Ok(Begun::Compute(computing)) => computing.run(Box::pin(body())).await,
         Err(away) => away.run(Box::pin(body())).await,
     }
 }
@@ -319,7 +315,8 @@ where
     );
     let cached = item.by_timeout.entry(timeout).or_insert_with(|| {
         let fingerprint = Fingerprint::of(signature).to_bits();
-        let spec = Spec::of::<F>().fingerprint(fingerprint).timeout(timeout);
+        let given = [Given::Timeout(timeout), Given::RefreshInBackground];
+        let spec = Spec::of(type_name::<F>(), fingerprint, &given);
         Box::new(make(Box::leak(Box::new(Site::of(spec)))))
     });
     *cached.downcast_ref().expect("one item is made into one type")

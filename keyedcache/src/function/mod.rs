@@ -6,7 +6,7 @@
 //!
 //! Where there is no attribute, [`cache_function`] makes a site at run time.
 //!
-//! An expansion does three things: [`begin`], the user's body, finish ([`Lead`], [`Leading`]). The
+//! An expansion does three things: [`begin`], the user's body, finish ([`Computing`], [`Entered`]). The
 //! types of a function's answer and arguments come no deeper than this module: the path of a call,
 //! in [`cache`](crate::cache), is compiled once.
 
@@ -15,18 +15,22 @@
 
 mod away;
 mod begun;
+pub mod common;
 mod companions;
+mod computing;
 mod finish;
 mod instances;
 mod item;
 mod site;
 mod spec;
+mod whole;
 
 pub use away::Away;
-pub use begun::{Begun, begin, begin_away, begin_away_wait, begin_wait};
-pub use companions::{Call, invalidate_all, invalidate_scope, key};
-pub use finish::{Lead, Leading};
+pub use begun::{Asking, Begun, begin, begin_away, begin_away_wait, begin_wait};
+pub use companions::{Asked, Call, invalidate_all, invalidate_scope};
+pub use computing::{Computing, Entered};
 pub use instances::Sites;
 pub use item::{cache_async_function, cache_delete_function, cache_function};
 pub use site::Site;
-pub use spec::{Spec, type_text};
+pub use spec::{Given, Spec, type_text};
+pub use whole::Whole;

@@ -15,11 +15,17 @@ use crate::observe::Counter;
 use crate::record::Scope;
 use crate::store::StoredKey;
 
-use super::spec::Spec;
+use super::spec::{Given, Spec};
 
 /// One function: a constant where it is annotated, one made at run time where it is not.
 pub struct Site {
     options: Options,
+    /// Made at first use, so that the constant costs the compiler little.
+    state: OnceLock<State>,
+}
+
+/// What becomes of a site when its function is called.
+pub(super) struct State {
     resolved: ArcSwapOption<Function>,
     watched: Once,
     replaced: AtomicU64,
@@ -28,36 +34,9 @@ pub struct Site {
     pub(super) near_hits: Counter,
 }
 
-/// Where a function's options come from.
-enum Options {
-    Evaluated(fn() -> Spec),
-    Given(Box<Spec>),
-}
-
-impl Options {
-    fn spec(&self) -> Spec {
-        match self {
-            Self::Evaluated(spec) => spec(),
-            Self::Given(spec) => (**spec).clone(),
-        }
-    }
-}
-
-impl Site {
-    /// The site of a function with these options, which are evaluated at first use.
-    #[must_use]
-    pub const fn new(spec: fn() -> Spec) -> Self {
-        Self::with(Options::Evaluated(spec))
-    }
-
-    /// The site of a function with these options.
-    pub(super) fn of(spec: Spec) -> Self {
-        Self::with(Options::Given(Box::new(spec)))
-    }
-
-    const fn with(options: Options) -> Self {
+impl State {
+    fn new() -> Self {
         Self {
-            options,
             resolved: ArcSwapOption::const_empty(),
             watched: Once::new(),
             replaced: AtomicU64::new(0),
@@ -66,6 +45,49 @@ impl Site {
             near_hits: Counter::new(),
         }
     }
+}
+
+/// Where a function's options come from.
+enum Options {
+    Written { type_name: fn() -> &'static str, fingerprint: u64, given: &'static [Given] },
+    Evaluated(fn() -> Spec),
+    Given(Box<Spec>),
+}
+
+impl Options {
+    fn spec(&self) -> Spec {
+        match self {
+            Self::Written { type_name, fingerprint, given } => {
+                Spec::of(type_name(), *fingerprint, given)
+            }
+            Self::Evaluated(spec) => spec(),
+            Self::Given(spec) => (**spec).clone(),
+        }
+    }
+}
+
+impl Site {
+    /// The site of a function with options that are known to the compiler; see [`Spec::of`].
+    #[must_use]
+    pub const fn new(
+        type_name: fn() -> &'static str,
+        fingerprint: u64,
+        given: &'static [Given],
+    ) -> Self {
+        let options = Options::Written { type_name, fingerprint, given };
+        Self { options, state: OnceLock::new() }
+    }
+
+    /// The site of a function with these options, which are evaluated at first use.
+    #[must_use]
+    pub const fn evaluated(spec: fn() -> Spec) -> Self {
+        Self { options: Options::Evaluated(spec), state: OnceLock::new() }
+    }
+
+    /// The site of a function with these options.
+    pub(super) fn of(spec: Spec) -> Self {
+        Self { options: Options::Given(Box::new(spec)), state: OnceLock::new() }
+    }
 
     /// Whether these are its options.
     #[inline]
@@ -73,51 +95,59 @@ impl Site {
         matches!(self.options, Options::Evaluated(own) if std::ptr::fn_addr_eq(own, spec))
     }
 
+    /// The state of a function that has been called.
+    pub(super) fn state(&'static self) -> &'static State {
+        self.state.get_or_init(State::new)
+    }
+
     /// The function with its cache as they are now.
     pub(super) fn function(&'static self) -> Arc<Function> {
-        if let Some(function) = self.resolved.load_full()
+        let state = self.state();
+        if let Some(function) = state.resolved.load_full()
             && !function.core().stands_in
         {
             return function;
         }
         // Before the cache is looked up: who is told of a replacement after that has not missed one.
-        self.watched.call_once(|| watch_registry(self));
-        let replaced = self.replaced.load(Ordering::Acquire);
+        state.watched.call_once(|| watch_registry(state));
+        let replaced = state.replaced.load(Ordering::Acquire);
         let spec = self.options.spec();
         let cache = named_or_broken(spec.alias);
         let function = Arc::new(Function::new(&spec, &cache));
         let core = &function.plan.core;
-        core.epochs.watch(function.scope.id(), &self.epoch);
+        core.epochs.watch(function.scope.id(), &state.epoch);
         if spec.scoped {
-            core.epochs.watch_others(&self.epoch);
+            core.epochs.watch_others(&state.epoch);
         }
-        core.watch_near_hits(&self.near_hits);
-        self.resolved.store(Some(Arc::clone(&function)));
-        if self.replaced.load(Ordering::Acquire) != replaced {
-            self.resolved.store(None); // the next call finds the newer one
-            self.epoch.bump(); // and none what a call with this one has kept
+        core.watch_near_hits(&state.near_hits);
+        state.resolved.store(Some(Arc::clone(&function)));
+        if state.replaced.load(Ordering::Acquire) != replaced {
+            state.resolved.store(None); // the next call finds the newer one
+            state.epoch.bump(); // and none what a call with this one has kept
         }
         function
     }
 
-    /// The near cache, if anything was ever put into it.
+    /// The state, and the near cache in it, if anything was ever put into it.
     #[inline]
-    pub(super) fn near<K, V>(&self) -> Option<&Near<K, V>>
+    pub(super) fn near<K, V>(&'static self) -> Option<(&'static State, &'static Near<K, V>)>
     where
         Near<K, V>: Any,
     {
-        let caches = self.near.get()?;
-        caches.first.downcast_ref().or_else(|| caches.further())
+        let state = self.state.get()?;
+        let caches = state.near.get()?;
+        let near = caches.first.downcast_ref().or_else(|| caches.further())?;
+        Some((state, near))
     }
 
     /// The near cache, made now if need be.
-    pub(super) fn near_or_new<K, V>(&self, capacity: usize) -> &Near<K, V>
+    pub(super) fn near_or_new<K, V>(&'static self, capacity: usize) -> &'static Near<K, V>
     where
         K: Send + Sync + 'static,
         V: Clone + Send + Sync + 'static,
         Owned<K>: Hash + Eq,
     {
-        let mut caches = &self.near;
+        let mut caches = &self.state().near;
         loop {
             let these = caches.get_or_init(|| NearCaches::of(Near::<K, V>::new(capacity)));
             if let Some(near) = these.first.downcast_ref() {
@@ -128,7 +158,7 @@ impl Site {
     }
 }
 
-impl Watcher for Site {
+impl Watcher for State {
     fn reset(&self) {
         self.replaced.fetch_add(1, Ordering::AcqRel);
         self.resolved.store(None);
@@ -142,7 +172,8 @@ impl Watcher for Site {
 
 impl fmt::Debug for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Site").field("resolved", &self.resolved.load()).finish_non_exhaustive()
+        let resolved = self.state.get().map(|state| state.resolved.load());
+        f.debug_struct("Site").field("resolved", &resolved).finish_non_exhaustive()
     }
 }
 
@@ -222,7 +253,7 @@ impl Function {
     fn new(spec: &Spec, cache: &Cache) -> Self {
         let core = cache.core();
         let policy = spec.policy(&core.policy);
-        let scope = scope_of(core, &spec.namespace);
+        let scope = scope_of(core, spec.namespace());
         let namespace = spec.instance_namespace();
         let has_near = spec.local || core.has_near();
         Self {
@@ -237,7 +268,7 @@ impl Function {
             }),
             scope,
             namespace,
-            whole: spec.namespace.as_ref().into(),
+            whole: spec.namespace().into(),
             stored_head: core.stored_head(spec.version).into(),
         }
     }
@@ -246,9 +277,8 @@ impl Function {
         Key::of_parts(&self.namespace, arguments)
     }
 
-    /// The plan for a call with these arguments.
-    pub(super) fn plan_of<A: KeyParts>(&self, arguments: &A) -> Arc<Plan> {
-        let scopes = arguments.scopes();
+    /// The plan for a call with these scopes.
+    pub(super) fn plan_of(&self, scopes: &[(u64, String)]) -> Arc<Plan> {
         if scopes.is_empty() {
             return Arc::clone(&self.plan);
         }

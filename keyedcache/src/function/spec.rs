@@ -1,6 +1,5 @@
 //! The options of one annotated function, as its attribute gives them.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -8,86 +7,121 @@ use crate::codec::Codec;
 use crate::policy::{IntoTimeout, Policy, SingleFlight, Timeout};
 use crate::record::Fingerprint;
 
+/// One option, as an attribute gives it: data where all of it is known to the compiler, so that nothing
+/// is compiled or run for it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Given {
+    /// The namespace, in place of the function's path.
+    Name(&'static str),
+    /// The name of a method, which stands behind its type's path.
+    Method(&'static str),
+    /// The alias of the cache that keeps the answers.
+    Cache(&'static str),
+    /// The version in the keys, in place of the cache's.
+    Version(u32),
+    /// Keeps the answers in this process, unserialized.
+    Local,
+    /// How long answers are fresh.
+    Timeout(Timeout),
+    /// How long, after they are fresh, answers are served while one caller refreshes them.
+    Stale(Duration),
+    /// How long, after they are fresh, answers are served when computing fails.
+    StaleIfError(Duration),
+    /// The beta of early refresh.
+    Early(f64),
+    /// The largest part of the timeout that is taken off at random.
+    Jitter(f64),
+    /// How long cached errors are fresh; without it they are not cached.
+    TimeoutErr(Timeout),
+    /// How long a `None` is fresh; without it as long as any other answer.
+    TimeoutNone(Timeout),
+    /// Stale answers are refreshed away from their callers; without it one caller refreshes while it
+    /// waits, and all others are served the stale answer.
+    RefreshInBackground,
+    /// Among whom a missing answer is computed once.
+    SingleFlight(SingleFlight),
+    /// How long a call waits for others.
+    Wait(Duration),
+    /// How long a call waits for a new answer where it has an older one.
+    SoftTimeout(Duration),
+    /// How long a call waits for an answer.
+    HardTimeout(Duration),
+    /// How long a lease stands without being renewed.
+    Lease(Duration),
+    /// How long a lease is renewed.
+    LeaseMax(Duration),
+    /// What answers are encoded by.
+    Codec(Codec),
+    /// Calls can be forgotten by some of their arguments.
+    Scoped,
+    /// How many answers the near cache holds; zero is none.
+    Near(usize),
+}
+
+impl Given {
+    /// How long answers are fresh, computed.
+    pub fn timeout(timeout: impl IntoTimeout) -> Self {
+        Self::Timeout(timeout.into_timeout())
+    }
+
+    /// How long cached errors are fresh, computed.
+    pub fn timeout_err(timeout: impl IntoTimeout) -> Self {
+        Self::TimeoutErr(timeout.into_timeout())
+    }
+
+    /// How long a `None` is fresh, computed.
+    pub fn timeout_none(timeout: impl IntoTimeout) -> Self {
+        Self::TimeoutNone(timeout.into_timeout())
+    }
+}
+
 /// The options of one annotated function; what is not given is its cache's.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Spec {
-    pub(super) namespace: Cow<'static, str>,
+    namespace: String,
     instance: String,
     pub(super) alias: &'static str,
     pub(super) version: Option<u32>,
     pub(super) fingerprint: Fingerprint,
     pub(super) local: bool,
-    timeout: Option<Timeout>,
-    stale: Option<Duration>,
-    stale_if_error: Option<Duration>,
-    early: Option<f64>,
-    jitter: Option<f64>,
-    timeout_err: Option<Timeout>,
-    timeout_none: Option<Timeout>,
-    refresh_in_foreground: bool,
-    single_flight: Option<SingleFlight>,
-    wait: Option<Duration>,
-    soft_timeout: Option<Duration>,
-    hard_timeout: Option<Duration>,
-    lease: Option<Duration>,
-    lease_max: Option<Duration>,
     pub(super) codec: Option<Codec>,
     pub(super) scoped: bool,
-    near: Option<usize>,
+    given: Box<[Given]>,
 }
 
 impl Spec {
-    /// No options yet; the namespace is the path of this type, as the compiler prints it, with
-    /// dots: `shop.prices.find`.
+    /// These options, of a function that stands under the type of this name: unless it is given
+    /// another, its namespace is that name as the compiler prints it, with dots: `shop.prices.find`.
     ///
-    /// `module_path!()` would be the same for two functions nested in two others.
-    pub fn of<C: ?Sized>() -> Self {
-        Self::named(type_text::<C>())
-    }
-
-    /// No options yet; the namespace is the path of this type, and the name of its method behind it.
-    pub fn of_method<C: ?Sized>(method: &str) -> Self {
-        Self::named(format!("{}.{method}", type_text::<C>()))
-    }
-
-    /// No options yet, under this namespace.
-    pub fn named(namespace: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            namespace: namespace.into(),
+    /// `module_path!()` would be the same for two functions nested in two others. The fingerprint
+    /// tells this signature from another one's records.
+    pub fn of(type_name: &str, fingerprint: u64, given: &[Given]) -> Self {
+        let mut spec = Self {
+            namespace: dotted(type_name),
             instance: String::new(),
             alias: crate::cache::DEFAULT_ALIAS,
             version: None,
-            fingerprint: Fingerprint::default(),
+            fingerprint: Fingerprint::from_bits(fingerprint),
             local: false,
-            timeout: None,
-            stale: None,
-            stale_if_error: None,
-            early: None,
-            jitter: None,
-            timeout_err: None,
-            timeout_none: None,
-            refresh_in_foreground: false,
-            single_flight: None,
-            wait: None,
-            soft_timeout: None,
-            hard_timeout: None,
-            lease: None,
-            lease_max: None,
             codec: None,
             scoped: false,
-            near: None,
+            given: given.into(),
+        };
+        for given in given {
+            match *given {
+                Given::Name(name) => name.clone_into(&mut spec.namespace),
+                Given::Method(method) => spec.namespace = format!("{}.{method}", spec.namespace),
+                Given::Cache(alias) => spec.alias = alias,
+                Given::Version(version) => spec.version = Some(version),
+                Given::Local => spec.local = true,
+                Given::Codec(codec) => spec.codec = Some(codec),
+                Given::Scoped => spec.scoped = true,
+                _ => {} // of the policy
+            }
         }
-    }
-
-    pub(super) fn namespace(&self) -> &str {
-        &self.namespace
-    }
-
-    /// The namespace, in place of the function's path.
-    pub fn name(mut self, name: &'static str) -> Self {
-        self.namespace = name.into();
-        self
+        spec
     }
 
     /// The types and constants of which a generic function is an instance. Its answers are kept
@@ -98,85 +132,39 @@ impl Spec {
         self
     }
 
+    pub(super) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// The namespace of this instance's keys.
     pub(super) fn instance_namespace(&self) -> Box<str> {
         format!("{}{}", self.namespace, self.instance).into()
     }
 
-    /// The alias of the cache that keeps the answers.
-    pub fn cache(mut self, alias: &'static str) -> Self {
-        self.alias = alias;
-        self
-    }
-
-    /// The version in the keys, in place of the cache's.
-    pub fn version(mut self, version: u32) -> Self {
-        self.version = Some(version);
-        self
-    }
-
-    /// What tells this signature from another one's records.
-    pub fn fingerprint(mut self, fingerprint: u64) -> Self {
-        self.fingerprint = Fingerprint::from_bits(fingerprint);
-        self
-    }
-
-    /// Keeps the answers in this process, unserialized.
-    pub fn local(mut self) -> Self {
-        self.local = true;
-        self
-    }
-
-    /// How long answers are fresh.
-    pub fn timeout(mut self, timeout: impl IntoTimeout) -> Self {
-        self.timeout = Some(timeout.into_timeout());
-        self
-    }
-
-    /// How long cached errors are fresh; without it they are not cached.
-    pub fn timeout_err(mut self, timeout: impl IntoTimeout) -> Self {
-        self.timeout_err = Some(timeout.into_timeout());
-        self
-    }
-
-    /// How long a `None` is fresh; without it as long as any other answer.
-    pub fn timeout_none(mut self, timeout: impl IntoTimeout) -> Self {
-        self.timeout_none = Some(timeout.into_timeout());
-        self
-    }
-
-    /// Calls can be forgotten by some of their arguments.
-    pub fn scoped(mut self) -> Self {
-        self.scoped = true;
-        self
-    }
-
-    /// One caller refreshes while it waits, and all others are served the stale answer.
-    pub fn refresh_in_foreground(mut self) -> Self {
-        self.refresh_in_foreground = true;
-        self
-    }
-
     /// The cache's policy with what was given here.
     pub(super) fn policy(&self, defaults: &Policy) -> Policy {
-        let given = self;
-        Policy {
-            timeout: given.timeout.unwrap_or(defaults.timeout),
-            stale: given.stale.unwrap_or(defaults.stale),
-            stale_if_error: given.stale_if_error.unwrap_or(defaults.stale_if_error),
-            early: given.early.or(defaults.early),
-            jitter: given.jitter.unwrap_or(defaults.jitter),
-            timeout_err: given.timeout_err.or(defaults.timeout_err),
-            timeout_none: given.timeout_none.or(defaults.timeout_none),
-            refresh_in_foreground: given.refresh_in_foreground,
-            single_flight: given.single_flight.unwrap_or(defaults.single_flight),
-            wait: given.wait.unwrap_or(defaults.wait),
-            soft_timeout: given.soft_timeout.or(defaults.soft_timeout),
-            hard_timeout: given.hard_timeout.or(defaults.hard_timeout),
-            lease: given.lease.unwrap_or(defaults.lease),
-            lease_max: given.lease_max.unwrap_or(defaults.lease_max),
-            near: given.near.unwrap_or(defaults.near),
+        let mut policy = Policy { refresh_in_foreground: true, ..defaults.clone() };
+        for given in &self.given {
+            match *given {
+                Given::Timeout(timeout) => policy.timeout = timeout,
+                Given::Stale(stale) => policy.stale = stale,
+                Given::StaleIfError(stale) => policy.stale_if_error = stale,
+                Given::Early(beta) => policy.early = Some(beta),
+                Given::Jitter(fraction) => policy.jitter = fraction,
+                Given::TimeoutErr(timeout) => policy.timeout_err = Some(timeout),
+                Given::TimeoutNone(timeout) => policy.timeout_none = Some(timeout),
+                Given::RefreshInBackground => policy.refresh_in_foreground = false,
+                Given::SingleFlight(among) => policy.single_flight = among,
+                Given::Wait(wait) => policy.wait = wait,
+                Given::SoftTimeout(limit) => policy.soft_timeout = Some(limit),
+                Given::HardTimeout(limit) => policy.hard_timeout = Some(limit),
+                Given::Lease(lease) => policy.lease = lease,
+                Given::LeaseMax(lease) => policy.lease_max = lease,
+                Given::Near(entries) => policy.near = entries,
+                _ => {} // not of the policy
+            }
         }
+        policy
     }
 }
 
@@ -192,43 +180,4 @@ fn dotted(name: &str) -> String {
     // Lifetimes are all the same here, and not every compiler prints them.
     let name = name.replace("'_, ", "").replace("<'_>", "").replace("'_ ", "");
     name.replace("::", ".").replace(", ", "+").replace('<', "/").replace('>', "|")
-}
-
-macro_rules! options {
-    ($($(#[$doc:meta])* $name:ident: $type:ty;)*) => {
-        impl Spec {$(
-            $(#[$doc])*
-            pub fn $name(mut self, $name: $type) -> Self {
-                self.$name = Some($name);
-                self
-            }
-        )*}
-    };
-}
-
-options! {
-    /// How long, after they are fresh, answers are served while one caller refreshes them.
-    stale: Duration;
-    /// How long, after they are fresh, answers are served when computing fails.
-    stale_if_error: Duration;
-    /// The beta of early refresh.
-    early: f64;
-    /// The largest part of the timeout that is taken off at random.
-    jitter: f64;
-    /// Among whom a missing answer is computed once.
-    single_flight: SingleFlight;
-    /// How long a call waits for others.
-    wait: Duration;
-    /// How long a call waits for a new answer where it has an older one.
-    soft_timeout: Duration;
-    /// How long a call waits for an answer.
-    hard_timeout: Duration;
-    /// How long a lease stands without being renewed.
-    lease: Duration;
-    /// How long a lease is renewed.
-    lease_max: Duration;
-    /// What answers are encoded by.
-    codec: Codec;
-    /// How many answers the near cache holds; zero is none.
-    near: usize;
 }

@@ -1,7 +1,7 @@
 //! Turns a form into a shape, and says what is amiss where it does not fit, once.
 //!
-//! `(&&Fit(form)).shared()`, with both traits in scope, finds [`FitToShare`] if the answer satisfies
-//! what it must. Else it finds [`UnfitToShare`], whose own bound then fails, with the message of
+//! `Fit(form).shared()` is the method of the type itself if the answer satisfies what it must. Else,
+//! with [`UnfitToShare`] in scope, it is that trait's, whose own bound then fails, with the message of
 //! [`Shareable`], and whose result is of use to the rest of the expansion: nothing else fails.
 
 use super::{
@@ -17,27 +17,18 @@ pub struct Fit<F>(pub F);
 impl<F: Form> Fit<F> {
     /// The form itself, of which a `None` must be told.
     #[must_use]
-    pub fn telling_nones(self) -> F
+    pub fn telling_nones(self) -> Self
     where
         F: HasNones,
     {
-        self.0
+        self
     }
 }
 
-/// The answer can be shared with other processes.
-pub trait FitToShare {
-    /// The shape it gets.
-    type Shape;
-
-    /// Makes the shape.
-    fn shared(&self) -> Self::Shape;
-}
-
-impl<F: Form<Stored: Shareable>> FitToShare for &Fit<F> {
-    type Shape = Shared<F>;
-
-    fn shared(&self) -> Shared<F> {
+impl<F: Form<Stored: Shareable>> Fit<F> {
+    /// The shape of an answer that can be shared with other processes.
+    #[must_use]
+    pub fn shared(self) -> Shared<F> {
         Shared(self.0)
     }
 }
@@ -45,13 +36,13 @@ impl<F: Form<Stored: Shareable>> FitToShare for &Fit<F> {
 /// It cannot, which is an error where the method is called.
 pub trait UnfitToShare<F: Form> {
     /// Stands in for the shape.
-    fn shared(&self) -> Misfit<F>
+    fn shared(self) -> Misfit<F>
     where
         F::Stored: Shareable;
 }
 
 impl<F: Form> UnfitToShare<F> for Fit<F> {
-    fn shared(&self) -> Misfit<F>
+    fn shared(self) -> Misfit<F>
     where
         F::Stored: Shareable,
     {
@@ -59,19 +50,10 @@ impl<F: Form> UnfitToShare<F> for Fit<F> {
     }
 }
 
-/// The answer can be kept in this process.
-pub trait FitToKeep {
-    /// The shape it gets.
-    type Shape;
-
-    /// Makes the shape.
-    fn local(&self) -> Self::Shape;
-}
-
-impl<F: Form<Stored: Keepable>> FitToKeep for &Fit<F> {
-    type Shape = Local<F>;
-
-    fn local(&self) -> Local<F> {
+impl<F: Form<Stored: Keepable>> Fit<F> {
+    /// The shape of an answer that can be kept in this process.
+    #[must_use]
+    pub fn local(self) -> Local<F> {
         Local(self.0)
     }
 }
@@ -79,13 +61,13 @@ impl<F: Form<Stored: Keepable>> FitToKeep for &Fit<F> {
 /// It cannot, which is an error where the method is called.
 pub trait UnfitToKeep<F: Form> {
     /// Stands in for the shape.
-    fn local(&self) -> Misfit<F>
+    fn local(self) -> Misfit<F>
     where
         F::Stored: Keepable;
 }
 
 impl<F: Form> UnfitToKeep<F> for Fit<F> {
-    fn local(&self) -> Misfit<F>
+    fn local(self) -> Misfit<F>
     where
         F::Stored: Keepable,
     {
@@ -93,37 +75,28 @@ impl<F: Form> UnfitToKeep<F> for Fit<F> {
     }
 }
 
-/// The answer is a `Result`.
-pub trait FitToFail {
-    /// The form that stores errors too.
-    type Form;
-
-    /// Stores errors too.
-    fn with_errors(&self) -> Self::Form;
-}
-
-impl<F: HasErrors> FitToFail for &Fit<F> {
-    type Form = F::Failing;
-
-    fn with_errors(&self) -> F::Failing {
-        self.0.with_errors()
+impl<F: HasErrors> Fit<F> {
+    /// The form of a `Result` that stores errors too.
+    #[must_use]
+    pub fn with_errors(self) -> Fit<F::Failing> {
+        Fit(self.0.with_errors())
     }
 }
 
-/// It is not, which is an error where the method is called.
+/// It is no `Result`, which is an error where the method is called.
 pub trait UnfitToFail<F: Form> {
     /// Stands in for the form.
-    fn with_errors(&self) -> F
+    fn with_errors(self) -> Fit<F>
     where
         F: HasErrors;
 }
 
 impl<F: Form> UnfitToFail<F> for Fit<F> {
-    fn with_errors(&self) -> F
+    fn with_errors(self) -> Self
     where
         F: HasErrors,
     {
-        self.0
+        self
     }
 }
 

@@ -2,17 +2,13 @@
 
 use std::any::type_name_of_val;
 
-use super::fit::{Fit, FitToFail as _, FitToKeep as _, FitToShare as _};
-use super::probe::{
-    Anything as _, OptionAndSharedErrors as _, OptionInResult as _, Probe, SharedErrors as _,
-    Variant as _,
-};
+use super::probe::{Anything as _, HasForm as _, Probe};
 use super::*;
 
 /// The form of an answer of this type, as expansions find it.
 macro_rules! form {
     ($answer:ty) => {
-        (&&&&&Probe::<$answer>::new()).form()
+        (&&&&Probe::<$answer>::new().kind()).form()
     };
 }
 
@@ -35,33 +31,33 @@ fn name<T>(value: &T) -> &'static str {
 
 #[test]
 fn the_form_is_found_from_the_type() {
-    assert_eq!(name(&form!(u8)), "Plain");
-    assert_eq!(name(&form!(())), "Plain");
-    assert_eq!(name(&form!(Vec<Option<u8>>)), "Plain");
-    assert_eq!(name(&form!(Option<u8>)), "Optional");
-    assert_eq!(name(&form!(Result<u8, String>)), "Fallible");
-    assert_eq!(name(&form!(Alias<u8>)), "Fallible");
+    assert_eq!(name(&form!(u8).0), "Plain");
+    assert_eq!(name(&form!(()).0), "Plain");
+    assert_eq!(name(&form!(Vec<Option<u8>>).0), "Plain");
+    assert_eq!(name(&form!(Option<u8>).0), "Optional");
+    assert_eq!(name(&form!(Result<u8, String>).0), "Fallible");
+    assert_eq!(name(&form!(Alias<u8>).0), "Fallible");
 }
 
 #[test]
 fn a_generic_answer_is_a_plain_value() {
     fn of<T: 'static>() -> &'static str {
-        name(&form!(T))
+        name(&form!(T).0)
     }
     assert_eq!(of::<Result<u8, u8>>(), "Plain");
 }
 
 #[test]
 fn what_fits_becomes_a_shape_that_stores() {
-    assert_eq!(name(&(&&Fit(form!(u8))).shared()), "Shared");
-    assert_eq!(name(&(&&Fit(form!(Alias<u8>))).shared()), "Shared");
-    assert_eq!(name(&(&&Fit(form!(Unserialized))).local()), "Local");
-    assert_eq!(name(&(&&Fit(form!(Result<u8, String>))).with_errors()), "Failing");
+    assert_eq!(name(&form!(u8).shared()), "Shared");
+    assert_eq!(name(&form!(Alias<u8>).shared()), "Shared");
+    assert_eq!(name(&form!(Unserialized).local()), "Local");
+    assert_eq!(name(&form!(Result<u8, String>).with_errors().0), "Failing");
 }
 
 #[test]
 fn of_a_result_only_ok_is_stored() {
-    let shape = (&&Fit(form!(Alias<u8>))).shared();
+    let shape = form!(Alias<u8>).shared();
     assert_eq!(shape.stored(&Ok(3)), Some(&3));
     assert_eq!(shape.stored(&Err(Opaque)), None);
     assert_eq!(shape.answer(3), Ok(3));
@@ -70,7 +66,7 @@ fn of_a_result_only_ok_is_stored() {
 
 #[test]
 fn errors_are_stored_where_asked_for() {
-    let shape = (&&Fit((&&Fit(form!(Result<Option<u8>, String>))).with_errors())).shared();
+    let shape = form!(Result<Option<u8>, String>).with_errors().shared();
     let error = Err("no".to_owned());
     assert_eq!(shape.stored(&error), Some(&error));
     assert_eq!(shape.answer(error.clone()), error);
@@ -79,14 +75,14 @@ fn errors_are_stored_where_asked_for() {
 
 #[test]
 fn none_is_told_from_other_answers() {
-    let optional = (&&Fit(form!(Option<u8>))).shared();
+    let optional = form!(Option<u8>).shared();
     assert!(optional.is_none(&None) && !optional.is_none(&Some(3)));
     assert_eq!(optional.stored(&None), Some(&None));
-    let shared_errors = (&&Fit(form!(Result<Option<u8>, String>))).shared();
+    let shared_errors = form!(Result<Option<u8>, String>).shared();
     assert!(shared_errors.is_none(&Ok(None)));
-    let opaque_errors = (&&Fit(form!(Alias<Option<u8>>))).shared();
+    let opaque_errors = form!(Alias<Option<u8>>).shared();
     assert!(opaque_errors.is_none(&Ok(None)));
-    assert!(!(&&Fit(form!(Alias<u8>))).shared().is_none(&Ok(3)));
+    assert!(!form!(Alias<u8>).shared().is_none(&Ok(3)));
 }
 
 #[test]
@@ -98,16 +94,16 @@ fn errors_are_shared_if_they_can_be() {
         assert!(shape.share_error(&Ok(ok)).is_none());
     }
 
-    for_both((&&Fit(form!(Result<u8, String>))).shared(), 3);
-    for_both((&&Fit(form!(Result<Option<u8>, String>))).shared(), Some(3));
+    for_both(form!(Result<u8, String>).shared(), 3);
+    for_both(form!(Result<Option<u8>, String>).shared(), Some(3));
 
-    let opaque = (&&Fit(form!(Alias<u8>))).shared();
+    let opaque = form!(Alias<u8>).shared();
     assert!(opaque.share_error(&Err(Opaque)).is_none());
 }
 
 #[test]
 fn a_condition_decides_what_is_stored() {
-    let shape = cache_if((&&Fit(form!(Alias<u8>))).shared(), |answer| *answer == Ok(3));
+    let shape = cache_if(form!(Alias<u8>).shared(), |answer| *answer == Ok(3));
     assert_eq!(shape.stored(&Ok(3)), Some(&3));
     assert_eq!(shape.stored(&Ok(4)), None);
     assert_eq!(shape.stored(&Err(Opaque)), None);
@@ -126,8 +122,8 @@ impl Encode for Asked {
 
 #[test]
 fn only_what_is_shared_is_encoded() {
-    let shared = (&&Fit(form!(Result<u8, String>))).shared();
+    let shared = form!(Result<u8, String>).shared();
     assert_eq!(shared.encode(&3, Asked), Some("u8"));
-    let local = (&&Fit(form!(Unserialized))).local();
+    let local = form!(Unserialized).local();
     assert_eq!(local.encode(&Unserialized(3), Asked), None);
 }
