@@ -115,6 +115,13 @@ fn lease_stands_in_its_process_until_its_key_is_deleted_by_anyone() {
     assert!(!wait(one.release(&key("k"), mine, Release::Abandoned)).unwrap());
     assert!(!save(&one, "k", &record(1, 40), Guard::Lease(mine)), "deleted while it was computed");
     assert_eq!(anew(&server, "k"), None);
+
+    // Nor does it stand again when somebody has the key bear another generation.
+    let mine = leased(&one, "k");
+    wait(other.delete(&[key("k")])).unwrap();
+    leased(&other, "k");
+    assert_eq!(slot(&one, "k").lease, None);
+    assert!(!save(&one, "k", &record(1, 40), Guard::Lease(mine)));
 }
 
 #[test]
