@@ -15,12 +15,12 @@
 
 mod away;
 mod begun;
-pub mod common;
 mod companions;
 mod computing;
 mod finish;
 mod instances;
 mod item;
+pub mod ready;
 mod site;
 mod spec;
 mod whole;
