@@ -8,7 +8,7 @@ use std::pin::Pin;
 
 pub use crate::cache::Boxed;
 pub use crate::codec::Codec;
-pub use crate::function::common;
+pub use crate::function::ready;
 pub use crate::function::{
     Asked, Asking, Away, Begun, Call, Computing, Entered, Given, Site, Sites, Spec, Whole, begin,
     begin_away, begin_away_wait, begin_wait, invalidate_all, invalidate_scope, type_text,
