@@ -50,11 +50,15 @@ impl<'a> Expansion<'a> {
     /// The parts of the key.
     fn parts_in_place(&self) -> TokenStream {
         let private = &self.private;
+        let (given, scopes) = (self.parts(), self.scopes());
+        if given.is_empty() && scopes.is_none() {
+            return quote!(()); // alone in a block, it would be what lints find needless
+        }
         let mut parts = quote!(());
-        for part in self.parts().into_iter().rev() {
+        for part in given.into_iter().rev() {
             parts = quote!((#part, #parts));
         }
-        if let Some(scopes) = self.scopes() {
+        if let Some(scopes) = scopes {
             parts = quote!(#private::Scoped::new(#parts, #scopes));
         }
         quote!({ use #private::UnfitPart as _; #parts })

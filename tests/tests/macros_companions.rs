@@ -177,7 +177,7 @@ fn a_key_of_several_expressions_has_several_parts() {
 #[test]
 fn a_function_of_many_arguments_is_refreshed_like_any_other() {
     #[cached]
-    #[allow(clippy::too_many_arguments)]
+    #[allow(clippy::too_many_arguments, clippy::many_single_char_names)] // what it is about
     fn sum(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8) -> u8 {
         a + b + c + d + e + f + g + h + i
     }

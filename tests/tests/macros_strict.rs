@@ -43,6 +43,13 @@ pub mod functions {
         format!("{x}{name}")
     }
 
+    /// A function of nothing.
+    #[cached]
+    #[must_use]
+    pub fn constant() -> u8 {
+        1
+    }
+
     /// An async function.
     #[cached(timeout = 60, stale = "1h", cache_if = |answer| answer.len() > 3)]
     pub async fn refreshed(x: u8, name: &str) -> String {
