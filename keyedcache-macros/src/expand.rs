@@ -101,9 +101,16 @@ impl<'a> Expansion<'a> {
         let private = &self.private;
         let asked = self.asking_in_function();
         let is_async = self.function.is_async();
+        // What is at hand is taken before there is anything to await: a future costs a tenth of it.
+        let at_hand = quote! {
+            let __kc_asking = #asked;
+            if let ::core::option::Option::Some(__kc_answer) = __kc_asking.at_hand() {
+                return __kc_answer;
+            }
+        };
         if !self.options.computes_away() {
             return if is_async {
-                quote!(#private::begin(#asked).await)
+                quote!({ #at_hand #private::begin(__kc_asking).await })
             } else {
                 quote!(#private::begin_wait(#asked))
             };
@@ -112,19 +119,20 @@ impl<'a> Expansion<'a> {
         let keeping = Ident::new(keeping, Span::call_site());
         let Owned { copies, arguments } = owned(self.function, &quote!(#private::#keeping));
         let computing = self.compute_with(arguments.into_iter());
+        let wait = quote!(let __kc_begun = #private::begin_away_wait(#asked););
         let (begin, run) = if is_async {
             (
-                quote!(begin_away(#asked).await),
+                quote!(#at_hand let __kc_begun = #private::begin_away(__kc_asking).await;),
                 quote!(run(::std::boxed::Box::pin(async move { #computing.await })).await),
             )
         } else if self.options.limits_time() {
-            (quote!(begin_away_wait(#asked)), quote!(run_blocking(move || #computing)))
+            (wait, quote!(run_blocking(move || #computing)))
         } else {
-            (quote!(begin_away_wait(#asked)), quote!(refresh_blocking(move || #computing)))
+            (wait, quote!(refresh_blocking(move || #computing)))
         };
         quote! {
             {
-                let __kc_begun = #private::#begin;
+                #begin
                 match __kc_begun {
                     ::core::result::Result::Ok(__kc_begun) => __kc_begun,
                     ::core::result::Result::Err(__kc_away) => {

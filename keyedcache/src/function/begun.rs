@@ -59,13 +59,13 @@ pub struct Asking<S, A> {
     pub arguments: A,
 }
 
-/// Looks for the answer of an async function.
+/// Looks for the answer of an async function, where none is [at hand](Asking::at_hand).
 #[allow(clippy::manual_async_fn)] // says that it is `Send`, whoever calls it
 pub fn begin<S: Shape, A: KeyParts + Send + Sync>(
     asking: Asking<S, A>,
 ) -> impl Future<Output = BegunAsync<S>> + Send + use<S, A> {
     async move {
-        let (finish, call) = match asking.answer_at_once() {
+        let (finish, call) = match asking.shown_answer() {
             Ok(answer) => return Begun::Answer(answer),
             Err(missed) => missed,
         };
@@ -79,7 +79,7 @@ pub fn begin_away<S: Shape, A: KeyParts + Send + Sync>(
     asking: Asking<S, A>,
 ) -> impl Future<Output = Result<BegunAsync<S>, Away<S>>> + Send + use<S, A> {
     async move {
-        let (finish, call) = match asking.answer_at_once() {
+        let (finish, call) = match asking.shown_answer() {
             Ok(answer) => return Ok(Begun::Answer(answer)),
             Err(missed) => missed,
         };
@@ -91,7 +91,7 @@ pub fn begin_away<S: Shape, A: KeyParts + Send + Sync>(
 #[inline]
 #[allow(clippy::needless_pass_by_value)] // the caller has no other use for it
 pub fn begin_wait<S: Shape, A: KeyParts>(asking: Asking<S, A>) -> BegunSync<S> {
-    match asking.near_answer() {
+    match asking.at_hand() {
         Some(answer) => Begun::Answer(answer),
         None => begin_wait_slowly(&asking),
     }
@@ -111,7 +111,7 @@ fn begin_wait_slowly<S: Shape, A: KeyParts>(asking: &Asking<S, A>) -> BegunSync<
 pub fn begin_away_wait<S: Shape, A: KeyParts>(
     asking: Asking<S, A>,
 ) -> Result<BegunSync<S>, Away<S>> {
-    match asking.near_answer() {
+    match asking.at_hand() {
         Some(answer) => Ok(Begun::Answer(answer)),
         None => begin_away_wait_slowly(&asking),
     }
@@ -144,18 +144,9 @@ async fn begin_here(call: Call, is_local: bool) -> Begin {
 }
 
 impl<S: Shape, A: KeyParts> Asking<S, A> {
-    /// What is at hand without an await.
-    #[inline]
-    fn answer_at_once(&self) -> Result<S::Answer, Missed<S>> {
-        match self.near_answer() {
-            Some(answer) => Ok(answer),
-            None => self.shown_answer(),
-        }
-    }
-
     /// The near cache's answer: no await, no lock, no allocation.
     #[inline]
-    fn near_answer(&self) -> Option<S::Answer> {
+    pub fn at_hand(&self) -> Option<S::Answer> {
         let (state, near) = self.site.near::<A::Identities, S::Stored>()?;
         let count = || state.near_hits.count();
         let stored = near.get(&Lookup(&self.arguments), &state.epoch, count)?;
@@ -201,7 +192,7 @@ fn begun<S: Shape, A: KeyParts>(
         Begin::Lead(leader) => {
             // Of a local function the near cache is all there is, and another may just have put
             // its answer there.
-            return match if S::LOCAL { asking.near_answer() } else { None } {
+            return match if S::LOCAL { asking.at_hand() } else { None } {
                 Some(answer) => Begun::Answer(answer),
                 None => Begun::Compute(Computing::lead(leader, finish)),
             };
