@@ -45,15 +45,15 @@ impl RedisStore {
         }
         let found = texts.split_off(count - eras.names.len());
         let mut texts = texts.into_iter();
-        let pairs: Vec<_> = texts.by_ref().take(2 * keys.len()).collect();
+        let mut slots = Vec::with_capacity(keys.len());
+        for _ in keys {
+            let [record, lease] = [texts.next(), texts.next()].map(Option::flatten);
+            slots.push(records::slot(record, None, lease.as_ref()));
+        }
         let generation = |(at, text): (usize, Option<Bytes>)| {
             eras.count(at, keeping::generation(&text?)?, &found)
         };
         let generations = texts.enumerate().map(generation).collect();
-        let mut slots: Vec<Slot> = pairs
-            .chunks_exact(2)
-            .map(|pair| records::slot(pair[0].clone(), None, pair[1].as_ref()))
-            .collect();
         self.count(keys, &mut slots).await?;
         Ok(Loaded { slots, generations })
     }

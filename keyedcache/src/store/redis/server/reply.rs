@@ -67,22 +67,16 @@ pub(super) fn take(received: &mut BytesMut) -> io::Result<Option<Reply>> {
             Part::Done | Part::Array(_) => Reply::Done,
         }));
     };
-    let start = end;
+    let mut places = Vec::new();
     for _ in 0..count {
-        let Some((_, next)) = part(received, end)? else { return Ok(None) };
+        let Some((part, next)) = part(received, end)? else { return Ok(None) };
+        let Part::Text(place) = part else { return Err(io::ErrorKind::InvalidData.into()) };
+        places.push(place);
         end = next;
     }
     let reply = received.split_to(end).freeze();
-    let mut at = start;
-    let mut texts = Vec::with_capacity(count);
-    for _ in 0..count {
-        let Some((Part::Text(text), next)) = part(&reply, at)? else {
-            return Err(io::ErrorKind::InvalidData.into());
-        };
-        texts.push(text.map(|text| reply.slice(text)));
-        at = next;
-    }
-    Ok(Some(Reply::Texts(texts)))
+    let texts = places.into_iter().map(|place| place.map(|place| reply.slice(place)));
+    Ok(Some(Reply::Texts(texts.collect())))
 }
 
 /// What begins here, and where it ends; of an array, where its first element begins.

@@ -53,9 +53,30 @@ struct State {
     out: Vec<u8>,
     /// Who waits for a reply, in the order of the commands.
     turns: VecDeque<oneshot::Sender<Reply>>,
-    /// The driver, while it waits.
+    /// The driver, from when it has first waited.
     driver: Option<Waker>,
+    /// Whether it is waiting, and has to be woken for what is to be sent.
+    is_waiting: bool,
     is_over: bool,
+}
+
+impl State {
+    /// The driver is to be woken when there is something to send, or nobody to send anything.
+    fn wait(&mut self, driver: &Waker) {
+        match &mut self.driver {
+            Some(before) => before.clone_from(driver),
+            None => self.driver = Some(driver.clone()),
+        }
+        self.is_waiting = true;
+    }
+
+    fn wake(&mut self) {
+        if std::mem::take(&mut self.is_waiting)
+            && let Some(driver) = &self.driver
+        {
+            driver.wake_by_ref();
+        }
+    }
 }
 
 impl Wire {
@@ -121,7 +142,7 @@ impl Wire {
     /// already, or the server refuses.
     pub(super) async fn read(&self, names: &[String]) -> Option<Texts> {
         let (turn, reply) = oneshot::channel();
-        let driver = {
+        {
             let mut state = self.line.state.lock();
             if state.is_over || state.turns.len() >= self.most {
                 return None;
@@ -132,10 +153,7 @@ impl Wire {
                 once("MGET").chain(names.iter().map(String::as_str)),
             );
             state.turns.push_back(turn);
-            state.driver.take()
-        };
-        if let Some(driver) = driver {
-            driver.wake();
+            state.wake();
         }
         match reply.await.ok()? {
             Reply::Texts(texts) if texts.len() == names.len() => Some(texts),
@@ -148,11 +166,7 @@ impl Drop for Wire {
     fn drop(&mut self) {
         let mut state = self.line.state.lock();
         state.is_over = true;
-        let driver = state.driver.take();
-        drop(state);
-        if let Some(driver) = driver {
-            driver.wake();
-        }
+        state.wake();
     }
 }
 
@@ -194,7 +208,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                         return Poll::Ready(Ok(()));
                     }
                     if state.out.is_empty() {
-                        state.driver = Some(context.waker().clone());
+                        state.wait(context.waker());
                         return Poll::Pending;
                     }
                     // Those who are about to ask do so in the same breath.
