@@ -167,3 +167,68 @@ fn wait(_: &AtomicU32, _: u32) {
 
 #[cfg(not(target_os = "linux"))]
 fn wake(_: &AtomicU32) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Above any PID that Linux gives.
+    const NOBODY: u32 = 1 << 30;
+
+    fn turns(folder: &Path) -> Turns {
+        std::fs::write(folder.join("lock.mdb"), "").unwrap();
+        Turns::open(folder, Room::new(1 << 20, 1 << 21, 4096)).unwrap()
+    }
+
+    fn stands(turns: &Turns) -> u32 {
+        turns.word().load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn a_turn_is_had_by_one_and_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let turns = turns(folder.path());
+        let turn = turns.try_take().unwrap();
+        assert_eq!(stands(&turns), std::process::id());
+        assert!(turns.try_take().is_none());
+        drop(turn);
+        assert_eq!(stands(&turns), FREE);
+        assert!(turns.try_take().is_some());
+    }
+
+    #[test]
+    fn a_turn_that_somebody_awaits_is_not_tried_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let turns = turns(folder.path());
+        let turn = turns.try_take().unwrap();
+        turns.word().fetch_or(AWAITED, Ordering::Relaxed); // as another process does that waits
+        drop(turn);
+        assert!(turns.try_take().is_none());
+        drop(turns.take());
+        assert!(turns.try_take().is_some());
+    }
+
+    #[test]
+    fn the_turn_of_a_process_that_has_ended_is_taken_over_by_who_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let turns = turns(folder.path());
+        for left in [NOBODY, NOBODY | AWAITED] {
+            turns.word().store(left, Ordering::Relaxed);
+            assert!(turns.try_take().is_none());
+            drop(turns.take());
+            assert!(turns.try_take().is_some());
+        }
+    }
+
+    #[test]
+    fn what_a_process_of_the_same_pid_has_left_is_nobodys_turn() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = std::process::id();
+        for left in [own, own | AWAITED] {
+            turns(folder.path()).word().store(left, Ordering::Relaxed);
+            assert_eq!(stands(&turns(folder.path())), FREE);
+        }
+        turns(folder.path()).word().store(NOBODY, Ordering::Relaxed);
+        assert_eq!(stands(&turns(folder.path())), NOBODY);
+    }
+}
