@@ -265,7 +265,9 @@ fn no_process_is_kept_from_writing_by_others_that_do_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let store = DiskStore::open(folder.path()).unwrap();
     let others = ["1", "2"].map(|seed| child("churn", &folder, &[seed]));
-    others.iter().for_each(|other| other.expect("open"));
+    for other in &others {
+        other.expect("open");
+    }
     for number in 0..2_000 {
         // Each within `store_timeout`.
         save(&store, &format!("own{}", number % 50), record(number, 500)).unwrap();
