@@ -155,10 +155,26 @@ fn main() -> Result<(), Failure> {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let connection = runtime
         .block_on(async { redis::Client::open(url())?.get_multiplexed_async_connection().await })?;
-    hits(&runtime, &connection)?;
-    stampede(&runtime);
-    near_hits();
-    invalidations(&runtime, connection)
+    if is_wanted("hits") {
+        hits(&runtime, &connection)?;
+    }
+    if is_wanted("stampede") {
+        stampede(&runtime);
+    }
+    if is_wanted("near") {
+        near_hits();
+    }
+    if is_wanted("invalidations") {
+        invalidations(&runtime, connection)?;
+    }
+    Ok(())
+}
+
+/// Whether this part is named after `--`, or none is.
+fn is_wanted(part: &str) -> bool {
+    let mut named =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
+    named.peek().is_none() || named.any(|name| name == part)
 }
 
 /// A cache with connections of its own, as every process has; by default it keeps 10,000 near.

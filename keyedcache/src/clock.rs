@@ -117,14 +117,7 @@ impl Clock {
     pub fn coarse_now(&self) -> Moment {
         match &self.0 {
             #[cfg(target_os = "linux")]
-            Source::System => {
-                let time = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-                #[allow(clippy::cast_sign_loss)] // a clock before 1970 only ages everything
-                let micros = (time.tv_sec as u64)
-                    .wrapping_mul(1_000_000)
-                    .wrapping_add(time.tv_nsec as u64 / 1_000);
-                Moment(micros)
-            }
+            Source::System => Moment(coarse_micros(rustix::time::ClockId::RealtimeCoarse)),
             _ => self.now(),
         }
     }
@@ -181,40 +174,43 @@ pub(crate) fn uptime() -> Duration {
     }
 }
 
-/// Milliseconds by two clocks as of the kernel's last tick, for a few nanoseconds: one that nobody
-/// sets, and one that runs while the machine is suspended.
-#[cfg(feature = "redis")] // which asks it at each near hit
-#[must_use]
-#[inline]
-pub(crate) fn coarse_ticks() -> Ticks {
-    #[cfg(target_os = "linux")]
-    {
-        let read = |clock| {
-            let time = rustix::time::clock_gettime(clock);
-            #[allow(clippy::cast_sign_loss)] // a clock before 1970 only ages everything
-            let millis = (time.tv_sec as u64)
-                .wrapping_mul(1_000)
-                .wrapping_add(time.tv_nsec as u64 / 1_000_000);
-            millis
-        };
-        Ticks {
-            steady: read(rustix::time::ClockId::MonotonicCoarse),
-            wall: read(rustix::time::ClockId::RealtimeCoarse),
-        }
+/// Two clocks as of the kernel's last tick.
+#[cfg(feature = "redis")] // whose pushes are trusted by both
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticks {
+    /// Microseconds by the clock that nobody sets.
+    pub(crate) steady: u64,
+    /// By the system's clock, which runs while the machine is suspended.
+    pub(crate) wall: Moment,
+}
+
+#[cfg(feature = "redis")]
+impl Ticks {
+    /// Costs a few nanoseconds.
+    #[must_use]
+    #[inline]
+    pub(crate) fn now() -> Self {
+        Self::at(Clock::system().coarse_now())
     }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let steady = u64::try_from(uptime().as_millis()).unwrap_or(u64::MAX);
-        Ticks { steady, wall: Clock::system().now().as_micros() / 1_000 }
+
+    /// The same, for who has just read the system's clock.
+    #[must_use]
+    #[inline]
+    pub(crate) fn at(wall: Moment) -> Self {
+        #[cfg(target_os = "linux")]
+        let steady = coarse_micros(rustix::time::ClockId::MonotonicCoarse);
+        #[cfg(not(target_os = "linux"))]
+        let steady = u64::try_from(uptime().as_micros()).unwrap_or(u64::MAX);
+        Self { steady, wall }
     }
 }
 
-/// What [`coarse_ticks`] tells.
-#[cfg(feature = "redis")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ticks {
-    /// By the clock that nobody sets.
-    pub(crate) steady: u64,
-    /// By the clock that runs through suspend.
-    pub(crate) wall: u64,
+#[cfg(target_os = "linux")]
+#[inline]
+fn coarse_micros(clock: rustix::time::ClockId) -> u64 {
+    let time = rustix::time::clock_gettime(clock);
+    #[allow(clippy::cast_sign_loss)] // a clock before 1970 only ages everything
+    let micros =
+        (time.tv_sec as u64).wrapping_mul(1_000_000).wrapping_add(time.tv_nsec as u64 / 1_000);
+    micros
 }

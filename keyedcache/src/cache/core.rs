@@ -221,8 +221,9 @@ impl Core {
 }
 
 impl Vouch for Core {
-    fn vouch(&self, deadline: Moment) -> bool {
-        self.store.trusted() && self.clock.coarse_now() < deadline
+    fn vouch(&self, now: Moment, deadline: Moment) -> bool {
+        let by_own_clock = if self.clock.is_manual() { self.clock.now() } else { now };
+        self.store.trusted_at(now) && by_own_clock < deadline
     }
 }
 

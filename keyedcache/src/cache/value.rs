@@ -90,7 +90,7 @@ impl Value {
         if !core.is_enabled() {
             return None;
         }
-        let value = core.values.get(&self.stored, |deadline| core.vouch(deadline))?;
+        let value = core.values.get(&self.stored, |now, deadline| core.vouch(now, deadline))?;
         let value = value.downcast_ref().cloned()?;
         core.counters.near_hits.count();
         Some(value)

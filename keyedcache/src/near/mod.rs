@@ -119,11 +119,12 @@ impl<V> Entry<V> {
         epoch: &Epoch,
         voucher: impl FnOnce() -> Option<&'a Arc<dyn Vouch>>,
     ) -> bool {
+        let now = Clock::system().coarse_now();
         // Asked before the counters are compared, which it may bump.
         let in_time = if self.asks {
-            voucher().is_some_and(|voucher| voucher.vouch(self.deadline))
+            voucher().is_some_and(|voucher| voucher.vouch(now, self.deadline))
         } else {
-            Clock::system().coarse_now() < self.deadline
+            now < self.deadline
         };
         in_time && self.noted.still_stand(epoch)
     }
@@ -131,8 +132,9 @@ impl<V> Entry<V> {
 
 /// Whom near entries ask that the system's clock alone cannot vouch for.
 pub(crate) trait Vouch: Send + Sync {
-    /// Whether what is said to be fresh until `deadline` may be trusted now. Costs nanoseconds.
-    fn vouch(&self, deadline: Moment) -> bool;
+    /// Whether what is said to be fresh until `deadline` may be trusted `now`, which is the system's
+    /// coarse time. Costs nanoseconds.
+    fn vouch(&self, now: Moment, deadline: Moment) -> bool;
 }
 
 /// Typed values under argument lists, bounded by their number, the least useful evicted.

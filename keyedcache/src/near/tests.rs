@@ -179,7 +179,7 @@ fn threads_that_read_and_write_at_once_see_whole_entries() {
 struct Certain;
 
 impl Vouch for Certain {
-    fn vouch(&self, _: Moment) -> bool {
+    fn vouch(&self, _: Moment, _: Moment) -> bool {
         true
     }
 }

@@ -86,14 +86,12 @@ impl Values {
     pub(crate) fn get(
         &self,
         key: &StoredKey,
-        vouch: impl FnOnce(Moment) -> bool,
+        vouch: impl FnOnce(Moment, Moment) -> bool,
     ) -> Option<Shared> {
         let serves = |entry: &Entry| {
-            let in_time = if entry.asks {
-                vouch(entry.deadline)
-            } else {
-                Clock::system().coarse_now() < entry.deadline
-            };
+            let now = Clock::system().coarse_now();
+            let in_time =
+                if entry.asks { vouch(now, entry.deadline) } else { now < entry.deadline };
             in_time && entry.noted.still_stands(&self.epoch)
         };
         self.entries.get()?.get(key, |entry, _| serves(entry), |entry| entry.value.clone())

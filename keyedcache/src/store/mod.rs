@@ -344,6 +344,13 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// must cost nanoseconds; it may do the telling.
     fn trusted(&self) -> bool;
 
+    /// The same, for one who has just read the system's clock, coarsely: a store that needs it need
+    /// not read it again. Unless given, asks [`trusted`](Self::trusted).
+    fn trusted_at(&self, now: Moment) -> bool {
+        let _ = now;
+        self.trusted()
+    }
+
     /// The generation of each scope; absent ones are created. Of two that create one, the stored
     /// one wins.
     fn generations<'a>(&'a self, scopes: &'a [Scope]) -> Pending<'a, Vec<Generation>>;

@@ -1,7 +1,7 @@
 //! Slots that move while they are used.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -20,14 +20,12 @@ fn another<'c>(cluster: &'c Cluster, than: &Server) -> &'c Server {
     others.into_iter().find(|one| one.port() != than.port()).expect("there are three")
 }
 
-/// Does a thing until it is over; how often.
-fn over_and_over(is_over: &AtomicBool, thing: impl Fn(u64)) -> u64 {
-    let mut turn = 0;
+/// Does a thing until it is over, and counts how often.
+fn over_and_over(is_over: &AtomicBool, turns: &AtomicU64, thing: impl Fn(u64)) {
     while !is_over.load(Ordering::Relaxed) {
-        thing(turn);
-        turn += 1;
+        thing(turns.load(Ordering::Relaxed));
+        turns.fetch_add(1, Ordering::Relaxed);
     }
-    turn
 }
 
 #[test]
@@ -94,21 +92,23 @@ fn resharding_under_load_loses_nothing_and_does_nothing_twice() {
         let after = wait(store.load(&[], scopes)).unwrap().generations[0];
         assert!(after.is_none_or(|after| after.hard != before.hard));
     };
-    let turns = thread::scope(|threads| {
-        let running = [
-            threads.spawn(|| over_and_over(&is_over, increments)),
-            threads.spawn(|| over_and_over(&is_over, saves)),
-            threads.spawn(|| over_and_over(&is_over, strikes)),
-        ];
-        for turn in 0..4 {
+    let turns = [const { AtomicU64::new(0) }; 3];
+    let have_all_run = || turns.iter().all(|turns| turns.load(Ordering::Relaxed) > 20);
+    thread::scope(|threads| {
+        threads.spawn(|| over_and_over(&is_over, &turns[0], increments));
+        threads.spawn(|| over_and_over(&is_over, &turns[1], saves));
+        threads.spawn(|| over_and_over(&is_over, &turns[2], strikes));
+        for turn in 1..40 {
             for name in [counter.as_str(), plain.as_str(), scope.text()] {
-                cluster.move_slot(cluster.slot_of(name), servers[(turn + 1) % 2]);
+                cluster.move_slot(cluster.slot_of(name), servers[turn % 2]);
+            }
+            if turn >= 4 && have_all_run() {
+                break;
             }
         }
         is_over.store(true, Ordering::Relaxed);
-        running.map(|one| one.join().unwrap())
     });
-    assert!(turns.iter().all(|turns| *turns > 20), "{turns:?}");
+    assert!(have_all_run(), "{turns:?}");
     let total = wait(store.increment(&counter, seen, 0)).unwrap();
     assert_eq!(total, Incremented::Sum(sum.into_inner()), "each increment counts once");
 }

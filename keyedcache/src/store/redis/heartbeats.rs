@@ -13,7 +13,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::clocks::ServerClock;
-use crate::clock::{self, Moment, Ticks};
+use crate::clock::{Moment, Ticks};
 
 /// What the servers of one store tell by their signs of life.
 #[derive(Debug, Default)]
@@ -124,14 +124,14 @@ impl Trust {
     }
 
     fn vouch(&self, id: u64, connection: u64, sent: Ticks, near_trust: Duration) {
-        let lasting = u64::try_from(near_trust.as_millis()).unwrap_or(u64::MAX);
+        let lasting = u64::try_from(near_trust.as_micros()).unwrap_or(u64::MAX);
         let mut servers = self.servers.lock();
         let is_it = |server: &&mut Vouched| server.id == id && server.connection == connection;
         let Some(server) = servers.iter_mut().find(is_it) else { return };
         server.window = Some(Window {
             steady_until: sent.steady.saturating_add(lasting),
-            wall_from: sent.wall,
-            wall_until: sent.wall.saturating_add(lasting),
+            wall_from: sent.wall.as_micros(),
+            wall_until: sent.wall.as_micros().saturating_add(lasting),
         });
         self.sum_up(&servers);
     }
@@ -158,24 +158,24 @@ impl Trust {
         }
     }
 
+    /// Whether it holds now, by the system's clock of this moment and the other.
     #[inline]
-    pub(super) fn holds(&self) -> bool {
-        let until = self.steady_until.load(Ordering::Acquire);
-        if until == 0 {
-            return false;
-        }
-        let now = clock::coarse_ticks();
-        now.steady < until
-            && now.wall >= self.wall_from.load(Ordering::Acquire)
-            && now.wall < self.wall_until.load(Ordering::Acquire)
+    pub(super) fn holds_at(&self, wall: Moment) -> bool {
+        let now = Ticks::at(wall);
+        let wall = wall.as_micros();
+        now.steady < self.steady_until.load(Ordering::Acquire)
+            && wall >= self.wall_from.load(Ordering::Acquire)
+            && wall < self.wall_until.load(Ordering::Acquire)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     const NEAR_TRUST: Duration = Duration::from_secs(100);
+    const LONGER: u64 = 200_000_000;
 
     fn servers<const N: usize>() -> (Arc<Heartbeats>, [Heart; N]) {
         let all = Arc::default();
@@ -183,10 +183,16 @@ mod tests {
         (all, hearts)
     }
 
+    impl Trust {
+        fn holds(&self) -> bool {
+            self.holds_at(Clock::system().coarse_now())
+        }
+    }
+
     #[test]
     fn only_the_current_connection_is_vouched_for() {
         let (all, [heart]) = servers();
-        let now = clock::coarse_ticks();
+        let now = Ticks::now();
         heart.vouch(1, now, NEAR_TRUST);
         assert!(!all.trust.holds());
         heart.begin(1);
@@ -203,24 +209,24 @@ mod tests {
 
     #[test]
     fn trust_ends_by_either_clock_and_by_one_set_back() {
-        let now = clock::coarse_ticks();
+        let Ticks { steady, wall } = Ticks::now();
         for (steady, wall, holds) in [
-            (now.steady, now.wall, true),
-            (now.steady - 200_000, now.wall, false),
-            (now.steady, now.wall - 200_000, false),
-            (now.steady, now.wall + 200_000, false),
+            (steady, wall, true),
+            (steady - LONGER, wall, false),
+            (steady, wall.minus(2 * NEAR_TRUST), false),
+            (steady, wall.plus(2 * NEAR_TRUST), false),
         ] {
             let (all, [heart]) = servers();
             heart.begin(1);
             heart.vouch(1, Ticks { steady, wall }, NEAR_TRUST);
-            assert_eq!(all.trust.holds(), holds, "{steady} {wall}");
+            assert_eq!(all.trust.holds(), holds, "{steady} {wall:?}");
         }
     }
 
     #[test]
     fn of_several_servers_all_must_be_trusted() {
         let (all, [first, second]) = servers();
-        let now = clock::coarse_ticks();
+        let now = Ticks::now();
         first.begin(1);
         first.vouch(1, now, NEAR_TRUST);
         assert!(!all.trust.holds(), "nothing is known of the second");
@@ -231,7 +237,7 @@ mod tests {
         assert!(!all.trust.holds(), "nothing is known of the third");
         drop(third);
         assert!(all.trust.holds());
-        let old = Ticks { steady: now.steady - 200_000, wall: now.wall };
+        let old = Ticks { steady: now.steady - LONGER, wall: now.wall };
         second.vouch(1, old, NEAR_TRUST);
         assert!(!all.trust.holds(), "the second has not answered for long");
         drop(second);

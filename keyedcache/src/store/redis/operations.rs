@@ -10,7 +10,7 @@ use super::keeping::millis;
 use super::reading::{Found, Reading};
 use super::script::{Call, RELEASE, RENEW};
 use super::{MAX_RECORD, RedisStore, copies, names, sent, slots};
-use crate::Moment;
+use crate::clock::{Clock, Moment};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Generation, Life, Record, RecordId, Scope};
 use crate::store::{
@@ -145,7 +145,12 @@ impl Store for RedisStore {
     }
 
     fn trusted(&self) -> bool {
-        self.beats.trust.holds()
+        self.beats.trust.holds_at(Clock::system().coarse_now())
+    }
+
+    #[inline]
+    fn trusted_at(&self, now: Moment) -> bool {
+        self.beats.trust.holds_at(now)
     }
 
     fn scopes_for<'a>(&self, key: &StoredKey, scopes: &'a [Scope]) -> Cow<'a, [Scope]> {

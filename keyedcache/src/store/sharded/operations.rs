@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::ShardedStore;
 use super::place::{Part, Shard, Share, falls_to};
 use super::together::{beside, together};
-use crate::clock::Moment;
+use crate::clock::{Clock, Moment};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Generation, Life, Record, RecordId, Scope};
 use crate::store::{
@@ -217,9 +217,13 @@ impl Store for ShardedStore {
 
     /// Whether every shard is; each is asked, since it may be in asking that it tells.
     fn trusted(&self) -> bool {
+        self.trusted_at(Clock::system().coarse_now())
+    }
+
+    fn trusted_at(&self, now: Moment) -> bool {
         let mut all = true;
         for shard in &self.shards {
-            all &= shard.store.trusted();
+            all &= shard.store.trusted_at(now);
         }
         all
     }

@@ -163,7 +163,7 @@ pub(super) async fn beat(
     if is_node {
         questions.cmd("CLUSTER").arg("INFO");
     }
-    let (sent, asked) = (clock::coarse_ticks(), clock::uptime());
+    let (sent, asked) = (Ticks::now(), clock::uptime());
     let replies = connection
         .send_packed_commands(&questions, 0, questions.len())
         .await
