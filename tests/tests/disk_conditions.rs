@@ -199,10 +199,10 @@ fn folder_of_another_format_is_refused_and_left_alone() {
     left(folder.path());
     let marker = folder.path().join("keyedcache.meta");
     let text = fs::read_to_string(&marker).unwrap();
-    fs::write(&marker, text.replace("format 3", "format 4")).unwrap();
+    fs::write(&marker, text.replace("format 4", "format 5")).unwrap();
     let error = refused(folder.path());
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("format 4"), "{error}");
+    assert!(error.to_string().contains("format 5"), "{error}");
     fs::write(&marker, text).unwrap();
     let store = DiskStore::open(folder.path()).unwrap();
     assert_eq!(slot(&store, "k").unwrap().record, Some(record(1, 500)));

@@ -247,6 +247,34 @@ fn process_stopped_inside_a_write_stops_no_reads_and_others_writes_fail_in_time(
 }
 
 #[test]
+fn process_killed_inside_a_write_holds_up_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = DiskStore::open(folder.path()).unwrap();
+    for round in 0..3 {
+        let mut writer = child("write-lock", &folder, &[]);
+        writer.expect("writing");
+        writer.kill();
+        let start = Instant::now();
+        save(&store, "k", record(round, 500)).unwrap();
+        assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn no_process_is_kept_from_writing_by_others_that_do_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = DiskStore::open(folder.path()).unwrap();
+    let others = ["1", "2"].map(|seed| child("churn", &folder, &[seed]));
+    for other in &others {
+        other.expect("open");
+    }
+    for number in 0..2_000 {
+        // Each within `store_timeout`.
+        save(&store, &format!("own{}", number % 50), record(number, 500)).unwrap();
+    }
+}
+
+#[test]
 fn store_that_is_dropped_while_another_is_stopped_inside_a_write_does_not_hang() {
     let folder = tempfile::tempdir().unwrap();
     let store =

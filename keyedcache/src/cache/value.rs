@@ -16,7 +16,7 @@ use crate::key::Key;
 use crate::near::{self, NotedValue, Vouch};
 use crate::policy::{Freshness, MissingBecause, Standing, Timeout, judge};
 use crate::record::Life;
-use crate::record::{Generation, Header, Record, RecordId, Stamp};
+use crate::record::{Generation, Header, Record, RecordId, Scope, Stamp};
 use crate::store::{Guard, Slot, StoredKey};
 
 use super::look::times;
@@ -242,8 +242,7 @@ impl Value {
         let scopes = &self.plan.scopes;
         let asked = core.store.scopes_for(&self.stored, scopes);
         let generations = core.ask("read generations", core.store.generations(&asked)).await?;
-        let generations: Vec<_> = generations.into_iter().map(Some).collect();
-        Ok(generation::stamp(scopes, &generations).unwrap_or_default())
+        Ok(scopes.iter().map(Scope::id).zip(generations).collect())
     }
 
     /// Deletes it, and takes the lease of whoever computes it; says whether it was there.

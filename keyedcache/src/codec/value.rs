@@ -39,10 +39,7 @@ pub fn seal<T: Serialize + ?Sized>(
 ) -> Result<Record, Error> {
     let encoded = codec.encode(value)?;
     let (compressor, payload) = compression.apply(encoded.bytes)?;
-    let mut header = header.clone();
-    header.codec = encoded.codec;
-    header.compressor = compressor;
-    Record::new(&header, &payload)
+    Record::of_payload(header, encoded.codec, compressor, &payload)
 }
 
 /// The value in the payload of an [opened](Record::open) record.

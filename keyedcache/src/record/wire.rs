@@ -58,6 +58,16 @@ impl Record {
     /// [`ErrorKind::TooLarge`] if the payload is longer than [`MAX_PAYLOAD`], or there are more
     /// scopes or tags, or a longer tag, than 65,535.
     pub fn new(header: &Header, payload: &[u8]) -> Result<Self, Error> {
+        Self::of_payload(header, header.codec, header.compressor, payload)
+    }
+
+    /// The same, of a payload that has been through these, whatever the header says of that.
+    pub(crate) fn of_payload(
+        header: &Header,
+        codec: CodecId,
+        compressor: CompressorId,
+        payload: &[u8],
+    ) -> Result<Self, Error> {
         if payload.len() > MAX_PAYLOAD {
             return Err(too_large("the payload is too long").with("bytes", payload.len()));
         }
@@ -68,12 +78,12 @@ impl Record {
         let tag_bytes: usize = header.tags.iter().map(|tag| 2 + tag.len()).sum();
         let stamp = header.stamp.entries();
         let whole = HEAD + stamp.len() + tag_bytes + payload.len() + CHECKSUM;
-        let mut bytes = BytesMut::with_capacity(whole);
+        let mut bytes = Vec::with_capacity(whole);
         bytes.put_slice(&MAGIC);
         bytes.put_u8(FORMAT);
         bytes.put_slice(&header.id.0);
-        bytes.put_u8(header.codec.0);
-        bytes.put_u8(header.compressor.0);
+        bytes.put_u8(codec.0);
+        bytes.put_u8(compressor.0);
         bytes.put_u16_le(0);
         bytes.put_u64_le(header.created.as_micros());
         bytes.put_u64_le(header.fresh_for.map_or(FOR_EVER, micros));
@@ -91,7 +101,7 @@ impl Record {
         }
         bytes.put_slice(payload);
         bytes.put_u64_le(xxh3_64(&bytes));
-        Ok(Self(bytes.freeze()))
+        Ok(Self(bytes.into()))
     }
 
     /// Its header and its payload, still encoded and compressed.

@@ -9,8 +9,9 @@ use parking_lot::RwLock;
 use crate::store::{HolderId, Sink};
 
 #[derive(Default)]
-pub(super) struct Audience(RwLock<Vec<Member>>);
+pub(super) struct Audience(RwLock<Arc<[Member]>>);
 
+#[derive(Clone)]
 struct Member {
     holder: HolderId,
     sink: Weak<dyn Sink>,
@@ -20,20 +21,17 @@ impl Audience {
     /// Adds a sink and drops those that have died.
     pub(super) fn admit(&self, holder: HolderId, sink: Weak<dyn Sink>) {
         let mut members = self.0.write();
-        members.retain(|member| member.sink.strong_count() > 0);
-        members.push(Member { holder, sink });
+        let living = members.iter().filter(|member| member.sink.strong_count() > 0);
+        *members = living.cloned().chain([Member { holder, sink }]).collect();
     }
 
     /// Tells every living sink, but for those of the holder `except`.
     pub(super) fn tell(&self, except: Option<HolderId>, message: impl Fn(&dyn Sink)) {
-        for sink in self.living(except) {
-            message(&*sink);
+        let members = Arc::clone(&self.0.read());
+        for member in members.iter().filter(|member| Some(member.holder) != except) {
+            if let Some(sink) = member.sink.upgrade() {
+                message(&*sink);
+            }
         }
-    }
-
-    fn living(&self, except: Option<HolderId>) -> Vec<Arc<dyn Sink>> {
-        let members = self.0.read();
-        let told = members.iter().filter(|member| Some(member.holder) != except);
-        told.filter_map(|member| member.sink.upgrade()).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! The other process of the disk store's tests: `disk_child <what> <folder> …`.
 
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -133,13 +134,14 @@ fn check(folder: &str) {
 
 /// Stays inside a write transaction as a store would, until the input ends.
 fn write_lock(folder: &Path) {
-    let mut options = fs::File::options();
-    let turn = options.write(true).open(folder.join("writer.lock")).expect("it is there");
-    rustix::fs::fcntl_lock(&turn, rustix::fs::FlockOperation::LockExclusive).expect("it locks");
     let mut options = heed::EnvOpenOptions::new();
     #[allow(unsafe_code)]
     // SAFETY: the folder is a store's, on a local disk, and this process has it open once.
     let env = unsafe { options.map_size(64 << 20).open(folder) }.expect("it opens");
+    drop(env.read_txn().expect("it reads")); // from then on LMDB tells that this process is alive
+    let mut options = fs::File::options();
+    let turn = options.write(true).open(folder.join("writer.turn")).expect("it is there");
+    turn.write_all_at(&std::process::id().to_ne_bytes(), 0).expect("it takes the turn");
     let writing = env.write_txn().expect("it begins");
     say("writing");
     while hear().is_some() {}

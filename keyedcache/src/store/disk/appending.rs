@@ -75,7 +75,7 @@ impl Writing<'_> {
         if let Some(end) = self.log.end {
             return Ok(end);
         }
-        let end = self.opening.tail.end_after(self.transaction() - 1)?;
+        let end = self.opening.tail.end_after(self.transaction() - 1);
         Ok(*self.log.end.insert(end.ok_or(MdbError::Corrupted)?))
     }
 
@@ -203,7 +203,7 @@ impl Writing<'_> {
     }
 
     fn notes(&self, first: u64, last: u64) -> heed::Result<Notes> {
-        Ok(self.opening.tail.read(first, last)?.ok_or(MdbError::Corrupted)?)
+        Ok(self.opening.tail.read(first, last).ok_or(MdbError::Corrupted)?)
     }
 
     fn settle_entry(
@@ -231,7 +231,7 @@ impl Writing<'_> {
     pub(super) fn note(&mut self) -> heed::Result<End> {
         self.take_in()?;
         let (end, transaction) = (self.end()?, self.transaction());
-        self.opening.tail.write(transaction, end, &self.log.entries)?;
+        self.opening.tail.write(transaction, end, &self.log.entries);
         Ok(end)
     }
 

@@ -1,5 +1,5 @@
-//! Opens the LMDB environment, and marks the process that has done so: the one place of the crate
-//! with unsafe code.
+//! Opens the LMDB environment, marks the process that has done so, and maps the words that processes
+//! share beside it: the one place of the crate with unsafe code.
 //!
 //! Flags: `NO_SYNC` and `NO_META_SYNC`, since a cache need not outlive a power failure: a folder
 //! that was open when its machine stopped is emptied at the next opening (`folder.rs`). Not
@@ -13,12 +13,16 @@
 use std::fs::File;
 use std::io;
 use std::num::NonZeroU64;
+use std::ops::Deref;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::ptr::NonNull;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use heed::types::Bytes;
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use crate::record::{random_bytes, tell_processes_by};
 
@@ -129,7 +133,7 @@ fn mark() -> Option<&'static AtomicU64> {
 /// A page of its own, since memory is wiped by pages. It is kept until the process ends.
 #[cfg(target_os = "linux")]
 fn wiped_on_fork() -> Option<&'static AtomicU64> {
-    use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous};
+    use rustix::mm::{Advice, madvise, mmap_anonymous};
 
     let length = size_of::<AtomicU64>(); // both calls round it up to a page
     let protection = ProtFlags::READ | ProtFlags::WRITE;
@@ -148,3 +152,66 @@ fn wiped_on_fork() -> Option<&'static AtomicU64> {
 fn wiped_on_fork() -> Option<&'static AtomicU64> {
     None
 }
+
+/// The words of a file, which all processes that have mapped it see as they are: to read or write one
+/// takes no system call, and what is written stays when its process is killed.
+#[derive(Debug)]
+pub(super) struct SharedWords {
+    file: File,
+    first: NonNull<AtomicU32>,
+    count: usize,
+}
+
+impl SharedWords {
+    const BYTES: usize = size_of::<AtomicU32>();
+    const PAGE: usize = 4096;
+
+    /// Maps so many words of the file at this path. It is made if there is none, of zeros, and has all
+    /// its room from then on: a write to a map for which the disk has none would be a `SIGBUS`. By the
+    /// one who has the folder to itself, or what others have written would be overwritten.
+    pub(super) fn open(path: &Path, count: usize) -> io::Result<Self> {
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = options.open(path)?;
+        let length = count * Self::BYTES;
+        if file.metadata()?.len() < length as u64 {
+            for at in (0..length).step_by(Self::PAGE) {
+                file.write_all_at(&[0; Self::PAGE], at as u64)?;
+            }
+        }
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        let nowhere = std::ptr::null_mut();
+        // SAFETY: a new mapping, at an address of the kernel's choice, touches nothing there is. The
+        // file is as long, and nobody cuts it off: the folder is this crate's own (`Folder::claim`).
+        let first = unsafe { mmap(nowhere, length, protection, MapFlags::SHARED, &file, 0)? };
+        let first = NonNull::new(first.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { file, first, count })
+    }
+
+    /// The file.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Deref for SharedWords {
+    type Target = [AtomicU32];
+
+    fn deref(&self) -> &[AtomicU32] {
+        // SAFETY: so many words are mapped until this is dropped, aligned to a page; any bits are an
+        // `AtomicU32`, and everybody who has them mapped writes them as such.
+        unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.count) }
+    }
+}
+
+impl Drop for SharedWords {
+    fn drop(&mut self) {
+        // SAFETY: what `open` has mapped, to which nobody has a reference any more. It cannot fail.
+        let _ = unsafe { munmap(self.first.as_ptr().cast(), self.count * Self::BYTES) };
+    }
+}
+
+// SAFETY: the map belongs to the process and not to a thread, and atomics may be shared.
+unsafe impl Send for SharedWords {}
+// SAFETY: as above.
+unsafe impl Sync for SharedWords {}

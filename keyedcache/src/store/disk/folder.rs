@@ -4,7 +4,7 @@
 //! keyedcache.meta   the marker (marker.rs); locked shared by every opening, exclusively to change it
 //! data.mdb lock.mdb LMDB's
 //! log.tail          what the tree has not taken in yet (tail.rs)
-//! writer.lock       locked by who writes (turn.rs)
+//! writer.turn       who writes (turn.rs)
 //! owners/           a locked file for each opening (owner.rs)
 //! ```
 //!
@@ -26,6 +26,7 @@ use super::marker::{self, Found, Marker, State};
 use super::owner::Owners;
 use super::registry::Place;
 use super::tail::{self, Tail};
+use super::turn;
 use crate::error::{Error, ErrorKind};
 
 /// How long an opening waits for others that are opening or closing the folder at this moment.
@@ -192,7 +193,15 @@ fn claim_alone(path: &Path, file: &File, size_limit: u64) -> Result<bool, Error>
         marker.map_size = map_size(path, size_limit);
         marker.write(file).map_err(failed)?;
     }
+    make_shared(path).map_err(failed)?;
     Ok(true)
+}
+
+/// Makes the files that processes share words of, where there are none.
+fn make_shared(path: &Path) -> io::Result<()> {
+    Tail::open(path)?;
+    turn::map(path)?;
+    Ok(())
 }
 
 /// Joins those that have the folder open; `None` if it is not in the state for it yet.
@@ -261,15 +270,15 @@ fn is_sound(path: &Path, marker: &Marker) -> bool {
     };
     let has_tail = || -> io::Result<bool> {
         let (tail, last) = (Tail::open(path)?, env.info().last_txn_id as u64);
-        let Some(end) = tail.end_after(last)? else { return Ok(false) };
-        Ok(tail.read(end.settled + 1, last)?.is_some())
+        let Some(end) = tail.end_after(last) else { return Ok(false) };
+        Ok(tail.read(end.settled + 1, last).is_some())
     };
     grow().is_ok() && has_tail().unwrap_or(false)
 }
 
 /// Removes what this crate stored, and nothing else.
 fn empty(path: &Path) -> io::Result<()> {
-    for name in ["data.mdb", "lock.mdb", tail::FILE_NAME] {
+    for name in ["data.mdb", "lock.mdb", tail::FILE_NAME, turn::FILE_NAME] {
         match fs::remove_file(path.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

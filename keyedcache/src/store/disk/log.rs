@@ -60,7 +60,7 @@ pub(super) struct News {
 pub(super) fn news(snapshot: &RoTxn<'_>, tree: Tree, tail: &Tail, told: u64) -> heed::Result<News> {
     let transaction = snapshot.id() as u64;
     let mut news = News { transaction, end: None, changes: Vec::new() };
-    let Some(notes) = tail.read(told + 1, transaction)? else {
+    let Some(notes) = tail.read(told + 1, transaction) else {
         news.changes.push(Change::Everything);
         return Ok(news);
     };

@@ -11,8 +11,8 @@ use std::os::unix::fs::FileExt as _;
 /// What the file is called.
 pub(super) const FILE_NAME: &str = "keyedcache.meta";
 
-/// The version of all that `layout.rs`, `tail.rs` and this file say.
-pub(super) const FORMAT: u32 = 3;
+/// The version of all that `layout.rs`, `tail.rs`, `turn.rs` and this file say.
+pub(super) const FORMAT: u32 = 4;
 
 const TITLE: &str = "keyedcache disk store";
 const LEN: usize = 512;

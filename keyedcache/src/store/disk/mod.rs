@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `builder` `operations` | settings and opening; what each operation reads and writes |
 //! | `folder` `marker` `registry` | who may open a folder, and in which state it must be |
-//! | `environment` | the call that opens LMDB |
+//! | `environment` | the call that opens LMDB; what else is mapped |
 //! | `opening` | one opening: what the threads share |
 //! | `layout` | what the entries look like |
 //! | `log` `tail` `appending` | what was stored and changed, in that order; its end; how that moves |

@@ -28,6 +28,8 @@ const CHECK_EVERY: u64 = 10_000;
 pub(super) struct Opening {
     // Closed first, while the folder is still locked.
     pub(super) env: Env,
+    // And this after it, before it can be opened again (`turn.rs`).
+    pub(super) turns: Turns,
     pub(super) id: OpeningId,
     pub(super) tree: Tree,
     pub(super) tail: Tail,
@@ -36,7 +38,6 @@ pub(super) struct Opening {
     pub(super) name: String,
     pub(super) clock: Clock,
     pub(super) store_timeout: Duration,
-    pub(super) turns: Turns,
     pub(super) queue: Queue,
     pub(super) ring: Ring,
     pub(super) waiters: Waiters,
@@ -54,11 +55,12 @@ impl Opening {
     ) -> Result<Self, Error> {
         let name = format!("disk:{}", opened.folder.path().display());
         let turns = Turns::open(opened.folder.path(), room(&opened)).map_err(|error| {
-            let what = "writer.lock cannot be used";
+            let what = "writer.turn cannot be used";
             fault::from_io("open", what, opened.folder.path(), error)
         })?;
         let opening = Self {
             env: opened.env,
+            turns,
             id: OpeningId::new(),
             tree: opened.tree,
             tail: opened.tail,
@@ -67,7 +69,6 @@ impl Opening {
             name,
             clock,
             store_timeout,
-            turns,
             queue: Queue::default(),
             ring: Ring::default(),
             waiters: Waiters::default(),

@@ -2,7 +2,8 @@
 //! environment.
 //!
 //! In the tree each entry would dirty a path of pages of its own, and a save would cost twice what
-//! LMDB needs for its record. So a transaction writes a *note* of its entries, some bytes in place.
+//! LMDB needs for its record. So a transaction writes a *note* of its entries, some words in place, in
+//! memory that all processes have mapped.
 //! Others are told from the notes (`ring.rs`); and of what still stands for a record when its note is
 //! about to be written over, the tree takes in the entry (`appending.rs`).
 //!
@@ -13,13 +14,13 @@
 //!   written over by another [`PLACES`] later, never before the tree has [settled](End::settled) it.
 //! - Who reads without a turn may find a later note, or half of one: number and checksum tell.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering, fence};
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::environment::SharedWords;
 use super::layout::LogEntry;
 
 /// What the file is called.
@@ -28,11 +29,10 @@ pub(super) const FILE_NAME: &str = "log.tail";
 /// How many notes there are: who is further behind is told that changes may have been missed.
 pub(super) const PLACES: u64 = 1024;
 
-/// How many bytes a note has. A page holds a whole number of them.
+/// How many bytes a note has, and words.
 const NOTE: usize = 256;
-
-const FILE_LEN: u64 = PLACES * NOTE as u64;
-const PAGE: usize = 4096;
+const WORD: usize = size_of::<u32>();
+const NOTE_WORDS: usize = NOTE / WORD;
 
 /// The bytes of a note before its entries: checksum, transaction, the end of the log, how many
 /// entries there are, and of how many bytes.
@@ -96,33 +96,40 @@ fn split(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The notes of the last transactions.
 #[derive(Debug)]
-pub(super) struct Tail(File);
+pub(super) struct Tail(SharedWords);
 
 impl Tail {
-    /// Opens the file of a folder, which is made if there is none. It has all its room from then on:
-    /// what removes must be noted on a full disk too.
+    /// Opens the file of a folder; made if there is none, by the one who has the folder to itself.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
-        let file = options.open(folder.join(FILE_NAME))?;
-        if file.metadata()?.len() < FILE_LEN {
-            // By the page: what is written at once the kernel may keep as one, and then walks through
-            // all its blocks at each write.
-            for at in (0..FILE_LEN).step_by(PAGE) {
-                file.write_all_at(&[0; PAGE], at)?;
-            }
-        }
-        Ok(Self(file))
+        #[allow(clippy::cast_possible_truncation)] // a thousand
+        let count = PLACES as usize * NOTE_WORDS;
+        SharedWords::open(&folder.join(FILE_NAME), count).map(Self)
     }
 
     /// Has it on the disk.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.0.file().sync_data()
+    }
+
+    /// The place of a transaction's note.
+    fn place(&self, transaction: u64) -> &[AtomicU32] {
+        #[allow(clippy::cast_possible_truncation)] // less than a thousand
+        let at = (transaction % PLACES) as usize * NOTE_WORDS;
+        &self.0[at..at + NOTE_WORDS]
+    }
+
+    /// What stands at the place of a transaction's note.
+    fn copy(&self, transaction: u64) -> [u8; NOTE] {
+        let mut bytes = [0; NOTE];
+        for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(self.place(transaction)) {
+            *bytes = word.load(Ordering::Relaxed).to_ne_bytes();
+        }
+        bytes
     }
 
     /// Writes down what a transaction does that is about to commit; of more entries than fit, how
     /// many they are.
-    pub(super) fn write(&self, transaction: u64, end: End, entries: &Entries) -> io::Result<()> {
+    pub(super) fn write(&self, transaction: u64, end: End, entries: &Entries) {
         let noted = if entries.fit_a_note() { entries.bytes.as_slice() } else { &[] };
         let length = HEAD + noted.len();
         let mut bytes = [0; NOTE];
@@ -141,47 +148,45 @@ impl Tail {
         put(noted);
         let checksum = xxh3_64(&bytes[8..length]);
         bytes[..8].copy_from_slice(&checksum.to_le_bytes());
-        self.0.write_all_at(&bytes[..length], place(transaction))
+        let words = bytes[..length.next_multiple_of(WORD)].as_chunks().0;
+        for (word, bytes) in self.place(transaction).iter().zip(words) {
+            word.store(u32::from_ne_bytes(*bytes), Ordering::Relaxed);
+        }
+        // Before the number of the transaction can be seen.
+        fence(Ordering::Release);
     }
 
     /// The notes of these transactions, of the first to the last; `None` if one of them is not
     /// there, or no longer.
-    pub(super) fn read(&self, first: u64, last: u64) -> io::Result<Option<Notes>> {
+    pub(super) fn read(&self, first: u64, last: u64) -> Option<Notes> {
         let count = (last + 1).saturating_sub(first);
         if count > PLACES {
-            return Ok(None);
+            return None;
         }
-        let bytes_of = |notes: u64| usize::try_from(notes).map_or(0, |notes| notes * NOTE);
-        let mut bytes = vec![0; bytes_of(count)];
-        let (start, wrapped) = bytes.split_at_mut(bytes_of((PLACES - first % PLACES).min(count)));
-        self.0.read_exact_at(start, place(first))?;
-        self.0.read_exact_at(wrapped, 0)?;
-        let notes = Notes(bytes);
+        // After the number of the last transaction has been seen.
+        fence(Ordering::Acquire);
+        let notes = Notes((first..=last).map(|number| self.copy(number)).collect());
         let are_whole = (first..=last).zip(notes.iter()).all(|(number, note)| note.is_of(number));
-        Ok(are_whole.then_some(notes))
+        are_whole.then_some(notes)
     }
 
     /// Where the log ended after a transaction; `None` if its note is not there, or no longer.
-    pub(super) fn end_after(&self, transaction: u64) -> io::Result<Option<End>> {
+    pub(super) fn end_after(&self, transaction: u64) -> Option<End> {
         if transaction == 0 {
-            return Ok(Some(End::default()));
+            return Some(End::default());
         }
         let notes = self.read(transaction, transaction)?;
-        Ok(notes.and_then(|notes| notes.iter().last().map(Note::end)))
+        notes.iter().last().map(Note::end)
     }
 }
 
-fn place(transaction: u64) -> u64 {
-    transaction % PLACES * NOTE as u64
-}
-
 /// The notes of transactions that follow one another.
-pub(super) struct Notes(Vec<u8>);
+pub(super) struct Notes(Vec<[u8; NOTE]>);
 
 impl Notes {
     /// In the order of their transactions.
     pub(super) fn iter(&self) -> impl Iterator<Item = Note<'_>> {
-        self.0.chunks_exact(NOTE).map(Note)
+        self.0.iter().map(|note| Note(note))
     }
 }
 
@@ -255,10 +260,9 @@ mod tests {
         let first = PLACES - 2;
         for number in 0..4 {
             let id = u8::try_from(number).unwrap();
-            tail.write(first + number, end(20 + 2 * number), &scopes([id, id].into_iter()))
-                .unwrap();
+            tail.write(first + number, end(20 + 2 * number), &scopes([id, id].into_iter()));
         }
-        let notes = tail.read(first, first + 3).unwrap().unwrap();
+        let notes = tail.read(first, first + 3).unwrap();
         for (number, note) in (0..).zip(notes.iter()) {
             assert_eq!(note.end(), end(20 + 2 * number));
             let sequences: Vec<_> = note.entries().map(|(sequence, _)| sequence).collect();
@@ -267,7 +271,7 @@ mod tests {
             let mut changes = note.entries().map(|(_, entry)| Change::decode(entry));
             assert!(changes.all(|change| change == Change::Scope([id; 16])));
         }
-        assert_eq!(tail.end_after(first + 3).unwrap(), Some(end(26)));
+        assert_eq!(tail.end_after(first + 3), Some(end(26)));
     }
 
     #[test]
@@ -275,8 +279,8 @@ mod tests {
         let (_folder, tail) = tail();
         let many = scopes(0..100);
         assert!(!many.fit_a_note());
-        tail.write(1, end(300), &many).unwrap();
-        let notes = tail.read(1, 1).unwrap().unwrap();
+        tail.write(1, end(300), &many);
+        let notes = tail.read(1, 1).unwrap();
         let note = notes.iter().next().unwrap();
         assert!(note.is_overfull());
         assert_eq!((note.before(), note.entries().count()), (200, 0));
@@ -285,25 +289,24 @@ mod tests {
     #[test]
     fn a_note_that_was_written_over_is_not_there() {
         let (_folder, tail) = tail();
-        tail.write(5, end(1), &scopes(0..1)).unwrap();
-        assert!(tail.read(5, 5).unwrap().is_some());
-        assert!(tail.read(5, 6).unwrap().is_none());
-        tail.write(5 + PLACES, end(1), &scopes(0..1)).unwrap();
-        assert!(tail.read(5, 5).unwrap().is_none());
-        assert!(tail.read(5 + PLACES, 5 + PLACES).unwrap().is_some());
+        tail.write(5, end(1), &scopes(0..1));
+        assert!(tail.read(5, 5).is_some());
+        assert!(tail.read(5, 6).is_none());
+        tail.write(5 + PLACES, end(1), &scopes(0..1));
+        assert!(tail.read(5, 5).is_none());
+        assert!(tail.read(5 + PLACES, 5 + PLACES).is_some());
     }
 
     #[test]
     fn half_a_note_is_not_there() {
         let (_folder, tail) = tail();
-        tail.write(5, end(1), &scopes(0..1)).unwrap();
-        let mut written = vec![0; NOTE];
-        tail.0.read_exact_at(&mut written, place(5)).unwrap();
+        tail.write(5, end(1), &scopes(0..1));
         for at in 0..HEAD + 19 {
-            let mut torn = written.clone();
-            torn[at] ^= 0x40;
-            tail.0.write_all_at(&torn, place(5)).unwrap();
-            assert!(tail.read(5, 5).unwrap().is_none(), "byte {at}");
+            let (word, torn) = (&tail.place(5)[at / WORD], 0x40 << (at % WORD * 8));
+            word.fetch_xor(torn, Ordering::Relaxed);
+            assert!(tail.read(5, 5).is_none(), "byte {at}");
+            word.fetch_xor(torn, Ordering::Relaxed);
+            assert!(tail.read(5, 5).is_some());
         }
     }
 }

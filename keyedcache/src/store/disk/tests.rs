@@ -275,7 +275,7 @@ fn what_a_killed_writer_has_noted_is_not_told() {
     save(&store, "before", &record(100), None).unwrap();
     let opening = &store.opening;
     {
-        let _turn = opening.turns.take().unwrap();
+        let _turn = opening.turns.take();
         let mut writing = writing::Writing::begin(opening).unwrap();
         writing.save(&key("lost"), &record(100), None, Guard::Always).unwrap();
         writing.note().unwrap();
@@ -395,7 +395,7 @@ fn a_short_write_is_done_when_it_is_first_polled_unless_another_writes() {
     let (first, second) = (key("first"), key("second"));
     let mut saved = store.save(&first, record(100), None, Guard::Always, &[]);
     assert!(saved.as_mut().poll(&mut context).is_ready());
-    let turn = store.opening.turns.take().unwrap();
+    let turn = store.opening.turns.take();
     let mut queued = store.save(&second, record(100), None, Guard::Always, &[]);
     assert!(queued.as_mut().poll(&mut context).is_pending());
     assert!(slot(&store, "second").record.is_none());
@@ -409,7 +409,7 @@ fn queued_writes_are_done_in_their_order() {
     let folder = tempfile::tempdir().unwrap();
     let store = small(folder.path());
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    let turn = store.opening.turns.take().unwrap();
+    let turn = store.opening.turns.take();
     let text = key("k");
     let (first, second) = (record(100), record(100));
     let mut earlier = store.save(&text, first, None, Guard::Always, &[]);

@@ -86,16 +86,8 @@ pub(super) fn run(opening: &Opening) {
         // comes meanwhile is taken along.
         let turn = opening.turns.take();
         let jobs = opening.queue.take();
-        match turn {
-            Ok(turn) if !jobs.is_empty() => Writer { opening, turn }.serve(jobs),
-            Ok(_) => {}
-            Err(error) => {
-                for job in jobs {
-                    let operation = job.request().operation;
-                    let error = heed::Error::Io(error.into());
-                    job.finish(Err(opening.fault(operation, error)));
-                }
-            }
+        if !jobs.is_empty() {
+            Writer { opening, turn }.serve(jobs);
         }
     }
 }
