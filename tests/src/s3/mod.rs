@@ -8,6 +8,7 @@ mod bucket;
 mod faults;
 mod operation;
 mod serve;
+mod signatures;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use operation::{Counts, Operation};
 use bucket::Bucket;
 use faults::Faults;
 use operation::Counters;
+use signatures::Signatures;
 
 /// The one bucket there is.
 pub const BUCKET: &str = "kept";
@@ -50,6 +52,7 @@ struct Shared {
     bucket: Bucket,
     faults: Faults,
     counters: Counters,
+    signatures: Signatures,
 }
 
 impl S3Server {
@@ -69,6 +72,7 @@ impl S3Server {
             bucket: Bucket::new(clock),
             faults: Faults::default(),
             counters: Counters::default(),
+            signatures: Signatures::default(),
         });
         let serving = Arc::clone(&shared);
         thread::Builder::new()
@@ -135,6 +139,17 @@ impl S3Server {
     /// as older servers do.
     pub fn want_md5(&self) {
         self.shared.bucket.wants_md5.store(true, Ordering::SeqCst);
+    }
+
+    /// Has requests be refused that are signed as an earlier one was.
+    pub fn refuse_repeated(&self) {
+        self.shared.signatures.refuse_repeated();
+    }
+
+    /// How many signatures requests have borne that differ.
+    #[must_use]
+    pub fn signatures(&self) -> usize {
+        self.shared.signatures.count()
     }
 
     /// Takes the bucket away, or gives it back as it was.

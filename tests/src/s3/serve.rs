@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -99,6 +99,12 @@ async fn answer(
     let (path, query) = (request.uri().path().to_owned(), request.uri().query());
     let operation = Operation::of(request.method(), &path, query);
     shared.counters.count(operation);
+    let signature = request.headers().get(AUTHORIZATION);
+    let is_admitted =
+        signature.is_none_or(|signature| shared.signatures.admit(signature.as_bytes()));
+    if !is_admitted {
+        return Ok(dated(&shared, refusal(403, "RequestExpired")));
+    }
     let fault = shared.faults.of(operation, &path);
     match fault {
         Some(Fault::LoseRequest) => return Err(Broken),
