@@ -6,9 +6,9 @@
 
 mod bucket;
 mod faults;
+mod invocations;
 mod operation;
 mod serve;
-mod signatures;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -27,8 +27,8 @@ pub use operation::{Counts, Operation};
 
 use bucket::Bucket;
 use faults::Faults;
+use invocations::Invocations;
 use operation::Counters;
-use signatures::Signatures;
 
 /// The one bucket there is.
 pub const BUCKET: &str = "kept";
@@ -52,7 +52,7 @@ struct Shared {
     bucket: Bucket,
     faults: Faults,
     counters: Counters,
-    signatures: Signatures,
+    invocations: Invocations,
 }
 
 impl S3Server {
@@ -72,7 +72,7 @@ impl S3Server {
             bucket: Bucket::new(clock),
             faults: Faults::default(),
             counters: Counters::default(),
-            signatures: Signatures::default(),
+            invocations: Invocations::default(),
         });
         let serving = Arc::clone(&shared);
         thread::Builder::new()
@@ -141,15 +141,15 @@ impl S3Server {
         self.shared.bucket.wants_md5.store(true, Ordering::SeqCst);
     }
 
-    /// Has requests be refused that are signed as an earlier one was.
+    /// Has requests be refused that were sent before.
     pub fn refuse_repeated(&self) {
-        self.shared.signatures.refuse_repeated();
+        self.shared.invocations.refuse_repeated();
     }
 
-    /// How many signatures requests have borne that differ.
+    /// How many requests the SDK has made; others are such that were sent once more.
     #[must_use]
-    pub fn signatures(&self) -> usize {
-        self.shared.signatures.count()
+    pub fn invocations(&self) -> usize {
+        self.shared.invocations.count()
     }
 
     /// Takes the bucket away, or gives it back as it was.

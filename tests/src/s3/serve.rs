@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -34,7 +34,7 @@ use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
 use super::bucket::{Condition, Stored, system_time};
-use super::{ACCESS_KEY, Fault, Operation, SECRET_KEY, Shared};
+use super::{ACCESS_KEY, Fault, Operation, SECRET_KEY, Shared, invocations};
 
 type Answer = Response<BoxBody<Bytes, Broken>>;
 
@@ -99,9 +99,8 @@ async fn answer(
     let (path, query) = (request.uri().path().to_owned(), request.uri().query());
     let operation = Operation::of(request.method(), &path, query);
     shared.counters.count(operation);
-    let signature = request.headers().get(AUTHORIZATION);
-    let is_admitted =
-        signature.is_none_or(|signature| shared.signatures.admit(signature.as_bytes()));
+    let invocation = request.headers().get(invocations::NAME);
+    let is_admitted = invocation.is_none_or(|name| shared.invocations.admit(name.as_bytes()));
     if !is_admitted {
         return Ok(dated(&shared, refusal(403, "RequestExpired")));
     }

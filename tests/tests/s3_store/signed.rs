@@ -23,19 +23,19 @@ fn is_there(store: &S3Store, text: &str) -> bool {
 }
 
 #[test]
-fn each_hit_is_asked_for_anew_and_signed_once_a_minute() {
+fn each_hit_asks_the_server_by_requests_that_were_made_once() {
     let server = S3Server::start();
     let (store, other) = (server.store("app"), server.store("app"));
     let cache = Cache::builder().store(Arc::new(store)).build().unwrap();
     let hit = || cache.get::<u64>(cache_key!("n", 1)).wait();
     cache.set(cache_key!("n", 1), &7).wait().unwrap();
     hit().unwrap();
-    let (signatures, gets) = (server.signatures(), server.counts().get);
+    let (made, gets) = (server.invocations(), server.counts().get);
     for _ in 0..20 {
         assert_eq!(hit().unwrap(), 7);
     }
     assert_eq!(server.counts().get - gets, 20 * 3, "each asks");
-    assert_eq!(server.signatures(), signatures);
+    assert_eq!(server.invocations(), made);
     let others = Cache::builder().store(Arc::new(other)).build().unwrap();
     others.set(cache_key!("n", 1), &8).wait().unwrap();
     assert_eq!(hit().unwrap(), 8);

@@ -152,3 +152,55 @@ impl Intercept for Note {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Nowhere;
+
+    impl HttpConnector for Nowhere {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            HttpConnectorFuture::ready(Err(ConnectorError::io("nowhere".into())))
+        }
+    }
+
+    fn keep(signed: &Signed, name: &str, at: Instant) {
+        let by = SharedHttpConnector::new(Nowhere);
+        let read = Ready { request: HttpRequest::empty(), by, signed: at };
+        signed.keep(name, &Note(Arc::new(Mutex::new(Some(read)))));
+    }
+
+    #[test]
+    fn read_is_sent_again_for_a_minute() {
+        let (reads, now) = (Signed::default(), Instant::now());
+        keep(&reads, "a", now);
+        assert!(reads.ready("a", now + USABLE / 2).is_some());
+        assert!(reads.ready("a", now + USABLE).is_none());
+        assert!(reads.ready("b", now).is_none());
+    }
+
+    #[test]
+    fn nothing_is_sent_again_for_a_while_after_one_was_in_vain() {
+        let (reads, now) = (Signed::default(), Instant::now());
+        keep(&reads, "a", now);
+        reads.was_in_vain(now);
+        keep(&reads, "a", now + IN_VAIN / 2);
+        assert!(reads.ready("a", now + IN_VAIN / 2).is_none());
+        assert!(reads.ready("a", now + IN_VAIN).is_some());
+    }
+
+    #[test]
+    fn reads_do_not_pile_up() {
+        let (reads, now) = (Signed::default(), Instant::now());
+        for n in 0..3 * MOST {
+            keep(&reads, &n.to_string(), now);
+            assert!(reads.0.lock().reads.len() <= MOST);
+        }
+        assert!(reads.ready(&(3 * MOST - 1).to_string(), now).is_some());
+    }
+}
