@@ -55,6 +55,20 @@ fn server_that_takes_no_request_twice_is_asked_anew_and_spared_for_a_while() {
     assert_eq!(server.counts().get - gets, 20 + 1, "one was in vain");
 }
 
+/// Servers close connections that have been idle, and now and then just when one is used.
+#[test]
+fn connection_that_breaks_ends_no_more_than_one_read() {
+    let server = S3Server::start();
+    let store = warm(&server);
+    for fault in [Fault::LoseRequest, Fault::LoseAnswer, Fault::CutBody] {
+        server.add_fault(Rule::always(fault).on(Operation::Get).times(1));
+        assert!(is_there(&store, "k"), "{fault:?}");
+    }
+    let made = server.invocations();
+    assert!(is_there(&store, "k"));
+    assert_eq!(server.invocations(), made);
+}
+
 #[test]
 fn whatever_becomes_of_a_read_that_is_sent_again_it_is_asked_anew() {
     for fault in [

@@ -3,9 +3,9 @@
 //!
 //! - Each is a request of its own, sent after its caller came, over the client's own connections. Only
 //!   its signature is older, by a minute at most; servers take one for a quarter of an hour.
-//! - Only an object, or that there is none, is an answer. After anything else the SDK asks anew, and
-//!   for a while everything, whatever was the matter: credentials that have ended, a server that is
-//!   busy, or one that takes no request twice.
+//! - Only an object, or that there is none, is an answer. After anything else the SDK asks anew; and
+//!   where a server refuses, or says nothing, for a while everything, whatever is the matter:
+//!   credentials that have ended, a server that is busy, or one that takes no request twice.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -88,30 +88,47 @@ impl Bucket {
     pub(super) async fn get_again(&self, name: &str) -> Option<Got> {
         let (request, by) = self.signed.ready(name, Instant::now())?;
         self.requests.count(Operation::Get);
-        let got = self.answer_of(request, &by).await;
-        if got.is_none() {
-            self.signed.was_in_vain(Instant::now());
+        match self.answer_of(request, &by).await {
+            Ok(got) => Some(got),
+            Err(NoAnswer::BrokeOff) => None,
+            Err(NoAnswer::InVain) => {
+                self.signed.was_in_vain(Instant::now());
+                None
+            }
         }
-        got
     }
 
-    async fn answer_of(&self, request: HttpRequest, by: &SharedHttpConnector) -> Option<Got> {
+    async fn answer_of(
+        &self,
+        request: HttpRequest,
+        by: &SharedHttpConnector,
+    ) -> Result<Got, NoAnswer> {
         let listen = self.listen();
-        let answer =
-            runtime::timeout(self.settings.attempt_timeout(), by.call(request)).await?.ok()?;
+        let answer = runtime::timeout(self.settings.attempt_timeout(), by.call(request)).await;
+        let answer = answer.ok_or(NoAnswer::InVain)?.map_err(|_| NoAnswer::BrokeOff)?;
         listen.hear(answer.headers().get("date"));
         let status = answer.status().as_u16();
         let etag = answer.headers().get("etag").unwrap_or_default().into();
         let body = ByteStream::new(answer.into_body()).collect();
-        let body =
-            runtime::timeout(self.settings.operation_timeout, body).await?.ok()?.into_bytes();
+        let body = runtime::timeout(self.settings.operation_timeout, body).await;
+        let body = body.ok_or(NoAnswer::InVain)?.map_err(|_| NoAnswer::BrokeOff)?.into_bytes();
         match status {
-            200 => Some(Got::Found { etag, body }),
+            200 => Ok(Got::Found { etag, body }),
             // And not that there is no bucket.
-            404 if body.windows(9).any(|code| code == b"NoSuchKey") => Some(Got::Absent),
-            _ => None,
+            404 if body.windows(9).any(|code| code == b"NoSuchKey") => Ok(Got::Absent),
+            _ => Err(NoAnswer::InVain),
         }
     }
+}
+
+/// Why a request that was sent again has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NoAnswer {
+    /// The connection broke, as idle ones do when the server closes them: that says nothing of the
+    /// request.
+    BrokeOff,
+    /// It was refused, or too long in coming.
+    InVain,
 }
 
 /// Notes a request as it is sent.
