@@ -6,6 +6,7 @@
 
 mod bucket;
 mod faults;
+mod invocations;
 mod operation;
 mod serve;
 
@@ -26,6 +27,7 @@ pub use operation::{Counts, Operation};
 
 use bucket::Bucket;
 use faults::Faults;
+use invocations::Invocations;
 use operation::Counters;
 
 /// The one bucket there is.
@@ -50,6 +52,7 @@ struct Shared {
     bucket: Bucket,
     faults: Faults,
     counters: Counters,
+    invocations: Invocations,
 }
 
 impl S3Server {
@@ -69,6 +72,7 @@ impl S3Server {
             bucket: Bucket::new(clock),
             faults: Faults::default(),
             counters: Counters::default(),
+            invocations: Invocations::default(),
         });
         let serving = Arc::clone(&shared);
         thread::Builder::new()
@@ -135,6 +139,17 @@ impl S3Server {
     /// as older servers do.
     pub fn want_md5(&self) {
         self.shared.bucket.wants_md5.store(true, Ordering::SeqCst);
+    }
+
+    /// Has requests be refused that were sent before.
+    pub fn refuse_repeated(&self) {
+        self.shared.invocations.refuse_repeated();
+    }
+
+    /// How many requests the SDK has made; others are such that were sent once more.
+    #[must_use]
+    pub fn invocations(&self) -> usize {
+        self.shared.invocations.count()
     }
 
     /// Takes the bucket away, or gives it back as it was.

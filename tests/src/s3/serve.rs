@@ -34,7 +34,7 @@ use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
 use super::bucket::{Condition, Stored, system_time};
-use super::{ACCESS_KEY, Fault, Operation, SECRET_KEY, Shared};
+use super::{ACCESS_KEY, Fault, Operation, SECRET_KEY, Shared, invocations};
 
 type Answer = Response<BoxBody<Bytes, Broken>>;
 
@@ -99,6 +99,11 @@ async fn answer(
     let (path, query) = (request.uri().path().to_owned(), request.uri().query());
     let operation = Operation::of(request.method(), &path, query);
     shared.counters.count(operation);
+    let invocation = request.headers().get(invocations::NAME);
+    let is_admitted = invocation.is_none_or(|name| shared.invocations.admit(name.as_bytes()));
+    if !is_admitted {
+        return Ok(dated(&shared, refusal(403, "RequestExpired")));
+    }
     let fault = shared.faults.of(operation, &path);
     match fault {
         Some(Fault::LoseRequest) => return Err(Broken),

@@ -14,11 +14,12 @@ const BACKENDS: [&str; 6] = ["memory", "disk", "redis", "s3", "sharded", "null"]
 const UNKNOWN_TO_STORES: [&str; 3] = ["codec", "compress", "policy"];
 
 /// Crates whose types stay in one module.
-const BACKEND_CRATES: [(&str, &str); 4] = [
+const BACKEND_CRATES: [(&str, &str); 5] = [
     ("heed", "store::disk"),
     ("redis", "store::redis"),
     ("aws_sdk_s3", "store::s3"),
     ("aws_config", "store::s3"),
+    ("aws_smithy_runtime_api", "store::s3"),
 ];
 
 /// What would make `policy` more than a function of its arguments.

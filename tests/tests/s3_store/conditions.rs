@@ -1,10 +1,12 @@
 //! Finding out whether preconditions are heeded, and servers whose clock is wrong.
 
+use std::thread;
 use std::time::Duration;
 
-use keyedcache::store::{Guard, HolderId, LeaseToken, Leasing, Store};
+use keyedcache::record::Scope;
+use keyedcache::store::{Guard, HolderId, LeaseToken, Leasing, Severity, Store};
 use keyedcache_tests::drive::wait;
-use keyedcache_tests::s3::S3Server;
+use keyedcache_tests::s3::{Fault, Operation, Rule, S3Server};
 use keyedcache_tests::stored::{key, record};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -48,4 +50,30 @@ fn times_are_the_servers_wherever_its_clock_stands() {
         server.shift_clock(apart + 70);
         assert!(!is_there(), "the minute is over by the server's clock: {apart}");
     }
+}
+
+/// Each writes both tokens, and the one that lands last has read them before the other was written.
+#[test]
+fn soft_invalidation_that_lands_late_does_not_bring_a_hard_one_back() {
+    let server = S3Server::start();
+    let (one, other) = (server.store("app"), server.store("app"));
+    let scope = [Scope::new("scope")];
+    let before = wait(one.generations(&scope)).unwrap()[0];
+    // What is asked of the server once comes before.
+    for store in [&one, &other] {
+        wait(store.invalidate(&[Scope::new("first")], Severity::Hard)).unwrap();
+    }
+    let late = Fault::Delay(Duration::from_millis(800));
+    server.add_fault(Rule::always(late).on(Operation::Put).within("generations").times(1));
+    let puts = server.counts().put;
+    thread::scope(|threads| {
+        let soft = threads.spawn(|| wait(one.invalidate(&scope, Severity::Soft)));
+        while server.counts().put == puts {
+            thread::yield_now();
+        }
+        wait(other.invalidate(&scope, Severity::Hard)).unwrap();
+        soft.join().unwrap().unwrap();
+    });
+    let after = wait(other.generations(&scope)).unwrap()[0];
+    assert!(after.hard != before.hard && after.soft != before.soft);
 }

@@ -10,5 +10,6 @@ mod credentials;
 mod faults;
 mod requests;
 mod settings;
+mod signed;
 mod sweeps;
 mod unheeded;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use keyedcache::record::{Header, Life, Record, Scope};
 use keyedcache::store::{
-    Guard, HolderId, LeaseToken, Leasing, Release, S3Store, Severity, Slot, Store,
+    DECLINED_FOR, Guard, HolderId, LeaseToken, Leasing, Release, S3Store, Severity, Slot, Store,
 };
-use keyedcache::{Cache, ErrorKind, Moment, cache_key};
+use keyedcache::{Cache, Clock, ErrorKind, Moment, cache_key};
 use keyedcache_tests::drive::wait;
 use keyedcache_tests::s3::{Counts, Fault, Operation, Rule, S3Server};
 use keyedcache_tests::stored::{key, record};
@@ -144,6 +144,23 @@ fn lease_ends_by_its_time_by_its_save_and_by_its_release() {
     server.shift_clock(4_000);
     assert_eq!(slot(&store, "k").lease, None);
     assert!(!save(&store, "k", &record(3, 40), Guard::Lease(late)), "its hour is over");
+}
+
+#[test]
+fn lease_that_ends_within_the_time_of_a_marker_is_neither_renewed_nor_released() {
+    let clock = Clock::manual(Moment::from_micros(1_700_000_000_000_000));
+    let server = S3Server::on(clock.clone());
+    server.heed_conditions(false);
+    let store = server.builder("app").clock(clock.clone()).build().unwrap();
+    let declined = leased(&store, "k");
+    assert!(wait(store.release(&key("k"), declined, Release::Declined)).unwrap());
+    let brief = token();
+    let granted = wait(store.lease(&key("k"), brief, DECLINED_FOR / 4, None)).unwrap();
+    assert_eq!(granted, Leasing::Granted);
+    clock.advance(DECLINED_FOR / 2);
+    assert!(slot(&store, "k").declined, "the marker stands");
+    assert!(!wait(store.renew(&key("k"), brief, HOUR)).unwrap());
+    assert!(!wait(store.release(&key("k"), brief, Release::Abandoned)).unwrap());
 }
 
 /// The very gap between the last look and the write: the write arrives after the deletion.

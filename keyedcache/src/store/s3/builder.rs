@@ -167,6 +167,9 @@ impl S3StoreBuilder {
     /// and the time of an attempt do not. Its retries are switched off, since what may be sent again is
     /// known here only. Give it `RequestChecksumCalculation::WhenRequired` for compatible servers.
     ///
+    /// What was read within the last minute is read again by the request that the client made and
+    /// signed then, over the client's HTTP client, and past its interceptors.
+    ///
     /// # Errors
     ///
     /// As of [`build`](Self::build).

@@ -1,7 +1,7 @@
 //! Requests to one bucket: each sent once, counted, timed, and with what it says of the server's
 //! clock heard.
 //!
-//! Nothing here is ever sent twice: whether that is safe only the caller knows. Everything here runs
+//! No write is ever sent twice here: whether that is safe only the caller knows. Everything here runs
 //! on the crate's background runtime.
 
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use super::connect::{connect, without_retries};
 use super::content_md5::ContentMd5;
 use super::fault::{Asked, Denial, Fault, Outcome};
 use super::requests::{Operation, Requests};
+use super::signed::{Note, Signed};
 use super::skew::ServerClock;
 use crate::clock::Moment;
 use crate::error::{Error, ErrorKind};
@@ -33,6 +34,7 @@ pub(super) struct Bucket {
     pub(super) settings: Settings,
     pub(super) clock: Arc<ServerClock>,
     pub(super) requests: Requests,
+    pub(super) signed: Signed,
     client: OnceCell<Client>,
 }
 
@@ -92,6 +94,7 @@ impl Bucket {
         Self {
             clock: Arc::new(ServerClock::new(settings.clock.clone())),
             requests: Requests::default(),
+            signed: Signed::default(),
             client: OnceCell::new_with(client.map(|client| without_retries(&client))),
             settings,
         }
@@ -104,6 +107,10 @@ impl Bucket {
         first: Option<u64>,
         unless: Option<&ETag>,
     ) -> Result<Got, Fault> {
+        let is_whole = first.is_none() && unless.is_none();
+        if is_whole && let Some(got) = self.get_again(name).await {
+            return Ok(got);
+        }
         let client = self.client("load").await?;
         self.requests.count(Operation::Get);
         let request = client
@@ -112,7 +119,12 @@ impl Bucket {
             .key(name)
             .set_range(first.map(|bytes| format!("bytes=0-{}", bytes - 1)))
             .set_if_none_match(unless.map(ToString::to_string));
-        let answer = match request.customize().interceptor(self.listen()).send().await {
+        let note = Note::default();
+        let mut request = request.customize().interceptor(self.listen());
+        if is_whole {
+            request = request.interceptor(note.clone());
+        }
+        let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) => {
                 return match self.asked("load").denial(&error) {
@@ -125,6 +137,7 @@ impl Bucket {
                 };
             }
         };
+        self.signed.keep(name, &note);
         let etag = answer.e_tag.as_deref().unwrap_or_default().into();
         match runtime::timeout(self.settings.operation_timeout, answer.body.collect()).await {
             Some(Ok(body)) => Ok(Got::Found { etag, body: body.into_bytes() }),
@@ -324,6 +337,17 @@ pub(super) struct Listen {
     asked: Moment,
 }
 
+impl Listen {
+    /// Hears the `Date` of the answer.
+    pub(super) fn hear(&self, date: Option<&str>) {
+        // What has no date, or one that cannot be read, tells no time.
+        let date = date.and_then(|date| DateTime::from_str(date, DateTimeFormat::HttpDate).ok());
+        if let Some(second) = date.and_then(|date| u64::try_from(date.secs()).ok()) {
+            self.clock.heard(second, self.asked);
+        }
+    }
+}
+
 impl Intercept for Listen {
     fn name(&self) -> &'static str {
         "keyedcache-server-clock"
@@ -335,12 +359,7 @@ impl Intercept for Listen {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let date = context.response().headers().get("date");
-        // What has no date, or one that cannot be read, tells no time.
-        let date = date.and_then(|date| DateTime::from_str(date, DateTimeFormat::HttpDate).ok());
-        if let Some(second) = date.and_then(|date| u64::try_from(date.secs()).ok()) {
-            self.clock.heard(second, self.asked);
-        }
+        self.hear(context.response().headers().get("date"));
         Ok(())
     }
 }

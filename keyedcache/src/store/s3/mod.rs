@@ -25,6 +25,7 @@ mod patience;
 mod place;
 mod reads;
 mod requests;
+mod signed;
 mod skew;
 mod step;
 mod sweep;

@@ -40,29 +40,38 @@ struct Own {
 }
 
 impl Own {
-    fn has_ended(&self, now: Moment) -> bool {
-        self.lease.is_none_or(|lease| lease.until <= now)
-            && self.declined_until.is_none_or(|until| until <= now)
+    /// The same without whatever has ended.
+    fn at(mut self, now: Moment) -> Self {
+        self.lease = self.lease.filter(|lease| lease.until > now);
+        self.declined_until = self.declined_until.filter(|until| *until > now);
+        self
+    }
+
+    fn is_empty(&self) -> bool {
+        self.lease.is_none() && self.declined_until.is_none()
+    }
+
+    fn is_leased_to(&self, token: LeaseToken) -> bool {
+        self.lease.is_some_and(|lease| lease.token == token)
     }
 }
 
 impl OwnLeases {
     /// What stands of a key that bears this generation.
     fn standing(&self, key: &StoredKey, under: GenerationToken, now: Moment) -> Option<Own> {
-        let own = self.0.lock().get(key).copied();
-        own.filter(|own| own.under == under && !own.has_ended(now))
+        let own = self.0.lock().get(key)?.at(now);
+        (own.under == under && !own.is_empty()).then_some(own)
     }
 
     /// The generation under which a token holds the lease.
     fn under(&self, key: &StoredKey, token: LeaseToken, now: Moment) -> Option<GenerationToken> {
-        let own = self.0.lock().get(key).copied()?;
-        let holds = own.lease.is_some_and(|lease| lease.token == token && lease.until > now);
-        holds.then_some(own.under)
+        let own = self.0.lock().get(key)?.at(now);
+        own.is_leased_to(token).then_some(own.under)
     }
 
     fn put(&self, key: &StoredKey, own: Own, now: Moment) {
         let mut all = self.0.lock();
-        all.retain(|_, own| !own.has_ended(now));
+        all.retain(|_, own| !own.at(now).is_empty());
         all.insert(key.clone(), own);
     }
 
@@ -94,14 +103,9 @@ impl Inner {
         };
         let record = place.record.filter(|_| bears.is_some() && place.under == bears);
         let own = bears.and_then(|bears| self.own.standing(key, bears, now));
-        Ok(Place {
-            record,
-            lease: own.and_then(|own| own.lease),
-            declined_until: own.and_then(|own| own.declined_until).filter(|until| *until > now),
-            under: bears,
-            key: place.key,
-        }
-        .at(now))
+        let lease = own.and_then(|own| own.lease);
+        let declined_until = own.and_then(|own| own.declined_until);
+        Ok(Place { key: place.key, record, lease, declined_until, under: bears })
     }
 
     pub(super) async fn save_unheeded(
@@ -179,7 +183,7 @@ impl Inner {
         token: LeaseToken,
         ttl: Duration,
     ) -> Result<bool, Error> {
-        let Some(own) = self.own_standing(&key).await?.filter(|own| is_held(own, token)) else {
+        let Some(own) = self.own_standing(&key).await?.filter(|own| own.is_leased_to(token)) else {
             return Ok(false);
         };
         let now = self.bucket.clock.now();
@@ -193,7 +197,7 @@ impl Inner {
         token: LeaseToken,
         release: Release,
     ) -> Result<bool, Error> {
-        let Some(own) = self.own_standing(&key).await?.filter(|own| is_held(own, token)) else {
+        let Some(own) = self.own_standing(&key).await?.filter(|own| own.is_leased_to(token)) else {
             return Ok(false);
         };
         let now = self.bucket.clock.now();
@@ -266,8 +270,4 @@ impl Inner {
             }
         }
     }
-}
-
-fn is_held(own: &Own, token: LeaseToken) -> bool {
-    own.lease.is_some_and(|lease| lease.token == token)
 }
