@@ -1,3 +1,5 @@
+//! Who is woken, who is told, and when the connection ends, whatever the server does.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
