@@ -184,10 +184,14 @@ struct Rounds {
     /// Longer than any call takes.
     slowest: Duration,
     /// Whether an invalidation came while a computation ran.
-    strikes: fn((Scope, SharedInstant, SharedInstant), &[Execution]) -> bool,
-    /// One of so many must, or the test shows nothing.
+    strikes: fn(Sent, &[Execution]) -> bool,
+    /// One of so many must, or the test shows nothing: rounds go on until as many have.
     one_in: u64,
 }
+
+/// So many times as many rounds there are at most: a machine that is busy with something else takes
+/// longer over each invalidation, and then fewer of them are done while a computation runs.
+const AT_MOST: usize = 4;
 
 /// Where an invalidation is faster than most computations.
 const QUICK: Rounds = Rounds {
@@ -213,7 +217,7 @@ const SLOW: Rounds = Rounds {
 /// Callers of all kinds ask in all processes, all the time, while now one process, now another one
 /// invalidates something.
 ///
-/// `KEYEDCACHE_ROUNDS` says how many invalidations; `KEYEDCACHE_SEED` repeats a run's dice.
+/// `KEYEDCACHE_ROUNDS` says how many invalidations at least; `KEYEDCACHE_SEED` repeats a run's dice.
 fn random_rounds(ground: &Ground, how: &Rounds) {
     const KEYS: u64 = 2;
 
@@ -225,14 +229,19 @@ fn random_rounds(ground: &Ground, how: &Rounds) {
 
     let mut sent = Vec::new();
     let mut scope = Scope::Cache;
-    for _ in 0..rounds {
-        if dice.one_in(4) {
-            scope = any_scope(&mut dice, KEYS);
+    for _ in 0..AT_MOST {
+        for _ in 0..rounds {
+            if dice.one_in(4) {
+                scope = any_scope(&mut dice, KEYS);
+            }
+            thread::sleep(dice.micros(0..=12_000));
+            let process = dice.one_of(&[0, 1, 2, 3]);
+            let (begun, acknowledged) = team.invalidate(process, scope);
+            sent.push((scope, begun, acknowledged));
         }
-        thread::sleep(dice.micros(0..=12_000));
-        let process = dice.one_of(&[0, 1, 2, 3]);
-        let (begun, acknowledged) = team.invalidate(process, scope);
-        sent.push((scope, begun, acknowledged));
+        if how.have_struck(&sent, &team) * how.one_in > rounds {
+            break;
+        }
     }
     let findings = team.halt();
 
@@ -242,17 +251,25 @@ fn random_rounds(ground: &Ground, how: &Rounds) {
     assert!(longest < how.slowest, "a call took {longest:?}");
 
     let answers: u64 = findings.iter().map(|found| found.answers).sum();
-    let executions = &team.heard().executions;
-    let struck = sent.iter().filter(|sent| (how.strikes)(**sent, executions)).count();
+    let struck = how.have_struck(&sent, &team);
     println!(
-        "{rounds} invalidations, {struck} while a computation ran; {} executions; {answers} \
-         answers, the slowest after {longest:?}",
-        executions.len(),
+        "{} invalidations, {struck} while a computation ran; {} executions; {answers} answers, the \
+         slowest after {longest:?}",
+        sent.len(),
+        team.heard().executions.len(),
     );
-    assert!(
-        struck as u64 * how.one_in > rounds,
-        "too few invalidations came while a computation ran"
-    );
+    assert!(struck * how.one_in > rounds, "too few invalidations came while a computation ran");
+}
+
+/// An invalidation: of what, when it was sent, and when it was acknowledged.
+type Sent = (Scope, SharedInstant, SharedInstant);
+
+impl Rounds {
+    /// How many of these came while a computation ran.
+    fn have_struck(&self, sent: &[Sent], team: &Team<'_>) -> u64 {
+        let executions = &team.heard().executions;
+        sent.iter().filter(|sent| (self.strikes)(**sent, executions)).count() as u64
+    }
 }
 
 fn any_scope(dice: &mut Dice, keys: u64) -> Scope {
@@ -268,25 +285,19 @@ fn any_scope(dice: &mut Dice, keys: u64) -> Scope {
 
 /// Whether something it is about was computed from before it was sent until after it was
 /// acknowledged.
-fn is_within_an_execution(
-    (scope, sent, acknowledged): (Scope, SharedInstant, SharedInstant),
-    executions: &[Execution],
-) -> bool {
+fn is_within_an_execution((scope, sent, acknowledged): Sent, executions: &[Execution]) -> bool {
     executions.iter().any(|execution| {
         scope.covers(execution.subject)
             && execution.began < sent
-            && execution.ended.is_none_or(|ended| acknowledged < ended)
+            && execution.ended.is_some_and(|ended| acknowledged < ended)
     })
 }
 
 /// Whether something it is about was computed at any time between its being sent and acknowledged.
-fn is_beside_an_execution(
-    (scope, sent, acknowledged): (Scope, SharedInstant, SharedInstant),
-    executions: &[Execution],
-) -> bool {
+fn is_beside_an_execution((scope, sent, acknowledged): Sent, executions: &[Execution]) -> bool {
     executions.iter().any(|execution| {
         scope.covers(execution.subject)
             && execution.began < acknowledged
-            && execution.ended.is_none_or(|ended| sent < ended)
+            && execution.ended.is_some_and(|ended| sent < ended)
     })
 }

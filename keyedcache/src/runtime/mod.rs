@@ -5,8 +5,12 @@
 //!   one runtime's callers only may live there and end with it.
 //! - Its one thread runs what must not block: timers and network I/O, never a user's function.
 
+#[cfg(feature = "redis")]
+mod sockets;
 mod wait;
 
+#[cfg(feature = "redis")]
+pub(crate) use sockets::{drives_sockets, may_drive_sockets};
 #[cfg(feature = "redis")]
 pub(crate) use wait::host;
 pub(crate) use wait::{Place, wait};

@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used)] // in what tests share
 
+use std::fs;
 use std::future::Future;
+use std::panic;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use keyedcache::record::Record;
@@ -226,15 +229,84 @@ fn read_in_a_runtime_that_nobody_drives_is_answered_over_the_shared_connection()
     assert!(start.elapsed() < timeout, "only the first has to find out: {:?}", start.elapsed());
 }
 
+/// A runtime with so many workers and no I/O. Each test has its own number of them: what one lacks, all
+/// of its kind in the process are taken to lack.
+fn without_io(workers: usize) -> Runtime {
+    let name = format!("without I/O {workers}");
+    Builder::new_multi_thread().worker_threads(workers).thread_name(name).build().unwrap()
+}
+
+/// Counts the panics of runtimes without I/O that have so many workers; where each was.
+fn panics_without_io(workers: usize) -> Arc<Mutex<Vec<String>>> {
+    let panics = Arc::<Mutex<Vec<String>>>::default();
+    let (seen, name) = (Arc::clone(&panics), format!("without I/O {workers}"));
+    let others = panic::take_hook();
+    panic::set_hook(Box::new(move |about| {
+        if thread::current().name() == Some(&name) {
+            seen.lock().unwrap().push(about.location().unwrap().file().to_owned());
+        } else {
+            others(about);
+        }
+    }));
+    panics
+}
+
 #[test]
-fn runtime_without_io_reads_over_the_shared_connection() {
+fn runtimes_without_io_read_over_the_shared_connection_after_one_panic_of_the_first() {
     let (server, store) = ground();
+    let other = connected(patient(&server.url()));
     save(&store, "k", record(1, 50)).unwrap();
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let panics = panics_without_io(3);
+    for number in 0..5 {
+        let runtime = without_io(3);
+        for store in [&store, &other] {
+            for _ in 0..100 {
+                let found = runtime.block_on(glance(store, "k")).unwrap();
+                assert_eq!(found, Some(record(1, 50)));
+            }
+            if number == 0 {
+                wait_until("it is tried", || !panics.lock().unwrap().is_empty());
+            }
+        }
+    }
+    assert_eq!(connections(&server), 2);
+    let panics = panics.lock().unwrap();
+    assert!(panics.len() == 1 && panics[0].ends_with("runtime/sockets.rs"), "{panics:?}");
+    move_in(&with_workers(), &server, &store);
+}
+
+#[test]
+fn nothing_is_tried_for_servers_that_no_home_could_lead_to() {
+    let server = Options::new().tls().start();
+    let root = fs::read(server.certificate()).unwrap();
+    let store = connected(patient(&server.url()).tls_root(root));
+    save(&store, "k", record(1, 50)).unwrap();
+    let panics = panics_without_io(5);
+    let runtime = without_io(5);
     for _ in 0..100 {
         assert_eq!(runtime.block_on(glance(&store, "k")).unwrap(), Some(record(1, 50)));
     }
-    assert_eq!(connections(&server), 1);
+    // What has been tried by then has been tried before the runtime is gone.
+    let tasks = runtime.metrics().num_alive_tasks();
+    assert_eq!((tasks, panics.lock().unwrap().len()), (0, 0));
+}
+
+#[test]
+fn what_a_home_soon_fails_to_answer_has_nearly_all_the_time_elsewhere() {
+    let server = Server::start();
+    let timeout = Duration::from_secs(3);
+    let store = connected(RedisStore::builder(&server.url()).timeout(timeout));
+    save(&store, "k", record(1, 50)).unwrap();
+    let runtime = on_one_thread();
+    move_in(&runtime, &server, &store);
+    let list = server.command(&["CLIENT", "LIST"]).text();
+    let is_home = |line: &&str| line.contains(" name=keyedcache ") && line.contains(" flags=N ");
+    let home = list.lines().find(is_home).unwrap();
+    let id = home.split([' ', '=']).nth(1).unwrap();
+    // Nobody drives the runtime, so nobody notices until it is read from.
+    server.command(&["CLIENT", "KILL", "ID", id]);
+    server.pause(timeout * 2 / 3);
+    assert_eq!(runtime.block_on(glance(&store, "k")).unwrap(), Some(record(1, 50)));
 }
 
 #[test]

@@ -122,9 +122,14 @@ impl RedisStoreBuilder {
     /// [what goes over it](RedisStore#connections).
     ///
     /// A runtime that was built without `enable_io` can drive none, and Tokio tells so only by a panic:
-    /// it is caught, and that runtime has none then, but a panic hook sees it once. Where panics abort
-    /// it would end the process, so there this must be asked for, by those whose runtimes all have
-    /// their I/O enabled, as `#[tokio::main]` and `Runtime::new` do.
+    /// "A Tokio 1.x context was found, but IO is disabled". keyedcache provokes it with the first reads
+    /// and catches it, and nothing is lost; but a panic hook sees it, the standard one prints it. It is
+    /// seen at most once in a process for each kind of runtime, which is its flavor and its number of
+    /// workers; from then on none of that kind is given a connection, even if it could drive one. A
+    /// program with such runtimes turns this off to see no panic, or enables their I/O.
+    ///
+    /// Where panics abort it would end the process, so there this must be asked for, by those whose
+    /// runtimes all have their I/O enabled, as `#[tokio::main]` and `Runtime::new` do.
     pub fn callers_runtimes(mut self, callers_runtimes: bool) -> Self {
         self.callers_runtimes = callers_runtimes;
         self

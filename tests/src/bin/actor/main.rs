@@ -12,10 +12,10 @@ use keyedcache_tests::child;
 use keyedcache_tests::processes::talk::{Counted, Report, Request};
 use tokio::runtime::{Builder, Runtime};
 
-/// Where the tasks of this process run.
+/// Where the tasks of this process run. What they read they may read over connections of its own.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(2).enable_time().build().expect("the machine can start threads")
+    builder.worker_threads(2).enable_all().build().expect("the machine can start threads")
 });
 
 fn main() {

@@ -13,6 +13,7 @@
 //!   connection, before or after what a home answers: therefore what is kept near is not read here.
 //! - While a request over the shared connection has been given up and may still be done, nothing is read
 //!   here: who reads after that reads what it wrote, or what it will never write.
+//! - A runtime that can drive no sockets has no home, nor has another of its kind.
 //! - A caller that blocks its thread until the answer comes has no home: that thread may be the only one
 //!   that could drive it.
 
@@ -79,8 +80,8 @@ enum Standing {
     /// It is not wanted yet, or is being made.
     Coming,
     Open(Arc<Wire>),
-    /// Until then; for as long as the runtime lives, if none is said.
-    Refused(Option<Instant>),
+    /// Until then.
+    Refused(Instant),
 }
 
 /// A home's connection.
@@ -103,8 +104,7 @@ impl Homes {
                 return;
             }
             table.site = None;
-            let is_gone = |home: &mut Home| !matches!(home.standing, Standing::Refused(None));
-            table.homes.extract_if(.., is_gone).collect::<Vec<_>>()
+            std::mem::take(&mut table.homes)
         };
         drop(gone); // not while the table is locked
     }
@@ -123,7 +123,7 @@ impl Homes {
                     home.count();
                     home.may_be_replaced()
                 }
-                None => table.homes.len() < MOST,
+                None => table.homes.len() < MOST && runtime::may_drive_sockets(host),
             }
         };
         if is_new {
@@ -166,7 +166,7 @@ impl Homes {
 
     /// This home did not answer.
     fn refuse(&self, ticket: u64) {
-        self.set(ticket, Standing::Refused(Some(runtime::after(REFUSED_FOR))));
+        self.set(ticket, Standing::Refused(runtime::after(REFUSED_FOR)));
     }
 
     /// The connection of this home has ended; if it was not refused, there may be another.
@@ -198,7 +198,7 @@ impl Home {
     }
 
     fn may_be_replaced(&self) -> bool {
-        matches!(self.standing, Standing::Refused(Some(until)) if until <= Instant::now())
+        matches!(self.standing, Standing::Refused(until) if until <= Instant::now())
     }
 }
 
@@ -222,6 +222,10 @@ async fn dwell(dweller: Dweller, site: Arc<Site>, mut wanted: watch::Receiver<bo
     if wanted.wait_for(|is_wanted| *is_wanted).await.is_err() {
         return;
     }
+    if !runtime::drives_sockets() {
+        tracing::debug!(target: "keyedcache", "the caller's runtime was built without `enable_io`");
+        return;
+    }
     let set = |standing| {
         if let Some(shared) = shared.upgrade() {
             shared.homes.set(*ticket, standing);
@@ -232,20 +236,20 @@ async fn dwell(dweller: Dweller, site: Arc<Site>, mut wanted: watch::Receiver<bo
         let opened = runtime::timeout(site.at_most, opening).await;
         opened.unwrap_or_else(|| Err("no connection in time".to_owned()))
     };
-    match tokio::spawn(opening).await {
-        Ok(Ok((wire, driving))) => {
+    // A task of its own, so that a panic in it is one attempt that failed.
+    let opened = tokio::spawn(opening).await;
+    match opened.unwrap_or_else(|panic| Err(panic.to_string())) {
+        Ok((wire, driving)) => {
             set(Standing::Open(Arc::new(wire)));
             driving.await;
             if let Some(shared) = shared.upgrade() {
                 shared.homes.has_ended(*ticket);
             }
         }
-        Ok(Err(because)) => {
+        Err(because) => {
             tracing::debug!(target: "keyedcache", because, "no connection of the caller's runtime");
-            set(Standing::Refused(Some(runtime::after(REFUSED_FOR))));
+            set(Standing::Refused(runtime::after(REFUSED_FOR)));
         }
-        // The runtime has no I/O, which can be told by no other means.
-        Err(_) => set(Standing::Refused(None)),
     }
     drop(wanted.wait_for(|_| false).await);
 }
@@ -258,14 +262,14 @@ impl Shared {
     ) -> Result<Vec<Option<Bytes>>, Error> {
         let timeout = self.settings.timeout;
         let mut left = timeout;
-        if let Some(way) = self.way_home() {
-            let ticket = way.ticket;
-            left = timeout / 2;
-            match runtime::timeout(left, self.read_at_home(way, names)).await {
+        if let Some(Way { wire, ticket }) = self.way_home() {
+            let began = Instant::now();
+            match runtime::timeout(timeout / 2, wire.read(names)).await {
                 Some(Some(texts)) => return Ok(texts),
                 Some(None) => {}
                 None => self.homes.refuse(ticket),
             }
+            left = timeout.saturating_sub(began.elapsed());
         }
         // Boxed, so that the future of what is answered at home is small.
         Box::pin(self.read(names, left)).await
@@ -276,10 +280,5 @@ impl Shared {
             return None;
         }
         self.homes.find(self, &runtime::host()?)
-    }
-
-    /// `None` if it has to be read another way.
-    async fn read_at_home(&self, way: Way, names: &[String]) -> Option<Vec<Option<Bytes>>> {
-        way.wire.read(names).await
     }
 }

@@ -16,6 +16,7 @@ use super::asking::run_all;
 use super::connect::{self, Ready};
 use super::homes::Site;
 use super::sentinels::Watch;
+use super::wire::Wire;
 use super::{Shared, State};
 use crate::record::random_bytes;
 use crate::runtime;
@@ -154,7 +155,8 @@ async fn stay(shared: &Arc<Shared>, number: u64, ready: Ready, identity: &mut Op
     let _watch = told.map(|told| Watch::begin(shared, number, told));
     beat.set(shared);
     // One that does not say which run it is could be any; nodes of a cluster are asked over one each.
-    if shared.settings.callers_runtimes && shared.whole.is_none() && !run.is_empty() {
+    let is_alone = shared.whole.is_none() && !run.is_empty();
+    if shared.settings.callers_runtimes && is_alone && Wire::reaches(info.addr()) {
         let at_most = shared.settings.connect_timeout;
         let most = shared.settings.concurrency;
         shared.homes.begin(Site { number, info, run, at_most, most });

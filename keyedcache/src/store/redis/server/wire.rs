@@ -53,40 +53,46 @@ struct State {
     out: Vec<u8>,
     /// Who waits for a reply, in the order of the commands.
     turns: VecDeque<oneshot::Sender<Reply>>,
-    /// The driver, from when it has first waited.
+    /// The driver, from when it has first waited for anything.
     driver: Option<Waker>,
-    /// Whether it is waiting, and has to be woken for what is to be sent.
-    is_waiting: bool,
+    /// Whether it has nothing to send, and has to be woken for what is to be sent.
+    is_idle: bool,
     is_over: bool,
 }
 
 impl State {
-    /// The driver is to be woken when there is something to send, or nobody to send anything.
-    fn wait(&mut self, driver: &Waker) {
+    /// The driver is to be woken when nobody is left to send anything, and if it is idle, when there is
+    /// something to send.
+    fn wait(&mut self, driver: &Waker, is_idle: bool) {
         match &mut self.driver {
             Some(before) => before.clone_from(driver),
             None => self.driver = Some(driver.clone()),
         }
-        self.is_waiting = true;
+        self.is_idle = is_idle;
     }
 
-    fn wake(&mut self) {
-        if std::mem::take(&mut self.is_waiting)
-            && let Some(driver) = &self.driver
-        {
+    fn wake(&self) {
+        if let Some(driver) = &self.driver {
             driver.wake_by_ref();
         }
     }
 }
 
 impl Wire {
+    /// Whether it can lead there at all.
+    pub(super) fn reaches(place: &ConnectionAddr) -> bool {
+        matches!(place, ConnectionAddr::Tcp(..))
+            || (cfg!(unix) && matches!(place, ConnectionAddr::Unix(_)))
+    }
+
     /// Connects to this server, with what drives the connection: by the runtime in which this is
     /// polled, since it is that which the socket belongs to. At most so many requests are under way at
     /// once.
     ///
     /// # Errors
     ///
-    /// If it is not this run of the server that answers, and lets this user in; over TLS always.
+    /// If it is not this run of the server that answers, and lets this user in; where it does not
+    /// [reach](Self::reaches).
     pub(super) async fn connect(
         info: &ConnectionInfo,
         run: &str,
@@ -153,7 +159,9 @@ impl Wire {
                 once("MGET").chain(names.iter().map(String::as_str)),
             );
             state.turns.push_back(turn);
-            state.wake();
+            if std::mem::take(&mut state.is_idle) {
+                state.wake();
+            }
         }
         match reply.await.ok()? {
             Reply::Texts(texts) if texts.len() == names.len() => Some(texts),
@@ -201,14 +209,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let is_sent = self.poll_send(context)?;
             match self.poll_receive(context)? {
                 Poll::Ready(()) => {}
-                Poll::Pending if is_sent.is_pending() => return Poll::Pending,
                 Poll::Pending => {
                     let mut state = self.line.state.lock();
                     if state.is_over {
                         return Poll::Ready(Ok(()));
                     }
-                    if state.out.is_empty() {
-                        state.wait(context.waker());
+                    if is_sent.is_pending() || state.out.is_empty() {
+                        state.wait(context.waker(), is_sent.is_ready());
                         return Poll::Pending;
                     }
                     // Those who are about to ask do so in the same breath.
@@ -308,3 +315,6 @@ async fn greet(
     }
     Ok(String::from_utf8_lossy(&server.unwrap_or_default()).into_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! Who is woken, who is told, and when the connection ends, whatever the server does.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
+
+use tokio::io::{DuplexStream, duplex};
+
+use super::*;
+
+/// A driver over a stream that takes so many bytes until they are read at the other end.
+fn wire(room: usize) -> (Wire, Driver<DuplexStream>, DuplexStream) {
+    let (stream, server) = duplex(room);
+    let line = Arc::<Line>::default();
+    let driver = Driver {
+        line: Arc::clone(&line),
+        stream,
+        out: Vec::new(),
+        sent: 0,
+        read: BytesMut::new(),
+        has_let_others_go_first: false,
+    };
+    (Wire { line, most: 10 }, driver, server)
+}
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Count {
+    fn take(&self) -> usize {
+        self.0.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// Asks for a name that is too long to be sent.
+fn asking(wire: &Wire) -> impl Future<Output = Option<Texts>> {
+    let names = ["k".repeat(100)];
+    async move { wire.read(&names).await }
+}
+
+#[test]
+fn driver_is_woken_once_for_what_is_to_be_sent() {
+    let (wire, driver, _server) = wire(1000);
+    let count = Arc::<Count>::default();
+    let waker = Waker::from(Arc::clone(&count));
+    let mut context = Context::from_waker(&waker);
+    let mut driving = pin!(driver.drive());
+    assert!(driving.as_mut().poll(&mut context).is_pending());
+    let mut readers = [pin!(asking(&wire)), pin!(asking(&wire))];
+    for reader in &mut readers {
+        assert!(reader.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    assert_eq!(count.take(), 1);
+}
+
+#[test]
+fn connection_ends_with_its_wire_even_while_the_server_takes_nothing() {
+    let (wire, driver, _server) = wire(10);
+    let count = Arc::<Count>::default();
+    let waker = Waker::from(Arc::clone(&count));
+    let mut context = Context::from_waker(&waker);
+    let mut driving = pin!(driver.drive());
+    {
+        let mut reader = pin!(asking(&wire));
+        assert!(reader.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(driving.as_mut().poll(&mut context).is_pending(), "most is not sent");
+        count.take();
+        let mut other = pin!(asking(&wire));
+        assert!(other.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(count.take(), 0, "what is sent later wakes nobody now");
+    }
+    drop(wire);
+    assert_eq!(count.take(), 1);
+    assert!(driving.poll(&mut context).is_ready());
+}
+
+#[test]
+fn end_of_the_driver_is_told_to_who_waits_and_to_who_comes() {
+    let (wire, driver, _server) = wire(1000);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut reader = pin!(asking(&wire));
+    assert!(reader.as_mut().poll(&mut context).is_pending());
+    drop(driver);
+    assert!(matches!(reader.poll(&mut context), Poll::Ready(None)));
+    assert!(matches!(pin!(asking(&wire)).poll(&mut context), Poll::Ready(None)));
+}
