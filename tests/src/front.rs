@@ -106,6 +106,10 @@ impl<M: Manner> Store for Front<M> {
         self.inner.trusted()
     }
 
+    fn trusted_at(&self, now: Moment) -> bool {
+        self.inner.trusted_at(now)
+    }
+
     fn load<'a>(&'a self, keys: &'a [StoredKey], scopes: &'a [Scope]) -> Pending<'a, Loaded> {
         self.manner.perform(Operation::Load, || self.inner.load(keys, scopes))
     }
