@@ -111,17 +111,7 @@ macro_rules! bodies {
     )*};
 }
 
-bodies! {
-    ()
-    (a: A)
-    (a: A, b: B)
-    (a: A, b: B, c: C)
-    (a: A, b: B, c: C, d: D)
-    (a: A, b: B, c: C, d: D, e: E)
-    (a: A, b: B, c: C, d: D, e: E, g: G)
-    (a: A, b: B, c: C, d: D, e: E, g: G, h: H)
-    (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I)
-}
+with_up_to_eight_arguments!(bodies);
 
 /// A request of which nothing is known but what it answers.
 pub type Asked<T> = Request<Boxed<'static, T>>;

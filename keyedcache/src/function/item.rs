@@ -245,17 +245,7 @@ macro_rules! function_items {
     )*};
 }
 
-function_items! {
-    ()
-    (a: A)
-    (a: A, b: B)
-    (a: A, b: B, c: C)
-    (a: A, b: B, c: C, d: D)
-    (a: A, b: B, c: C, d: D, e: E)
-    (a: A, b: B, c: C, d: D, e: E, g: G)
-    (a: A, b: B, c: C, d: D, e: E, g: G, h: H)
-    (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I)
-}
+with_up_to_eight_arguments!(function_items);
 
 /// What a cached async function returns.
 type Answer<R> = Pin<Box<dyn Future<Output = R> + Send>>;

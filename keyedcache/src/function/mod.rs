@@ -13,6 +13,24 @@
 // Only expansions hold what is in here.
 #![allow(missing_debug_implementations)]
 
+/// Gives a macro the lists of up to eight arguments, each with its type: as many as function items
+/// can have.
+macro_rules! with_up_to_eight_arguments {
+    ($each:ident) => {
+        $each! {
+            ()
+            (a: A)
+            (a: A, b: B)
+            (a: A, b: B, c: C)
+            (a: A, b: B, c: C, d: D)
+            (a: A, b: B, c: C, d: D, e: E)
+            (a: A, b: B, c: C, d: D, e: E, g: G)
+            (a: A, b: B, c: C, d: D, e: E, g: G, h: H)
+            (a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I)
+        }
+    };
+}
+
 mod away;
 mod begun;
 mod companions;

@@ -128,6 +128,16 @@ impl Wire {
         if field(&server, "run_id") != Some(run) {
             return Err("another server answers".to_owned());
         }
+        let (wire, driver) = Self::with_driver(stream, read, most);
+        let driving = Box::pin(async move {
+            let because = driver.drive().await;
+            tracing::debug!(target: "keyedcache", ?because, "a caller's connection has ended");
+        });
+        Ok((wire, driving))
+    }
+
+    /// Both ends of a connection over which so much has been received already.
+    fn with_driver<S>(stream: S, read: BytesMut, most: usize) -> (Self, Driver<S>) {
         let line = Arc::<Line>::default();
         let driver = Driver {
             line: Arc::clone(&line),
@@ -137,11 +147,7 @@ impl Wire {
             read,
             has_let_others_go_first: false,
         };
-        let driving = Box::pin(async move {
-            let because = driver.drive().await;
-            tracing::debug!(target: "keyedcache", ?because, "a caller's connection has ended");
-        });
-        Ok((Self { line, most }, driving))
+        (Self { line, most }, driver)
     }
 
     /// What stands under each name; `None` if the connection has ended, too much is asked over it

@@ -10,16 +10,8 @@ use super::*;
 /// A driver over a stream that takes so many bytes until they are read at the other end.
 fn wire(room: usize) -> (Wire, Driver<DuplexStream>, DuplexStream) {
     let (stream, server) = duplex(room);
-    let line = Arc::<Line>::default();
-    let driver = Driver {
-        line: Arc::clone(&line),
-        stream,
-        out: Vec::new(),
-        sent: 0,
-        read: BytesMut::new(),
-        has_let_others_go_first: false,
-    };
-    (Wire { line, most: 10 }, driver, server)
+    let (wire, driver) = Wire::with_driver(stream, BytesMut::new(), 10);
+    (wire, driver, server)
 }
 
 #[derive(Default)]
