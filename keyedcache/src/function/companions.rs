@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::cache::{Boxed, Request, Value, take};
 use crate::error::{Error, NotCachedError, NotCachedReason};
-use crate::key::{Key, KeyParts, Owned, text_of};
+use crate::key::{Key, KeyParts, text_of};
 use crate::shape::Shape;
-use crate::store::Severity;
+use crate::store::{Severity, StoredKey};
 
-use super::begun::{Asking, decode};
+use super::begun::{Asking, Looking, Noted, decode};
 use super::computing::Lead;
 use super::finish::Finish;
+use super::notes::Notes;
 use super::site::Site;
 
 /// Forgets every call of a function.
@@ -71,19 +72,11 @@ impl<S: Shape, A: KeyParts> Asking<S, A> {
 
     /// The call apart from its arguments.
     pub fn call(self) -> Call<S> {
-        let Self { site, shape, arguments } = self;
-        let epoch = site.state().epoch.note();
-        let function = site.function();
-        let key = function.key(&arguments);
-        let stored = function.stored_key(&arguments);
-        let finish = Finish::new(site, function, shape, epoch, stored.as_str(), &arguments);
-        let value = Value { plan: Arc::clone(finish.plan()), key, stored };
-        let near_key = Owned::of(&arguments);
-        let near = Box::new(move || {
-            let (state, near) = site.near()?;
-            near.get(&near_key, &state.epoch, || ())
-        });
-        Call { value, finish: Box::new(finish), near }
+        let Noted { finish, key, local } = self.noted();
+        let Notes { plan, function, .. } = finish.notes();
+        let key = StoredKey::new(key);
+        let value = Value { plan: Arc::clone(plan), key: function.key(&self.arguments), stored: key };
+        Call { value, finish: Box::new(finish), local }
     }
 }
 
@@ -121,15 +114,15 @@ pub type Asked<T> = Request<Boxed<'static, T>>;
 pub struct Call<S: Shape> {
     value: Value,
     finish: Box<Finish<S>>,
-    near: Box<dyn Fn() -> Option<S::Stored> + Send + Sync>,
+    local: Option<Looking<S::Stored>>,
 }
 
 impl<S: Shape> Call<S> {
     fn peek(self) -> Asked<Result<S::Answer, NotCachedError>> {
-        let Self { finish, value, near } = self;
+        let Self { finish, value, local } = self;
         Request::new(Box::pin(async move {
-            if S::LOCAL {
-                return near()
+            if let Some(look) = local {
+                return look()
                     .map(|stored| finish.shape().answer(stored))
                     .ok_or_else(|| NotCachedError::new(value.key.text(), NotCachedReason::Absent));
             }

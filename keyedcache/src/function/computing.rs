@@ -70,7 +70,7 @@ pub struct Alone<S: Shape>(Option<Box<(Finish<S>, Option<Shared>)>>);
 
 impl<S: Shape> Alone<S> {
     fn new(finish: Box<Finish<S>>, on_error: Option<Shared>) -> Self {
-        let needed = on_error.is_some() || finish.limits().end(false).is_some();
+        let needed = on_error.is_some() || finish.notes().limits.end(false).is_some();
         Self(needed.then(|| Box::new((*finish, on_error))))
     }
 

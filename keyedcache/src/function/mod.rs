@@ -38,6 +38,7 @@ mod computing;
 mod finish;
 mod instances;
 mod item;
+mod notes;
 pub mod ready;
 mod site;
 mod spec;

@@ -19,14 +19,13 @@ mod values;
 pub(crate) use entries::{Collecting, Entries};
 pub(crate) use values::{NotedValue, Values, drop_scope};
 
-use std::hash::Hash;
+use std::any::Any;
+use std::hash::Hasher as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use equivalent::Equivalent;
-
 use crate::clock::{Clock, Moment};
-use crate::key::Owned;
+use crate::key::KeyParts;
 use crate::store::KeyDigest;
 
 use entries::Beside;
@@ -105,16 +104,36 @@ impl Noted {
     }
 }
 
-struct Entry<V> {
+/// An entry, of types that only its function knows.
+pub(crate) type Kept = Box<dyn Any + Send + Sync>;
+
+/// What is kept near of a call.
+struct Entry<I, V> {
+    valid: Valid,
+    /// Of the arguments.
+    identities: I,
     value: V,
+}
+
+/// Makes an entry, as [`Near::get`] looks for it.
+pub(crate) fn kept<I, V>(identities: I, value: V, valid: Valid) -> Kept
+where
+    I: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    Box::new(Entry { valid, identities, value })
+}
+
+/// How long an entry serves.
+pub(crate) struct Valid {
     deadline: Moment,
     noted: Noted,
     asks: bool,
 }
 
-impl<V> Entry<V> {
+impl Valid {
     #[inline]
-    fn serves<'a>(
+    fn stands<'a>(
         &self,
         epoch: &Epoch,
         voucher: impl FnOnce() -> Option<&'a Arc<dyn Vouch>>,
@@ -137,56 +156,66 @@ pub(crate) trait Vouch: Send + Sync {
     fn vouch(&self, now: Moment, deadline: Moment) -> bool;
 }
 
-/// Typed values under argument lists, bounded by their number, the least useful evicted.
+/// Values under argument lists, of any types, bounded by their number, the least useful evicted.
 ///
 /// A hit costs one hash, one lookup, three loads, and the clone of the value; no lock, no
 /// allocation. What was evicted is dropped some dozens of evictions later.
 ///
+/// Types stay outside: with them the map would be compiled once more for every list of arguments, and
+/// that is a tenth of a second each. They are found again at each hit, by a comparison.
+///
 /// Invariant: entries that ask and stand were put with the voucher that is there now, or there is
 /// none. A voucher is only put where none is, and it goes after the epoch of its entries was bumped.
-pub(crate) struct Near<K: 'static, V> {
-    entries: Entries<Owned<K>, Entry<V>>,
+pub(crate) struct Near {
+    entries: Entries<Kept>,
     voucher: Beside<Arc<dyn Vouch>>,
 }
 
-impl<K, V> Near<K, V>
-where
-    Owned<K>: Hash + Eq,
-    V: Clone,
-{
+impl Near {
     /// A near cache of at most `capacity` entries.
-    pub(crate) fn new(capacity: usize) -> Self
-    where
-        K: Send,
-        V: Send + 'static,
-    {
+    pub(crate) fn new(capacity: usize) -> Self {
         let collecting = Collecting::shared();
         Self { entries: Entries::new(capacity, collecting), voucher: Beside::new(collecting) }
+    }
+
+    /// What a call with these arguments is looked up by.
+    #[inline]
+    pub(crate) fn hash(&self, arguments: &impl KeyParts) -> u64 {
+        let mut hasher = self.entries.hasher();
+        arguments.hash_identities(&mut hasher);
+        hasher.finish()
     }
 
     /// The value, if it is there, in time, and nothing it depends on has changed; then, and before
     /// it is cloned, `count` is called.
     #[inline]
-    pub(crate) fn get<Q>(&self, key: &Q, epoch: &Epoch, count: impl FnOnce()) -> Option<V>
-    where
-        Q: Hash + Equivalent<Owned<K>>,
-    {
-        self.entries.get(
-            key,
-            |entry, guard| entry.serves(epoch, || self.voucher.get(guard)),
-            |entry| {
-                count();
-                entry.value.clone()
-            },
-        )
+    pub(crate) fn get<A: KeyParts, V: Clone + 'static>(
+        &self,
+        arguments: &A,
+        epoch: &Epoch,
+        count: impl FnOnce(),
+    ) -> Option<V> {
+        let hash = self.hash(arguments);
+        let reading = self.entries.read()?;
+        let slot = self.entries.find(hash, &reading)?;
+        let entry = slot.entry.downcast_ref::<Entry<A::Identities, V>>()?;
+        if !arguments.are_identities(&entry.identities)
+            || !entry.valid.stands(epoch, || self.voucher.get(&reading))
+        {
+            return None;
+        }
+        slot.count_use();
+        count();
+        Some(entry.value.clone())
     }
 
-    /// Keeps a value until `deadline`, as long as what was noted stands. With a voucher, it must
-    /// vouch for the entry at each hit. What does not stand any more takes nobody's place.
+    /// Keeps what `keep` makes for the arguments of this hash until `deadline`, as long as what was
+    /// noted stands. With a voucher, it must vouch for the entry at each hit. What does not stand any
+    /// more takes nobody's place.
     pub(crate) fn put(
         &self,
-        key: Owned<K>,
-        value: V,
+        hash: u64,
+        keep: impl FnOnce(Valid) -> Kept,
         deadline: Moment,
         noted: (Noted, &Epoch),
         voucher: Option<&Arc<dyn Vouch>>,
@@ -194,8 +223,7 @@ where
         let (noted, epoch) = noted;
         let stands = || noted.still_stand(epoch);
         if stands() && voucher.is_none_or(|voucher| self.vouched_by(voucher, stands)) {
-            let entry = Entry { value, deadline, noted, asks: voucher.is_some() };
-            self.entries.insert(key, entry);
+            self.entries.insert(hash, keep(Valid { deadline, noted, asks: voucher.is_some() }));
         }
     }
 

@@ -6,18 +6,17 @@ use std::time::{Duration, Instant};
 
 use super::entries::BATCH;
 use super::*;
-use crate::key::Lookup;
 
-fn entries<E: Send + 'static>(capacity: usize) -> Entries<u64, E> {
+fn entries<E: Send + 'static>(capacity: usize) -> Entries<E> {
     Entries::new(capacity, &Collecting::own())
 }
 
-fn get<E: Clone>(entries: &Entries<u64, E>, key: u64) -> Option<E> {
-    entries.get(&key, |_, _| true, E::clone)
+fn get<E: Clone>(entries: &Entries<E>, key: u64) -> Option<E> {
+    entries.get(key, |_| true, E::clone)
 }
 
-fn held<E: Clone>(entries: &Entries<u64, E>, keys: impl IntoIterator<Item = u64>) -> usize {
-    keys.into_iter().filter(|key| entries.get(key, |_, _| true, |_| ()).is_some()).count()
+fn held<E: Clone>(entries: &Entries<E>, keys: impl IntoIterator<Item = u64>) -> usize {
+    keys.into_iter().filter(|key| entries.get(*key, |_| true, |_| ()).is_some()).count()
 }
 
 #[test]
@@ -96,7 +95,7 @@ fn entries_that_are_not_to_be_served_are_not_in_use() {
     }
     for _ in 0..10 {
         for key in 0..100 {
-            assert_eq!(entries.get(&key, |_, _| false, |_| ()), None);
+            assert_eq!(entries.get(key, |_| false, |_| ()), None);
         }
     }
     for key in 1_000..1_200 {
@@ -123,7 +122,7 @@ fn what_was_evicted_is_dropped_some_dozens_later() {
 
 #[test]
 fn a_value_may_ask_for_more_while_it_is_dropped() {
-    struct Asks(Arc<Entries<u64, Asks>>, Arc<AtomicUsize>);
+    struct Asks(Arc<Entries<Asks>>, Arc<AtomicUsize>);
     impl Drop for Asks {
         fn drop(&mut self) {
             let key = 1_000 + self.1.fetch_add(1, Ordering::Relaxed) as u64;
@@ -188,14 +187,14 @@ fn noted(epoch: &Epoch) -> (Noted, &Epoch) {
     (Noted::now(epoch.note(), KeyDigest(7)), epoch)
 }
 
-type OneNumber = Near<(u64, ()), u64>;
-
-fn put(near: &OneNumber, key: u64, noted: (Noted, &Epoch), voucher: Option<&Arc<dyn Vouch>>) {
-    near.put(Owned::of(&(key, ())), key, Moment::NEVER, noted, voucher);
+fn put(near: &Near, key: u64, noted: (Noted, &Epoch), voucher: Option<&Arc<dyn Vouch>>) {
+    let arguments = (key, ());
+    let hash = near.hash(&arguments);
+    near.put(hash, |valid| kept(arguments, key, valid), Moment::NEVER, noted, voucher);
 }
 
-fn read(near: &OneNumber, key: u64, epoch: &Epoch) -> Option<u64> {
-    near.get(&Lookup(&(key, ())), epoch, || ())
+fn read(near: &Near, key: u64, epoch: &Epoch) -> Option<u64> {
+    near.get(&(key, ()), epoch, || ())
 }
 
 #[test]
@@ -286,7 +285,7 @@ fn a_voucher_that_comes_after_it_was_forgotten_does_not_stay() {
 
 #[test]
 fn threads_hit_while_they_end() {
-    static ENTRIES: std::sync::OnceLock<Entries<u64, u64>> = std::sync::OnceLock::new();
+    static ENTRIES: std::sync::OnceLock<Entries<u64>> = std::sync::OnceLock::new();
     static HITS: AtomicUsize = AtomicUsize::new(0);
     struct Last;
     impl Drop for Last {

@@ -15,7 +15,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop_assert_eq, proptest};
 
 use super::model::{Choices, Recorder};
-use crate::key::{Key, KeyPart, KeyParts, Lookup, Owned, part_text};
+use crate::key::{Key, KeyPart, KeyParts, part_text};
 
 fn hashed<P: KeyPart + ?Sized>(part: &P) -> Recorder {
     let mut recorder = Recorder::default();
