@@ -62,6 +62,7 @@ pub struct Asking<S, A> {
 }
 
 /// Looks for the answer of an async function, where none is [at hand](Asking::at_hand).
+#[allow(clippy::needless_pass_by_value)] // the caller has no other use for it
 pub fn begin<S: Shape, A: KeyParts>(
     asking: Asking<S, A>,
 ) -> impl Future<Output = BegunAsync<S>> + Send + use<S, A> {
@@ -76,6 +77,7 @@ pub fn begin<S: Shape, A: KeyParts>(
 }
 
 /// The same of one that can be computed away from its caller.
+#[allow(clippy::needless_pass_by_value)]
 pub fn begin_away<S: Shape, A: KeyParts>(
     asking: Asking<S, A>,
 ) -> impl Future<Output = Result<BegunAsync<S>, Away<S>>> + Send + use<S, A> {
@@ -91,7 +93,7 @@ pub fn begin_away<S: Shape, A: KeyParts>(
 
 /// Looks for the answer of a sync function; if there is none, this thread runs the body from here on.
 #[inline]
-#[allow(clippy::needless_pass_by_value)] // the caller has no other use for it
+#[allow(clippy::needless_pass_by_value)]
 pub fn begin_wait<S: Shape, A: KeyParts>(asking: Asking<S, A>) -> BegunSync<S> {
     match asking.at_hand() {
         Some(answer) => Begun::Answer(answer),
@@ -157,15 +159,19 @@ impl<S: Shape, A: KeyParts> Asking<S, A> {
         let (notes, key) = Notes::now(site, arguments, &|near| near.hash(arguments));
         let keeping = notes.keeps_near().then(|| {
             let identities = arguments.identities();
-            Box::new(move |stored, valid| kept(identities, stored, valid)) as Keeping<S::Stored>
+            Box::new(move |stored| kept(identities, stored)) as Keeping<S::Stored>
         });
-        let local = S::LOCAL.then(|| {
+        // Not `then`: what a branch never needs is not even compiled.
+        let local = if S::LOCAL {
             let identities = arguments.identities();
-            Box::new(move || {
+            let look = move || {
                 let (state, near) = site.near()?;
                 near.get(&identities, &state.epoch, || ())
-            }) as Looking<S::Stored>
-        });
+            };
+            Some(Box::new(look) as Looking<S::Stored>)
+        } else {
+            None
+        };
         Noted { finish: Finish::new(notes, shape, keeping), key, local }
     }
 }
@@ -224,7 +230,9 @@ impl<S: Shape> Missed<S> {
                 };
             }
             Begin::Error(error) => return answer_or_alone(shape.answer_of_error(&error), finish),
-            Begin::TimedOut => return answer_or_alone(shape.timed_out(finish.notes().timed_out()), finish),
+            Begin::TimedOut => {
+                return answer_or_alone(shape.timed_out(finish.notes().timed_out()), finish);
+            }
         };
         let stored = take::<S::Stored>(value);
         if let (Some(stored), Some(until)) = (&stored, until) {

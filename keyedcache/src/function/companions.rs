@@ -75,7 +75,8 @@ impl<S: Shape, A: KeyParts> Asking<S, A> {
         let Noted { finish, key, local } = self.noted();
         let Notes { plan, function, .. } = finish.notes();
         let key = StoredKey::new(key);
-        let value = Value { plan: Arc::clone(plan), key: function.key(&self.arguments), stored: key };
+        let value =
+            Value { plan: Arc::clone(plan), key: function.key(&self.arguments), stored: key };
         Call { value, finish: Box::new(finish), local }
     }
 }

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
+use crate::Moment;
 use crate::cache::{Boxed, Call, Core, Decode, Leader, Value, take};
 use crate::codec::Codec;
 use crate::error::Error;
 use crate::flight::Shared;
-use crate::near::{Kept, Valid};
+use crate::near::Kept;
 use crate::observe::Counters;
 use crate::policy::Timeout;
 use crate::record::{Header, Record};
 use crate::runtime;
 use crate::shape::{Encode, Shape};
 use crate::store::StoredKey;
-use crate::Moment;
 
 use super::begun::decode_stored;
 use super::notes::Notes;
@@ -27,7 +27,7 @@ pub(super) struct Finish<S: Shape> {
 }
 
 /// Makes what is kept near of a value, with the arguments that it was made from.
-pub(super) type Keeping<V> = Box<dyn FnOnce(V, Valid) -> Kept + Send + Sync>;
+pub(super) type Keeping<V> = Box<dyn FnOnce(V) -> Kept + Send + Sync>;
 
 impl<S: Shape> Finish<S> {
     /// Of a call that notes were made of before any store is asked.
@@ -65,7 +65,7 @@ impl<S: Shape> Finish<S> {
     /// Keeps an answer near that is fresh until `until` by the store's clock.
     pub(super) fn put_near(&mut self, stored: &S::Stored, until: Moment) {
         if let Some(keeping) = self.keeping.take() {
-            self.notes.put_near(until, Box::new(|valid| keeping(stored.clone(), valid)));
+            self.notes.put_near(until, keeping(stored.clone()));
         }
     }
 

@@ -8,7 +8,7 @@ use crate::TimedOut;
 use crate::cache::{Core, Limits, Plan};
 use crate::clock::Moment;
 use crate::key::Segments;
-use crate::near::{Kept, Near, Noted, Valid};
+use crate::near::{Kept, Near, Noted};
 use crate::store::KeyDigest;
 
 use super::site::{Function, Site};
@@ -60,11 +60,11 @@ impl Notes {
     }
 
     /// Keeps it near, if it is to be: it is fresh until `until` by the store's clock.
-    pub(super) fn put_near(&mut self, until: Moment, keep: Box<dyn FnOnce(Valid) -> Kept + '_>) {
+    pub(super) fn put_near(&mut self, until: Moment, kept: Kept) {
         let Some(Place { near, hash, noted }) = self.near.take() else { return };
         let deadline = self.core().near_deadline(until);
         let epoch = &self.site.state().epoch;
-        near.put(hash, keep, deadline, (noted, epoch), self.function.voucher.as_ref());
+        near.put(hash, kept, deadline, (noted, epoch), self.function.voucher.as_ref());
     }
 
     /// As [`Noted::at_save`].

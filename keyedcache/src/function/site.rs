@@ -11,7 +11,6 @@ use crate::key::{Key, Segments};
 use crate::near::{Epoch, Near, Vouch};
 use crate::observe::Counter;
 use crate::record::Scope;
-use crate::store::StoredKey;
 
 use super::spec::{Given, Spec};
 
@@ -220,11 +219,6 @@ impl Function {
     /// The stored form of [`key`](Self::key), as text.
     pub(super) fn stored_text(&self, arguments: &dyn Segments) -> String {
         Key::text_of_parts(&self.stored_head, &self.namespace, arguments)
-    }
-
-    /// The stored form of [`key`](Self::key).
-    pub(super) fn stored_key(&self, arguments: &dyn Segments) -> StoredKey {
-        StoredKey::new(self.stored_text(arguments))
     }
 
     /// The text of the key whose stored form this is.

@@ -42,9 +42,12 @@ impl<E> Slot<E> {
     }
 }
 
-impl<E: Send + 'static> Entries<E> {
+impl<E> Entries<E> {
     /// At least one of them is kept. What they give up, `collecting` frees.
-    pub(crate) fn new(capacity: usize, collecting: &Collecting) -> Self {
+    pub(crate) fn new(capacity: usize, collecting: &Collecting) -> Self
+    where
+        E: Send + 'static,
+    {
         Self {
             map: collecting.map(),
             hasher: RandomState::default(),

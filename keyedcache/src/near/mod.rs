@@ -24,6 +24,9 @@ use std::hash::Hasher as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use papaya::LocalGuard;
+use smallbox::{SmallBox, smallbox};
+
 use crate::clock::{Clock, Moment};
 use crate::key::KeyParts;
 use crate::store::KeyDigest;
@@ -104,49 +107,28 @@ impl Noted {
     }
 }
 
-/// An entry, of types that only its function knows.
-pub(crate) type Kept = Box<dyn Any + Send + Sync>;
+/// The identities of a call's arguments and a value, of types that only its function knows.
+pub(crate) type Kept = SmallBox<dyn Any + Send + Sync, [usize; 6]>;
 
-/// What is kept near of a call.
-struct Entry<I, V> {
-    valid: Valid,
-    /// Of the arguments.
-    identities: I,
-    value: V,
-}
-
-/// Makes an entry, as [`Near::get`] looks for it.
-pub(crate) fn kept<I, V>(identities: I, value: V, valid: Valid) -> Kept
+/// Puts the two together, as [`Near::get`] looks for them.
+pub(crate) fn kept<I, V>(identities: I, value: V) -> Kept
 where
     I: Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    Box::new(Entry { valid, identities, value })
+    smallbox!(Pair { identities, value })
 }
 
-/// How long an entry serves.
-pub(crate) struct Valid {
+struct Pair<I, V> {
+    identities: I,
+    value: V,
+}
+
+struct Entry {
+    kept: Kept,
     deadline: Moment,
     noted: Noted,
     asks: bool,
-}
-
-impl Valid {
-    #[inline]
-    fn stands<'a>(
-        &self,
-        epoch: &Epoch,
-        voucher: impl FnOnce() -> Option<&'a Arc<dyn Vouch>>,
-    ) -> bool {
-        let now = Clock::system().coarse_now();
-        // Asked before the counters are compared, which it may bump.
-        let in_time = if self.asks {
-            voucher().is_some_and(|voucher| voucher.vouch(now, self.deadline))
-        } else {
-            now < self.deadline
-        };
-        in_time && self.noted.still_stand(epoch)
-    }
 }
 
 /// Whom near entries ask that the system's clock alone cannot vouch for.
@@ -167,7 +149,7 @@ pub(crate) trait Vouch: Send + Sync {
 /// Invariant: entries that ask and stand were put with the voucher that is there now, or there is
 /// none. A voucher is only put where none is, and it goes after the epoch of its entries was bumped.
 pub(crate) struct Near {
-    entries: Entries<Kept>,
+    entries: Entries<Entry>,
     voucher: Beside<Arc<dyn Vouch>>,
 }
 
@@ -198,24 +180,37 @@ impl Near {
         let hash = self.hash(arguments);
         let reading = self.entries.read()?;
         let slot = self.entries.find(hash, &reading)?;
-        let entry = slot.entry.downcast_ref::<Entry<A::Identities, V>>()?;
-        if !arguments.are_identities(&entry.identities)
-            || !entry.valid.stands(epoch, || self.voucher.get(&reading))
-        {
+        let entry = &slot.entry;
+        let pair = entry.kept.downcast_ref::<Pair<A::Identities, V>>()?;
+        if !arguments.are_identities(&pair.identities) || !self.serves(entry, epoch, &reading) {
             return None;
         }
         slot.count_use();
         count();
-        Some(entry.value.clone())
+        Some(pair.value.clone())
     }
 
-    /// Keeps what `keep` makes for the arguments of this hash until `deadline`, as long as what was
-    /// noted stands. With a voucher, it must vouch for the entry at each hit. What does not stand any
-    /// more takes nobody's place.
+    /// Whether the entry is in time, and nothing it depends on has changed.
+    #[inline]
+    fn serves(&self, entry: &Entry, epoch: &Epoch, reading: &LocalGuard<'_>) -> bool {
+        let now = Clock::system().coarse_now();
+        // Asked before the counters are compared, which it may bump.
+        let in_time = if entry.asks {
+            let voucher = self.voucher.get(reading);
+            voucher.is_some_and(|voucher| voucher.vouch(now, entry.deadline))
+        } else {
+            now < entry.deadline
+        };
+        in_time && entry.noted.still_stand(epoch)
+    }
+
+    /// Keeps this for the arguments of this hash until `deadline`, as long as what was noted stands.
+    /// With a voucher, it must vouch for the entry at each hit. What does not stand any more takes
+    /// nobody's place.
     pub(crate) fn put(
         &self,
         hash: u64,
-        keep: impl FnOnce(Valid) -> Kept,
+        kept: Kept,
         deadline: Moment,
         noted: (Noted, &Epoch),
         voucher: Option<&Arc<dyn Vouch>>,
@@ -223,7 +218,7 @@ impl Near {
         let (noted, epoch) = noted;
         let stands = || noted.still_stand(epoch);
         if stands() && voucher.is_none_or(|voucher| self.vouched_by(voucher, stands)) {
-            self.entries.insert(hash, keep(Valid { deadline, noted, asks: voucher.is_some() }));
+            self.entries.insert(hash, Entry { kept, deadline, noted, asks: voucher.is_some() });
         }
     }
 
