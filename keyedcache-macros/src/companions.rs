@@ -127,7 +127,7 @@ impl Expansion<'_> {
         let private = &self.private;
         let one = OneCall::of(self);
         let answer = self.function.answer();
-        let asking = self.asking_in_companion();
+        let (asking, call) = (self.asking_in_companion(), self.call_in_companion());
         let done = quote!(::core::result::Result<(), #private::Error>);
         let value = self.value_name();
         let none = TokenStream::new();
@@ -147,7 +147,7 @@ impl Expansion<'_> {
                     output: quote!(::core::result::Result<#answer, #private::NotCachedError>),
                     bounds: None,
                 },
-                quote!(#asking.peek()),
+                quote!(#call.peek()),
             ),
             self.refresh(),
             one.companion(
@@ -155,7 +155,7 @@ impl Expansion<'_> {
                 ("invalidate", "Forgets the answer to these arguments, everywhere."),
                 &none,
                 Answer::Request { output: done.clone(), bounds: None },
-                quote!(#asking.invalidate()),
+                quote!(#call.invalidate()),
             ),
             self.invalidate_all(&done),
             one.companion(
@@ -163,7 +163,7 @@ impl Expansion<'_> {
                 ("put", "Caches an answer to these arguments that was not computed here."),
                 &quote!(#value: #answer),
                 Answer::Request { output: done, bounds: None },
-                quote!(#asking.put(#value)),
+                quote!(#call.put(#value)),
             ),
         ]
     }
@@ -184,7 +184,7 @@ impl Expansion<'_> {
 
     fn refresh(&self) -> Companion {
         let Self { home, function, .. } = self;
-        let asking = self.asking_in_function();
+        let call = self.call_in_function();
         let generics = &function.signature.generics;
         let (lifetimes, conditions) = (&generics.params, &generics.where_clause);
         let generics = (!lifetimes.is_empty()).then(|| quote!(<#lifetimes>));
@@ -205,7 +205,7 @@ impl Expansion<'_> {
             answer: Answer::Request { output: function.answer(), bounds: Some(TokenStream::new()) },
             conditions: quote!(#conditions),
             body: quote! {
-                #asking.call().#refresh(#computing)
+                #call.#refresh(#computing)
             },
         }
     }

@@ -102,7 +102,7 @@ pub fn begin_wait<S: Shape, A: KeyParts>(asking: Asking<S, A>) -> BegunSync<S> {
 }
 
 #[inline(never)]
-fn begin_wait_slowly<S: Shape>(noted: Noted<S>) -> BegunSync<S> {
+pub(super) fn begin_wait_slowly<S: Shape>(noted: Noted<S>) -> BegunSync<S> {
     match noted.shown_answer() {
         Ok(answer) => Begun::Answer(answer),
         Err((missed, call)) => missed.begun(wait_for_call(call, S::LOCAL)).enter(),
@@ -181,11 +181,11 @@ pub(super) type Looking<V> = Box<dyn Fn() -> Option<V> + Send + Sync>;
 
 /// A call that no answer was at hand for.
 pub(super) struct Noted<S: Shape> {
-    pub(super) finish: Finish<S>,
+    finish: Finish<S>,
     /// The text of its stored key.
-    pub(super) key: String,
+    key: String,
     /// Of a local function only.
-    pub(super) local: Option<Looking<S::Stored>>,
+    local: Option<Looking<S::Stored>>,
 }
 
 impl<S: Shape> Noted<S> {
@@ -196,16 +196,23 @@ impl<S: Shape> Noted<S> {
             self.finish.put_near(&stored, until);
             return Ok(self.finish.shape().answer(stored));
         }
+        let (missed, key) = self.missed();
+        let call = missed.finish.call(StoredKey::new(key), decode::<S>);
+        Err((missed, call))
+    }
+
+    /// Goes on without that; with it comes the text of its stored key.
+    pub(super) fn missed(self) -> (Missed<S>, String) {
         let Self { finish, key, local } = self;
-        let call = finish.call(StoredKey::new(key), decode::<S>);
-        Err((Missed { finish: Box::new(finish), local }, call))
+        (Missed { finish: Box::new(finish), local }, key)
     }
 }
 
 /// A call that asks its store and others, and what was noted when it began.
-struct Missed<S: Shape> {
-    finish: Box<Finish<S>>,
-    local: Option<Looking<S::Stored>>,
+pub(super) struct Missed<S: Shape> {
+    pub(super) finish: Box<Finish<S>>,
+    /// Of a local function only.
+    pub(super) local: Option<Looking<S::Stored>>,
 }
 
 impl<S: Shape> Missed<S> {

@@ -1,7 +1,9 @@
 //! What can be asked of a function besides its answer.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use crate::cache::{Boxed, Request, Value, take};
 use crate::error::{Error, NotCachedError, NotCachedReason};
@@ -9,10 +11,10 @@ use crate::key::{Key, KeyParts, text_of};
 use crate::shape::Shape;
 use crate::store::{Severity, StoredKey};
 
-use super::begun::{Asking, Looking, Noted, decode};
-use super::computing::Lead;
-use super::finish::Finish;
+use super::begun::{Asking, Missed, decode};
+use super::computing::{Lead, Leads};
 use super::notes::Notes;
+use super::refreshing::Refreshing;
 use super::site::Site;
 
 /// Forgets every call of a function.
@@ -54,30 +56,13 @@ impl<S: Shape, A: KeyParts> Asking<S, A> {
         self.site.function().key(&self.arguments)
     }
 
-    /// What is cached, without computing.
-    pub fn peek(self) -> Asked<Result<S::Answer, NotCachedError>> {
-        self.call().peek()
-    }
-
-    /// Forgets what is cached.
-    pub fn invalidate(self) -> Asked<Result<(), Error>> {
-        forget(self.call().value, S::LOCAL)
-    }
-
-    /// Caches an answer that was not computed here. One that would not have been stored is not.
-    #[allow(clippy::needless_pass_by_value)] // the user's `put` passes it on
-    pub fn put(self, answer: S::Answer) -> Asked<Result<(), Error>> {
-        self.call().put(&answer)
-    }
-
     /// The call apart from its arguments.
-    pub fn call(self) -> Call<S> {
-        let Noted { finish, key, local } = self.noted();
-        let Notes { plan, function, .. } = finish.notes();
-        let key = StoredKey::new(key);
-        let value =
-            Value { plan: Arc::clone(plan), key: function.key(&self.arguments), stored: key };
-        Call { value, finish: Box::new(finish), local }
+    pub fn call(self) -> Call<S::Answer> {
+        let (missed, key) = self.noted().missed();
+        let Notes { plan, function, .. } = missed.finish.notes();
+        let plan = Arc::clone(plan);
+        let value = Value { plan, key: function.key(&self.arguments), stored: StoredKey::new(key) };
+        Call { value, of: Box::new(missed) }
     }
 }
 
@@ -110,17 +95,86 @@ with_up_to_eight_arguments!(bodies);
 /// A request of which nothing is known but what it answers.
 pub type Asked<T> = Request<Boxed<'static, T>>;
 
-/// One call of one function: what its companions work on. Borrows nothing.
+/// One call of one function: what its companions work on.
+///
+/// Borrows nothing, and has no types but the answer's, so that companions cost the compiler little.
 #[must_use]
-pub struct Call<S: Shape> {
+pub struct Call<A> {
     value: Value,
-    finish: Box<Finish<S>>,
-    local: Option<Looking<S::Stored>>,
+    of: Box<dyn Called<A>>,
 }
 
-impl<S: Shape> Call<S> {
-    fn peek(self) -> Asked<Result<S::Answer, NotCachedError>> {
-        let Self { finish, value, local } = self;
+impl<A: 'static> Call<A> {
+    /// What is cached, without computing.
+    pub fn peek(self) -> Asked<Result<A, NotCachedError>> {
+        self.of.peek(self.value)
+    }
+
+    /// Forgets what is cached.
+    pub fn invalidate(self) -> Asked<Result<(), Error>> {
+        forget(self.value, self.of.is_local())
+    }
+
+    /// Caches an answer that was not computed here. One that would not have been stored is not.
+    #[allow(clippy::needless_pass_by_value)] // the user's `put` passes it on
+    pub fn put(self, answer: A) -> Asked<Result<(), Error>> {
+        self.of.put(self.value, &answer)
+    }
+
+    /// Computes now and replaces what is cached; takes the lease of whoever computes it.
+    ///
+    /// What the body returns comes back even where it could not be stored.
+    pub fn refresh<F: Future<Output = A>>(self, body: F) -> Request<Refreshing<A, F>> {
+        let begun = self.of.begin_anew(self.value.stored);
+        Request::new(Refreshing::new(begun, body))
+    }
+
+    /// The same of a sync function, whose body runs where the request is polled.
+    pub fn refresh_sync<F, Arguments>(
+        self,
+        body: F,
+        arguments: Arguments,
+    ) -> Request<Refreshing<A, Running<F, Arguments>>>
+    where
+        F: Body<Arguments, Answer = A>,
+    {
+        self.refresh(Running(Some((body, arguments))))
+    }
+}
+
+/// A sync body as a future.
+pub struct Running<F, Arguments>(Option<(F, Arguments)>);
+
+impl<F, Arguments> Unpin for Running<F, Arguments> {}
+
+impl<F: Body<Arguments>, Arguments> Future for Running<F, Arguments> {
+    type Output = F::Answer;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<F::Answer> {
+        let (body, arguments) = self.0.take().expect("a body is run once");
+        Poll::Ready(body.run(arguments))
+    }
+}
+
+/// What a call can be asked for, of whatever shape its answer is.
+trait Called<A>: Send + Sync {
+    fn is_local(&self) -> bool;
+
+    fn peek(self: Box<Self>, value: Value) -> Asked<Result<A, NotCachedError>>;
+
+    fn put(self: Box<Self>, value: Value, answer: &A) -> Asked<Result<(), Error>>;
+
+    /// The right to compute it anew; `None` where nobody has that.
+    fn begin_anew(self: Box<Self>, key: StoredKey) -> Boxed<'static, Option<Box<dyn Leads<A>>>>;
+}
+
+impl<S: Shape> Called<S::Answer> for Missed<S> {
+    fn is_local(&self) -> bool {
+        S::LOCAL
+    }
+
+    fn peek(self: Box<Self>, value: Value) -> Asked<Result<S::Answer, NotCachedError>> {
+        let Missed { finish, local } = *self;
         Request::new(Box::pin(async move {
             if let Some(look) = local {
                 return look()
@@ -133,52 +187,23 @@ impl<S: Shape> Call<S> {
         }))
     }
 
-    /// Computes now and replaces what is cached; takes the lease of whoever computes it.
-    ///
-    /// What the body returns comes back even where it could not be stored.
-    #[inline]
-    pub fn refresh<F>(self, body: F) -> Request<impl Future<Output = S::Answer> + use<S, F>>
-    where
-        F: Future<Output = S::Answer>,
-    {
-        Request::new(async move {
-            match self.begin_anew().await {
-                Some(lead) => lead.lead(Box::pin(body)).await,
-                None => body.await,
-            }
-        })
-    }
-
-    /// The same of a sync function, whose body runs where the request is polled.
-    #[inline]
-    pub fn refresh_sync<F, Arguments>(
-        self,
-        body: F,
-        arguments: Arguments,
-    ) -> Request<impl Future<Output = S::Answer> + use<S, F, Arguments>>
-    where
-        F: Body<Arguments, Answer = S::Answer>,
-    {
-        Request::new(async move {
-            match self.begin_anew().await {
-                Some(lead) => lead.lead(Box::pin(async move { body.run(arguments) })).await,
-                None => body.run(arguments),
-            }
-        })
-    }
-
-    async fn begin_anew(self) -> Option<Lead<S>> {
-        let Self { finish, value, .. } = self;
-        let call = finish.call(value.stored, decode::<S>);
-        let leader =
-            if S::LOCAL { call.begin_anew_locally().await } else { call.begin_anew().await };
-        leader.map(|leader| Lead::new(leader, finish))
-    }
-
-    fn put(self, answer: &S::Answer) -> Asked<Result<(), Error>> {
-        let Self { finish, value, .. } = self;
+    fn put(self: Box<Self>, value: Value, answer: &S::Answer) -> Asked<Result<(), Error>> {
+        let finish = self.finish;
         // Of the answer only what is stored must be `Send`.
         let to_store = finish.to_store(answer).map(|(timeout, stored)| (timeout, stored.clone()));
         Request::new(Box::pin(async move { finish.put(&value, to_store).await }))
+    }
+
+    fn begin_anew(
+        self: Box<Self>,
+        key: StoredKey,
+    ) -> Boxed<'static, Option<Box<dyn Leads<S::Answer>>>> {
+        let finish = self.finish;
+        let call = finish.call(key, decode::<S>);
+        Box::pin(async move {
+            let leader =
+                if S::LOCAL { call.begin_anew_locally().await } else { call.begin_anew().await };
+            leader.map(|leader| Box::new(Lead::new(leader, finish)) as _)
+        })
     }
 }

@@ -120,28 +120,21 @@ impl<S: Shape> Finish<S> {
         }
     }
 
-    /// Hands the answer to whoever waits, and returns it.
-    fn ended(mut self, ended: Ended, kept: Option<S::Stored>, answer: S::Answer) -> S::Answer {
-        match ended {
-            Ended::FailedOver(older) => take(older).map_or(answer, |old| self.shape.answer(old)),
-            Ended::Declined => answer,
-            Ended::Kept(leader, until) => {
-                if let Some(stored) = kept {
-                    if let Some(until) = until {
-                        self.put_near(&stored, until);
-                    }
-                    leader.answered(Arc::new(stored));
-                }
-                answer
-            }
-        }
+    /// Saves the answer, and returns it.
+    pub(super) async fn finish(self, leader: Box<Leader>, answer: S::Answer) -> S::Answer {
+        let (ended, last) = self.begin_end(leader, &answer);
+        let ended = ended.await;
+        last.ended(ended, answer)
     }
 
-    /// Saves the answer, and returns it.
-    pub(super) async fn finish(mut self, mut leader: Box<Leader>, answer: S::Answer) -> S::Answer {
-        let (ending, kept) = self.ending(&mut leader, &answer);
-        let ended = end(leader, ending).await;
-        self.ended(ended, kept, answer)
+    /// Begins to save the answer; with it comes what is still to do then.
+    pub(super) fn begin_end(
+        mut self,
+        mut leader: Box<Leader>,
+        answer: &S::Answer,
+    ) -> (Boxed<'static, Ended>, Last<S>) {
+        let (ending, kept) = self.ending(&mut leader, answer);
+        (end(leader, ending), Last { finish: self, kept })
     }
 
     /// The same of a sync function.
@@ -152,7 +145,7 @@ impl<S: Shape> Finish<S> {
     ) -> S::Answer {
         let (ending, kept) = self.ending(&mut leader, &answer);
         let ended = wait_for_end(leader, ending);
-        self.ended(ended, kept, answer)
+        Last { finish: self, kept }.ended(ended, answer)
     }
 
     /// Stores an answer that was not computed here, as a new write.
@@ -199,8 +192,47 @@ enum Ending {
     Saved(Box<(Header, Record)>),
 }
 
+/// What is still to do when it is known what has become of an answer.
+pub(super) struct Last<S: Shape> {
+    finish: Finish<S>,
+    /// What of the answer goes to those who wait.
+    kept: Option<S::Stored>,
+}
+
+impl<S: Shape> Last<S> {
+    /// Hands the answer to whoever waits, and returns it.
+    fn ended(self, ended: Ended, answer: S::Answer) -> S::Answer {
+        let Self { mut finish, kept } = self;
+        match ended {
+            Ended::FailedOver(older) => take(older).map_or(answer, |old| finish.shape.answer(old)),
+            Ended::Declined => answer,
+            Ended::Kept(leader, until) => {
+                if let Some(stored) = kept {
+                    if let Some(until) = until {
+                        finish.put_near(&stored, until);
+                    }
+                    leader.answered(Arc::new(stored));
+                }
+                answer
+            }
+        }
+    }
+}
+
+/// The same, of whatever shape the answer is.
+pub(super) trait Ends<A>: Send + Sync {
+    /// Hands the answer to whoever waits, and returns it.
+    fn ended(self: Box<Self>, ended: Ended, answer: A) -> A;
+}
+
+impl<S: Shape> Ends<S::Answer> for Last<S> {
+    fn ended(self: Box<Self>, ended: Ended, answer: S::Answer) -> S::Answer {
+        Last::ended(*self, ended, answer)
+    }
+}
+
 /// What has become of an answer.
-enum Ended {
+pub(super) enum Ended {
     FailedOver(Shared),
     Declined,
     /// Those who wait are still to get it, and the near cache may keep it until then.

@@ -40,6 +40,7 @@ mod instances;
 mod item;
 mod notes;
 pub mod ready;
+mod refreshing;
 mod site;
 mod spec;
 mod whole;

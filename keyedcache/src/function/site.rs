@@ -28,7 +28,8 @@ pub(super) struct State {
     replaced: AtomicU64,
     near: OnceLock<Near>,
     pub(super) epoch: Epoch,
-    pub(super) near_hits: Counter,
+    /// Boxed, since it is large, and a site is a constant in every binary.
+    pub(super) near_hits: Box<Counter>,
 }
 
 impl State {
@@ -39,7 +40,7 @@ impl State {
             replaced: AtomicU64::new(0),
             near: OnceLock::new(),
             epoch: Epoch::new(),
-            near_hits: Counter::new(),
+            near_hits: Box::new(Counter::new()),
         }
     }
 }
