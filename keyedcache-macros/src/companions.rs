@@ -2,7 +2,7 @@
 //! `put`.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 
 use crate::expand::{Expansion, plain_signature};
 use crate::function::Argument;
@@ -191,7 +191,7 @@ impl Expansion<'_> {
         let parameters = plain_signature(function).inputs;
         let computing = self.compute();
         let (refresh, computing) = match &function.returns {
-            Returns::Answer => (quote!(refresh_sync), self.body()),
+            Returns::Answer => self.body(),
             Returns::Async => (quote!(refresh), computing),
             // What comes before the future is made is not to be done before it is polled.
             Returns::Future(_) | Returns::Boxed(_) => {
@@ -210,16 +210,17 @@ impl Expansion<'_> {
         }
     }
 
-    /// The plain function and its arguments, apart from each other; a closure that calls it where
-    /// these are more than `Body` is implemented for.
-    fn body(&self) -> TokenStream {
+    /// What refreshes a sync function: a method for so many arguments, and what it is given. The plain
+    /// function and its arguments stand apart; of more than eight, in a closure.
+    fn body(&self) -> (TokenStream, TokenStream) {
         let arguments: Vec<_> = self.arguments_of_body().collect();
         if arguments.len() > 8 {
             let computing = self.compute();
-            return quote!(move || #computing, ());
+            return (quote!(refresh_0), quote!(move || #computing));
         }
+        let refresh = format_ident!("refresh_{}", arguments.len());
         let (uncached, turbofish) = (self.home.path("uncached"), self.function.turbofish());
-        quote!(#uncached #turbofish, (#(#arguments,)*))
+        (quote!(#refresh), quote!(#uncached #turbofish #(, #arguments)*))
     }
 
     /// What `put` calls the answer: `value`, if no argument is called so.

@@ -12,9 +12,9 @@ use crate::shape::Shape;
 use crate::store::{Severity, StoredKey};
 
 use super::begun::{Asking, Missed, decode};
-use super::computing::{Lead, Leads};
+use super::computing::Lead;
 use super::notes::Notes;
-use super::refreshing::Refreshing;
+use super::refreshing::{Lease, Refreshing};
 use super::site::Site;
 
 /// Forgets every call of a function.
@@ -66,32 +66,6 @@ impl<S: Shape, A: KeyParts> Asking<S, A> {
     }
 }
 
-/// A sync function, to be called with these arguments.
-///
-/// A closure that calls it would be one more body for the compiler, of each annotated function.
-pub trait Body<Arguments> {
-    /// What it answers.
-    type Answer;
-
-    /// Calls it.
-    fn run(self, arguments: Arguments) -> Self::Answer;
-}
-
-macro_rules! bodies {
-    ($(($($argument:ident: $type:ident),*))*) => {$(
-        impl<F: FnOnce($($type),*) -> R, R, $($type),*> Body<($($type,)*)> for F {
-            type Answer = R;
-
-            #[inline]
-            fn run(self, ($($argument,)*): ($($type,)*)) -> R {
-                self($($argument),*)
-            }
-        }
-    )*};
-}
-
-with_up_to_eight_arguments!(bodies);
-
 /// A request of which nothing is known but what it answers.
 pub type Asked<T> = Request<Boxed<'static, T>>;
 
@@ -128,31 +102,56 @@ impl<A: 'static> Call<A> {
         let begun = self.of.begin_anew(self.value.stored);
         Request::new(Refreshing::new(begun, body))
     }
+}
 
-    /// The same of a sync function, whose body runs where the request is polled.
-    pub fn refresh_sync<F, Arguments>(
-        self,
-        body: F,
-        arguments: Arguments,
-    ) -> Request<Refreshing<A, Running<F, Arguments>>>
-    where
-        F: Body<Arguments, Answer = A>,
-    {
-        self.refresh(Running(Some((body, arguments))))
-    }
+/// The same of a sync function, whose body runs where the request is polled: a method for each number of
+/// arguments, since a trait for all of them would cost the compiler more, and a closure that has them
+/// would be one more body, of each annotated function.
+macro_rules! refresh_sync {
+    ($($name:ident($($argument:ident: $type:ident),*))*) => {$(
+        impl<T: 'static> Call<T> {
+            #[doc(hidden)]
+            #[allow(clippy::too_many_arguments)]
+            pub fn $name<F $(, $type)*>(
+                self,
+                body: F $(, $argument: $type)*
+            ) -> Request<Refreshing<T, Running<T, F, ($($type,)*)>>>
+            where
+                F: FnOnce($($type),*) -> T,
+            {
+                let run = |body: F, ($($argument,)*): ($($type,)*)| body($($argument),*);
+                self.refresh(Running { of: Some((body, ($($argument,)*))), run })
+            }
+        }
+    )*};
+}
+
+refresh_sync! {
+    refresh_0()
+    refresh_1(a: A)
+    refresh_2(a: A, b: B)
+    refresh_3(a: A, b: B, c: C)
+    refresh_4(a: A, b: B, c: C, d: D)
+    refresh_5(a: A, b: B, c: C, d: D, e: E)
+    refresh_6(a: A, b: B, c: C, d: D, e: E, g: G)
+    refresh_7(a: A, b: B, c: C, d: D, e: E, g: G, h: H)
+    refresh_8(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I)
 }
 
 /// A sync body as a future.
-pub struct Running<F, Arguments>(Option<(F, Arguments)>);
+pub struct Running<T, F, Arguments> {
+    of: Option<(F, Arguments)>,
+    run: fn(F, Arguments) -> T,
+}
 
-impl<F, Arguments> Unpin for Running<F, Arguments> {}
+impl<T, F, Arguments> Unpin for Running<T, F, Arguments> {}
 
-impl<F: Body<Arguments>, Arguments> Future for Running<F, Arguments> {
-    type Output = F::Answer;
+impl<T, F, Arguments> Future for Running<T, F, Arguments> {
+    type Output = T;
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<F::Answer> {
-        let (body, arguments) = self.0.take().expect("a body is run once");
-        Poll::Ready(body.run(arguments))
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+        let (body, arguments) = self.of.take().expect("a body is run once");
+        Poll::Ready((self.run)(body, arguments))
     }
 }
 
@@ -165,7 +164,7 @@ trait Called<A>: Send + Sync {
     fn put(self: Box<Self>, value: Value, answer: &A) -> Asked<Result<(), Error>>;
 
     /// The right to compute it anew; `None` where nobody has that.
-    fn begin_anew(self: Box<Self>, key: StoredKey) -> Boxed<'static, Option<Box<dyn Leads<A>>>>;
+    fn begin_anew(self: Box<Self>, key: StoredKey) -> Boxed<'static, Lease<A>>;
 }
 
 impl<S: Shape> Called<S::Answer> for Missed<S> {
@@ -194,10 +193,7 @@ impl<S: Shape> Called<S::Answer> for Missed<S> {
         Request::new(Box::pin(async move { finish.put(&value, to_store).await }))
     }
 
-    fn begin_anew(
-        self: Box<Self>,
-        key: StoredKey,
-    ) -> Boxed<'static, Option<Box<dyn Leads<S::Answer>>>> {
+    fn begin_anew(self: Box<Self>, key: StoredKey) -> Boxed<'static, Lease<S::Answer>> {
         let finish = self.finish;
         let call = finish.call(key, decode::<S>);
         Box::pin(async move {
