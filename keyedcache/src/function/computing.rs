@@ -151,7 +151,10 @@ impl<S: Shape> Leads<S::Answer> for Lead<S> {
         self.leader.flight_id()
     }
 
-    fn end(self: Box<Self>, answer: &S::Answer) -> (Boxed<'static, Ended>, Box<dyn Ends<S::Answer>>) {
+    fn end(
+        self: Box<Self>,
+        answer: &S::Answer,
+    ) -> (Boxed<'static, Ended>, Box<dyn Ends<S::Answer>>) {
         let Self { leader, finish } = *self;
         let (ended, last) = finish.begin_end(leader, answer);
         (ended, Box::new(last))
