@@ -78,7 +78,7 @@ pub struct Call<A> {
     of: Box<dyn Called<A>>,
 }
 
-impl<A: 'static> Call<A> {
+impl<A> Call<A> {
     /// What is cached, without computing.
     pub fn peek(self) -> Asked<Result<A, NotCachedError>> {
         self.of.peek(self.value)
@@ -109,7 +109,7 @@ impl<A: 'static> Call<A> {
 /// would be one more body, of each annotated function.
 macro_rules! refresh_sync {
     ($($name:ident($($argument:ident: $type:ident),*))*) => {$(
-        impl<T: 'static> Call<T> {
+        impl<T> Call<T> {
             #[doc(hidden)]
             #[allow(clippy::too_many_arguments)]
             pub fn $name<F $(, $type)*>(
