@@ -108,6 +108,9 @@ impl Noted {
 }
 
 /// The identities of a call's arguments and a value, of types that only its function knows.
+///
+/// Up to six words stand in the map's own entry, which is a text and a number as arguments and a text as
+/// the value; of what is larger a hit follows one more pointer.
 pub(crate) type Kept = SmallBox<dyn Any + Send + Sync, [usize; 6]>;
 
 /// Puts the two together, as [`Near::get`] looks for them.
