@@ -1,7 +1,8 @@
-//! What the compiler takes for 200 annotated functions, against `cached` with a time to live.
+//! What the compiler takes for 200 annotated functions, against `cached` with a time to live: of one
+//! signature, which is the cost of a function, and of a hundred, as real programs have them.
 //!
-//! Two crates of the same functions are built in turns, in a folder of their own, and what the
-//! builds' processes took is read from the system: user time, so that a busy machine matters less.
+//! Crates of the same functions are built in turns, in a folder of their own, and what the builds'
+//! processes took is read from the system: user time, so that a busy machine matters less.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,46 +14,75 @@ use keyedcache_benches::print_target;
 const FUNCTIONS: usize = 200;
 const ROUNDS: usize = 5;
 
+/// How many signatures the functions of a crate have.
+const SIGNATURES: [usize; 2] = [1, 100];
+const ARGUMENTS: [&str; 10] =
+    ["u64", "String", "u8", "u16", "u32", "i8", "i32", "i64", "bool", "char"];
+const ANSWERS: [&str; 5] = ["String", "u64", "Vec<String>", "(u32, String)", "Box<str>"];
+
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
     let benches = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = benches.join("../target/compile");
-    let ours = format!("keyedcache = {{ path = \"{}\" }}", benches.join("../keyedcache").display());
-    write_crate(&folder, "ours", &ours, "keyedcache::cached(timeout = 60)")?;
-    let theirs = "cached = \"4.1\"";
-    write_crate(&folder, "theirs", theirs, "cached::macros::cached(ttl_secs = 60)")?;
-    fs::write(folder.join("Cargo.toml"), "[workspace]\nmembers = [\"ours\", \"theirs\"]\n")?;
-    fs::copy(benches.join("../Cargo.lock"), folder.join("Cargo.lock"))?;
-    build(&folder, "ours")?;
-    build(&folder, "theirs")?;
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        ours.push(build(&folder, "ours")?);
-        theirs.push(build(&folder, "theirs")?);
+    let path = benches.join("../keyedcache");
+    let sides = [
+        ("ours", "keyedcache::cached(timeout = 60)", format!("keyedcache = {{ path = {path:?} }}")),
+        ("theirs", "cached::macros::cached(ttl_secs = 60)", "cached = \"4.1\"".to_owned()),
+    ];
+    let mut members = Vec::new();
+    for signatures in SIGNATURES {
+        for (side, attribute, dependency) in &sides {
+            let name = format!("{side}{signatures}");
+            write_crate(&folder, &name, dependency, &source(attribute, signatures))?;
+            members.push(name);
+        }
     }
-    let (ours, theirs) = (median(ours), median(theirs));
-    println!(
-        "\n{FUNCTIONS} functions, debug build, user time: {ours:.2} s, `cached` {theirs:.2} s\n"
-    );
-    print_target("against `cached` 4.1", ours / theirs, 1.0);
+    fs::write(folder.join("Cargo.toml"), format!("[workspace]\nmembers = {members:?}\n"))?;
+    fs::copy(benches.join("../Cargo.lock"), folder.join("Cargo.lock"))?;
+    for name in &members {
+        build(&folder, name)?;
+    }
+    println!("\n{FUNCTIONS} functions, debug build, user time\n");
+    for signatures in SIGNATURES {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            ours.push(build(&folder, &format!("ours{signatures}"))?);
+            theirs.push(build(&folder, &format!("theirs{signatures}"))?);
+        }
+        let (ours, theirs) = (median(ours), median(theirs));
+        let what = format!("of {signatures} signatures: {ours:.2} s, `cached` 4.1 {theirs:.2} s");
+        print_target(&what, ours / theirs, 1.0);
+    }
     Ok(())
 }
 
-fn write_crate(
-    folder: &Path,
-    name: &str,
-    dependency: &str,
-    attribute: &str,
-) -> Result<(), Failure> {
+/// Functions of so many signatures.
+fn source(attribute: &str, signatures: usize) -> String {
     let mut source = String::from("//! Functions.\n");
     for number in 0..FUNCTIONS {
-        write!(
+        let signature = number % signatures;
+        let first = ARGUMENTS[signature % ARGUMENTS.len()];
+        let second = ARGUMENTS[(signature / ARGUMENTS.len() + signature + 1) % ARGUMENTS.len()];
+        let answer = ANSWERS[signature % ANSWERS.len()];
+        let text = format!("format!(\"{{x}}{{name}}{number}\")");
+        let body = match answer {
+            "u64" => format!("{text}.len() as u64"),
+            "Vec<String>" => format!("vec![{text}]"),
+            "(u32, String)" => format!("(1, {text})"),
+            "Box<str>" => format!("{text}.into()"),
+            _ => text,
+        };
+        let _ = write!(
             source,
-            "\n/// Number {number}.\n#[{attribute}]\npub fn number{number}(x: u64, name: String) -> String {{\n    \
-             format!(\"{{x}}{{name}}{number}\")\n}}\n"
-        )?;
+            "\n/// Number {number}.\n#[{attribute}]\npub fn number{number}(x: {first}, name: {second}) -> {answer} \
+             {{\n    {body}\n}}\n"
+        );
     }
+    source
+}
+
+fn write_crate(folder: &Path, name: &str, dependency: &str, source: &str) -> Result<(), Failure> {
     let manifest = format!(
         "[package]\nname = \"{name}\"\nedition = \"2024\"\n\n[dependencies]\n{dependency}\n"
     );

@@ -2,7 +2,7 @@
 //! `put`.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 
 use crate::expand::{Expansion, plain_signature};
 use crate::function::Argument;
@@ -127,7 +127,7 @@ impl Expansion<'_> {
         let private = &self.private;
         let one = OneCall::of(self);
         let answer = self.function.answer();
-        let asking = self.asking_in_companion();
+        let (asking, call) = (self.asking_in_companion(), self.call_in_companion());
         let done = quote!(::core::result::Result<(), #private::Error>);
         let value = self.value_name();
         let none = TokenStream::new();
@@ -147,7 +147,7 @@ impl Expansion<'_> {
                     output: quote!(::core::result::Result<#answer, #private::NotCachedError>),
                     bounds: None,
                 },
-                quote!(#asking.peek()),
+                quote!(#call.peek()),
             ),
             self.refresh(),
             one.companion(
@@ -155,7 +155,7 @@ impl Expansion<'_> {
                 ("invalidate", "Forgets the answer to these arguments, everywhere."),
                 &none,
                 Answer::Request { output: done.clone(), bounds: None },
-                quote!(#asking.invalidate()),
+                quote!(#call.invalidate()),
             ),
             self.invalidate_all(&done),
             one.companion(
@@ -163,7 +163,7 @@ impl Expansion<'_> {
                 ("put", "Caches an answer to these arguments that was not computed here."),
                 &quote!(#value: #answer),
                 Answer::Request { output: done, bounds: None },
-                quote!(#asking.put(#value)),
+                quote!(#call.put(#value)),
             ),
         ]
     }
@@ -184,14 +184,14 @@ impl Expansion<'_> {
 
     fn refresh(&self) -> Companion {
         let Self { home, function, .. } = self;
-        let asking = self.asking_in_function();
+        let call = self.call_in_function();
         let generics = &function.signature.generics;
         let (lifetimes, conditions) = (&generics.params, &generics.where_clause);
         let generics = (!lifetimes.is_empty()).then(|| quote!(<#lifetimes>));
         let parameters = plain_signature(function).inputs;
         let computing = self.compute();
         let (refresh, computing) = match &function.returns {
-            Returns::Answer => (quote!(refresh_sync), self.body()),
+            Returns::Answer => self.body(),
             Returns::Async => (quote!(refresh), computing),
             // What comes before the future is made is not to be done before it is polled.
             Returns::Future(_) | Returns::Boxed(_) => {
@@ -205,21 +205,22 @@ impl Expansion<'_> {
             answer: Answer::Request { output: function.answer(), bounds: Some(TokenStream::new()) },
             conditions: quote!(#conditions),
             body: quote! {
-                #asking.call().#refresh(#computing)
+                #call.#refresh(#computing)
             },
         }
     }
 
-    /// The plain function and its arguments, apart from each other; a closure that calls it where
-    /// these are more than `Body` is implemented for.
-    fn body(&self) -> TokenStream {
+    /// What refreshes a sync function: a method for so many arguments, and what it is given. The plain
+    /// function and its arguments stand apart; of more than eight, in a closure.
+    fn body(&self) -> (TokenStream, TokenStream) {
         let arguments: Vec<_> = self.arguments_of_body().collect();
         if arguments.len() > 8 {
             let computing = self.compute();
-            return quote!(move || #computing, ());
+            return (quote!(refresh_0), quote!(move || #computing));
         }
+        let refresh = format_ident!("refresh_{}", arguments.len());
         let (uncached, turbofish) = (self.home.path("uncached"), self.function.turbofish());
-        quote!(#uncached #turbofish, (#(#arguments,)*))
+        (quote!(#refresh), quote!(#uncached #turbofish #(, #arguments)*))
     }
 
     /// What `put` calls the answer: `value`, if no argument is called so.

@@ -247,10 +247,7 @@ pub(crate) fn plain_signature(function: &Function) -> Signature {
         receiver.mutability = None;
         FnArg::Receiver(receiver)
     });
-    let arguments = function.arguments.iter().map(|argument| -> FnArg {
-        let plain = argument.plain();
-        syn::parse_quote!(#plain)
-    });
+    let arguments = function.arguments.iter().map(|argument| FnArg::Typed(argument.plain()));
     signature.inputs = receiver.into_iter().chain(arguments).collect();
     signature
 }

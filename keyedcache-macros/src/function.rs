@@ -5,8 +5,8 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, FnArg, Pat, PatType, Receiver, ReceiverKind, ReturnType};
-use syn::{Signature, Type, Visibility, visit};
+use syn::{Attribute, Error, FnArg, Pat, PatIdent, PatType, Receiver, ReceiverKind, ReturnType};
+use syn::{Signature, Token, Type, Visibility, visit};
 
 use crate::generics::{self, Unnamed};
 use crate::returns::Returns;
@@ -140,9 +140,20 @@ impl Argument {
     }
 
     /// `name: Type`, with the name of [`binding`](Self::binding).
-    pub(crate) fn plain(&self) -> TokenStream {
-        let (binding, ty) = (&self.binding, self.ty());
-        quote!(#binding: #ty)
+    pub(crate) fn plain(&self) -> PatType {
+        let pattern = Pat::Ident(PatIdent {
+            attrs: Vec::new(),
+            by_ref: None,
+            mutability: None,
+            ident: self.binding.clone(),
+            subpat: None,
+        });
+        PatType {
+            attrs: Vec::new(),
+            pat: Box::new(pattern),
+            colon_token: <Token![:]>::default(),
+            ty: Box::new(self.ty().clone()),
+        }
     }
 
     /// The same with a type in which every `impl Trait` has a name.

@@ -1,7 +1,9 @@
 //! Writes what asks for a call: whose it is, and which arguments its key is made of.
 //!
 //! It is compiled once, in a function of its own that takes references, so that a mistake in a part
-//! is told once, and nothing that the function still needs is moved.
+//! is told once, and nothing that the function still needs is moved. Its types have no names, which
+//! the compiler pays for wherever it is called: so companions call another one, beside it, that has
+//! them put away.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
@@ -15,7 +17,7 @@ impl<'a> Expansion<'a> {
     /// Makes what asks for a call, from references to the arguments that its key is made of.
     pub(crate) fn call(&self) -> TokenStream {
         let Self { private, home, function, .. } = self;
-        let name = home.name("__kc_call", Span::call_site());
+        let name = home.name("__kc_asking", Span::call_site());
         let (made, parts) = if self.has_unnamed() {
             self.parts_apart()
         } else {
@@ -31,6 +33,10 @@ impl<'a> Expansion<'a> {
         let (generics, conditions) = (declared.parameters, declared.conditions);
         let (answer, captured) = (function.answer(), self.captured());
         let (site, probing, shape) = (self.site(), self.probing(), self.shape());
+        let call = home.name("__kc_call", Span::call_site());
+        let (asking, turbofish) = (home.path("__kc_asking"), self.turbofish_of_call());
+        let this_name = self.key_has_self().then(|| self.this()).map(|this| quote!(#this,));
+        let names = self.key_arguments().map(|argument| self.key_name(argument));
         quote! {
             #made
             #[doc(hidden)]
@@ -43,6 +49,11 @@ impl<'a> Expansion<'a> {
             {
                 use #private::{#probing};
                 #private::Asking { site: #site, shape: #shape, arguments: #parts }
+            }
+            #[doc(hidden)]
+            #[inline]
+            fn #call #generics (#parameters) -> #private::Call<#answer> #conditions {
+                #asking #turbofish (#this_name #(#names),*).call()
             }
         }
     }
@@ -101,17 +112,32 @@ impl<'a> Expansion<'a> {
 
     /// Asks for a call of the function, whose arguments are still its own.
     pub(crate) fn asking_in_function(&self) -> TokenStream {
-        let this = self.this();
-        self.asking_with(match self.function.this() {
-            Some(This::Owned) => quote!(&#this),
-            Some(This::Pointed) => quote!(&*#this),
-            Some(This::Borrowed) | None => quote!(#this),
-        })
+        self.made_by("__kc_asking", self.borrowing_this())
+    }
+
+    /// The call, in a companion that has the arguments of the function.
+    pub(crate) fn call_in_function(&self) -> TokenStream {
+        self.made_by("__kc_call", self.borrowing_this())
     }
 
     /// Asks for a call in a companion, which has `&self`.
     pub(crate) fn asking_in_companion(&self) -> TokenStream {
-        self.asking_with(self.this())
+        self.made_by("__kc_asking", self.this())
+    }
+
+    /// The call, in a companion, which has `&self`.
+    pub(crate) fn call_in_companion(&self) -> TokenStream {
+        self.made_by("__kc_call", self.this())
+    }
+
+    /// `self` by reference, where the function has it as its user wrote.
+    fn borrowing_this(&self) -> TokenStream {
+        let this = self.this();
+        match self.function.this() {
+            Some(This::Owned) => quote!(&#this),
+            Some(This::Pointed) => quote!(&*#this),
+            Some(This::Borrowed) | None => this,
+        }
     }
 
     /// `self`, as the user's code knows it; nothing of a function that has none.
@@ -120,15 +146,15 @@ impl<'a> Expansion<'a> {
         quote!(#this)
     }
 
-    fn asking_with(&self, this: TokenStream) -> TokenStream {
-        let (call, turbofish) = (self.home.path("__kc_call"), self.turbofish_of_call());
+    fn made_by(&self, maker: &str, this: TokenStream) -> TokenStream {
+        let (maker, turbofish) = (self.home.path(maker), self.turbofish_of_call());
         let names = self.key_arguments().map(|argument| {
             let binding = &argument.binding;
             quote!(&#binding)
         });
         let this = self.key_has_self().then_some(this);
         let names = this.into_iter().chain(names);
-        quote!(#call #turbofish (#(#names),*))
+        quote!(#maker #turbofish (#(#names),*))
     }
 
     /// `::<T, N, _>`, with a place for each `impl Trait`; or nothing.

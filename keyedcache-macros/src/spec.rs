@@ -133,6 +133,10 @@ impl Expansion<'_> {
         give(options.timeout.as_ref().and_then(|given| match &given.value {
             Timeout::Never => Some(quote!(Timeout(#private::Timeout::Never))),
             Timeout::After(Period::Computed(period)) => Some(quote!(timeout(#period))),
+            Timeout::After(Period::Literal(period)) if period.subsec_nanos() == 0 => {
+                let seconds = period.as_secs();
+                Some(quote!(Seconds(#seconds)))
+            }
             Timeout::After(period) => Some(quote!(Timeout(#private::Timeout::After(#period)))),
             Timeout::Of(_) => None,
         }));

@@ -13,11 +13,14 @@ use crate::record::Scope;
 const REMEMBERED: usize = 1024;
 const REMEMBERED_TEXT: usize = Key::MAX_TEXT;
 
+/// A text, and the scopes of the keys below it.
+struct Known(Box<str>, Arc<[Scope]>);
+
 /// The scopes of one cache.
 pub(crate) struct Scopes {
     prefix: Box<str>,
     everything: Scope,
-    known: OnceLock<Entries<Box<str>, Arc<[Scope]>>>,
+    known: OnceLock<Entries<Known>>,
 }
 
 impl Scopes {
@@ -50,9 +53,11 @@ impl Scopes {
         let above = key.above().filter(|above| above.len() <= REMEMBERED_TEXT);
         let Some(above) = above else { return self.made(key) };
         let known = self.known.get_or_init(|| Entries::new(REMEMBERED, &Collecting::own()));
-        known.get(above, |_, _| true, Arc::clone).unwrap_or_else(|| {
+        let hash = known.hash_of(above);
+        let is_this = |known: &Known| *known.0 == *above;
+        known.get(hash, |known| is_this(known), |known| Arc::clone(&known.1)).unwrap_or_else(|| {
             let made = self.made(key);
-            known.insert(above.into(), Arc::clone(&made));
+            known.insert(hash, Known(above.into(), Arc::clone(&made)));
             made
         })
     }

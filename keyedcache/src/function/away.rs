@@ -160,12 +160,12 @@ impl<S: Shape> Away<S> {
 impl<S: Shape> Patience<S> {
     /// That of a caller that has an older answer, or none; `None` if it waits to the end.
     fn of(finish: &Finish<S>, older: Option<&Shared>) -> Option<Self> {
-        let end = finish.limits().end(older.is_some())?;
+        let end = finish.notes().limits.end(older.is_some())?;
         let instead = match older {
             Some(older) => Instead::Older(Shared::clone(older)),
-            None => Instead::TimedOut(finish.timed_out()),
+            None => Instead::TimedOut(finish.notes().timed_out()),
         };
-        Some(Self { end, shape: finish.shape(), core: Arc::clone(finish.core()), instead })
+        Some(Self { end, shape: finish.shape(), core: Arc::clone(finish.notes().core()), instead })
     }
 
     /// What the work answers within the time, or something else while it goes on.

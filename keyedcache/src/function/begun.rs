@@ -13,7 +13,8 @@ use crate::cache::{Begin, Boxed, Call, take};
 use crate::codec::{self, Coding};
 use crate::error::Error;
 use crate::flight::Shared;
-use crate::key::{KeyParts, Lookup};
+use crate::key::KeyParts;
+use crate::near::kept;
 use crate::record::Header;
 use crate::runtime;
 use crate::shape::Shape;
@@ -21,7 +22,8 @@ use crate::store::StoredKey;
 
 use super::away::Away;
 use super::computing::{Computing, Entered};
-use super::finish::Finish;
+use super::finish::{Finish, Keeping};
+use super::notes::Notes;
 use super::site::Site;
 
 /// What a caller is to do.
@@ -60,48 +62,50 @@ pub struct Asking<S, A> {
 }
 
 /// Looks for the answer of an async function, where none is [at hand](Asking::at_hand).
-#[allow(clippy::manual_async_fn)] // says that it is `Send`, whoever calls it
-pub fn begin<S: Shape, A: KeyParts + Send + Sync>(
+#[allow(clippy::needless_pass_by_value)] // the caller has no other use for it
+pub fn begin<S: Shape, A: KeyParts>(
     asking: Asking<S, A>,
 ) -> impl Future<Output = BegunAsync<S>> + Send + use<S, A> {
+    let noted = asking.noted();
     async move {
-        let (finish, call) = match asking.shown_answer() {
+        let (missed, call) = match noted.shown_answer() {
             Ok(answer) => return Begun::Answer(answer),
             Err(missed) => missed,
         };
-        begun(begin_call(call, S::LOCAL).await, finish, &asking)
+        missed.begun(begin_call(call, S::LOCAL).await)
     }
 }
 
 /// The same of one that can be computed away from its caller.
-#[allow(clippy::manual_async_fn)]
-pub fn begin_away<S: Shape, A: KeyParts + Send + Sync>(
+#[allow(clippy::needless_pass_by_value)]
+pub fn begin_away<S: Shape, A: KeyParts>(
     asking: Asking<S, A>,
 ) -> impl Future<Output = Result<BegunAsync<S>, Away<S>>> + Send + use<S, A> {
+    let noted = asking.noted();
     async move {
-        let (finish, call) = match asking.shown_answer() {
+        let (missed, call) = match noted.shown_answer() {
             Ok(answer) => return Ok(Begun::Answer(answer)),
             Err(missed) => missed,
         };
-        begun_away(begin_call(call, S::LOCAL).await, finish, &asking)
+        missed.begun_away(begin_call(call, S::LOCAL).await)
     }
 }
 
 /// Looks for the answer of a sync function; if there is none, this thread runs the body from here on.
 #[inline]
-#[allow(clippy::needless_pass_by_value)] // the caller has no other use for it
+#[allow(clippy::needless_pass_by_value)]
 pub fn begin_wait<S: Shape, A: KeyParts>(asking: Asking<S, A>) -> BegunSync<S> {
     match asking.at_hand() {
         Some(answer) => Begun::Answer(answer),
-        None => begin_wait_slowly(&asking),
+        None => begin_wait_slowly(asking.noted()),
     }
 }
 
 #[inline(never)]
-fn begin_wait_slowly<S: Shape, A: KeyParts>(asking: &Asking<S, A>) -> BegunSync<S> {
-    match asking.shown_answer() {
+pub(super) fn begin_wait_slowly<S: Shape>(noted: Noted<S>) -> BegunSync<S> {
+    match noted.shown_answer() {
         Ok(answer) => Begun::Answer(answer),
-        Err((finish, call)) => begun(wait_for_call(call, S::LOCAL), finish, asking).enter(),
+        Err((missed, call)) => missed.begun(wait_for_call(call, S::LOCAL)).enter(),
     }
 }
 
@@ -113,19 +117,15 @@ pub fn begin_away_wait<S: Shape, A: KeyParts>(
 ) -> Result<BegunSync<S>, Away<S>> {
     match asking.at_hand() {
         Some(answer) => Ok(Begun::Answer(answer)),
-        None => begin_away_wait_slowly(&asking),
+        None => begin_away_wait_slowly(asking.noted()),
     }
 }
 
 #[inline(never)]
-fn begin_away_wait_slowly<S: Shape, A: KeyParts>(
-    asking: &Asking<S, A>,
-) -> Result<BegunSync<S>, Away<S>> {
-    match asking.shown_answer() {
+fn begin_away_wait_slowly<S: Shape>(noted: Noted<S>) -> Result<BegunSync<S>, Away<S>> {
+    match noted.shown_answer() {
         Ok(answer) => Ok(Begun::Answer(answer)),
-        Err((finish, call)) => {
-            begun_away(wait_for_call(call, S::LOCAL), finish, asking).map(Begun::enter)
-        }
+        Err((missed, call)) => missed.begun_away(wait_for_call(call, S::LOCAL)).map(Begun::enter),
     }
 }
 
@@ -147,85 +147,124 @@ impl<S: Shape, A: KeyParts> Asking<S, A> {
     /// The near cache's answer: no await, no lock, no allocation.
     #[inline]
     pub fn at_hand(&self) -> Option<S::Answer> {
-        let (state, near) = self.site.near::<A::Identities, S::Stored>()?;
-        let count = || state.near_hits.count();
-        let stored = near.get(&Lookup(&self.arguments), &state.epoch, count)?;
+        let (state, near) = self.site.near()?;
+        let stored = near.get(&self.arguments, &state.epoch, || state.near_hits.count())?;
         Some(self.shape.answer(stored))
     }
 
-    /// The answer, if the store shows a fresh one: no await, and but for the value no allocation
-    /// that lasts.
+    /// What goes the long way. The types of the arguments end here.
     #[inline(never)]
-    fn shown_answer(&self) -> Result<S::Answer, Missed<S>> {
-        let Self { site, shape, arguments } = self;
-        let epoch = site.state().epoch.note();
-        let function = site.function();
-        let key = function.stored_text(arguments);
-        let mut finish = Finish::new(site, function, *shape, epoch, &key, arguments);
-        if let Some((stored, until)) = finish.hit(&key) {
-            finish.put_near(&stored, until);
-            return Ok(shape.answer(stored));
-        }
-        let call = finish.call(StoredKey::new(key), decode::<S>);
-        Err((Box::new(finish), call))
+    pub(super) fn noted(&self) -> Noted<S> {
+        let Self { site, shape, ref arguments } = *self;
+        let (notes, key) = Notes::now(site, arguments, &|near| near.hash(arguments));
+        let keeping = notes.keeps_near().then(|| {
+            let identities = arguments.identities();
+            Box::new(move |stored| kept(identities, stored)) as Keeping<S::Stored>
+        });
+        // Not `then`: what a branch never needs is not even compiled.
+        let local = if S::LOCAL {
+            let identities = arguments.identities();
+            let look = move || {
+                let (state, near) = site.near()?;
+                near.get(&identities, &state.epoch, || ())
+            };
+            Some(Box::new(look) as Looking<S::Stored>)
+        } else {
+            None
+        };
+        Noted { finish: Finish::new(notes, shape, keeping), key, local }
     }
 }
 
-/// A call that goes the long way, and what was noted when it began.
-type Missed<S> = (Box<Finish<S>>, Call);
+/// What is kept near of a local function, whose store that is.
+pub(super) type Looking<V> = Box<dyn Fn() -> Option<V> + Send + Sync>;
 
-/// What the caller is to do, of whose call this has come.
-fn begun<S: Shape, A: KeyParts>(
-    begin: Begin,
-    mut finish: Box<Finish<S>>,
-    asking: &Asking<S, A>,
-) -> BegunAsync<S> {
-    let shape = asking.shape;
-    let (value, until) = match begin {
-        Begin::Answer { value, until } => (value, until),
-        // Who cannot compute away from the caller has nobody to refresh it.
-        Begin::Stale { value, .. } => (value, None),
-        Begin::Alone(on_error) => {
-            finish.counters().computed_alone.count();
-            return Begun::Compute(Computing::alone(finish, on_error));
+/// A call that no answer was at hand for.
+pub(super) struct Noted<S: Shape> {
+    finish: Finish<S>,
+    /// The text of its stored key.
+    key: String,
+    /// Of a local function only.
+    local: Option<Looking<S::Stored>>,
+}
+
+impl<S: Shape> Noted<S> {
+    /// The answer, if the store shows a fresh one: no await, and but for the value no allocation
+    /// that lasts.
+    fn shown_answer(mut self) -> Result<S::Answer, (Missed<S>, Call)> {
+        if let Some((stored, until)) = self.finish.hit(&self.key) {
+            self.finish.put_near(&stored, until);
+            return Ok(self.finish.shape().answer(stored));
         }
-        Begin::Lead(leader) => {
-            // Of a local function the near cache is all there is, and another may just have put
-            // its answer there.
-            return match if S::LOCAL { asking.at_hand() } else { None } {
-                Some(answer) => Begun::Answer(answer),
-                None => Begun::Compute(Computing::lead(leader, finish)),
-            };
-        }
-        Begin::Error(error) => return answer_or_alone(shape.answer_of_error(&error), finish),
-        Begin::TimedOut => return answer_or_alone(shape.timed_out(finish.timed_out()), finish),
-    };
-    let stored = take::<S::Stored>(value);
-    if let (Some(stored), Some(until)) = (&stored, until) {
-        finish.put_near(stored, until);
+        let (missed, key) = self.missed();
+        let call = missed.finish.call(StoredKey::new(key), decode::<S>);
+        Err((missed, call))
     }
-    answer_or_alone(stored.map(|stored| shape.answer(stored)), finish)
+
+    /// Goes on without that; with it comes the text of its stored key.
+    pub(super) fn missed(self) -> (Missed<S>, String) {
+        let Self { finish, key, local } = self;
+        (Missed { finish: Box::new(finish), local }, key)
+    }
+}
+
+/// A call that asks its store and others, and what was noted when it began.
+pub(super) struct Missed<S: Shape> {
+    pub(super) finish: Box<Finish<S>>,
+    /// Of a local function only.
+    pub(super) local: Option<Looking<S::Stored>>,
+}
+
+impl<S: Shape> Missed<S> {
+    /// What the caller is to do, of whose call this has come.
+    fn begun(self, begin: Begin) -> BegunAsync<S> {
+        let Self { mut finish, local } = self;
+        let shape = finish.shape();
+        let (value, until) = match begin {
+            Begin::Answer { value, until } => (value, until),
+            // Who cannot compute away from the caller has nobody to refresh it.
+            Begin::Stale { value, .. } => (value, None),
+            Begin::Alone(on_error) => {
+                finish.counters().computed_alone.count();
+                return Begun::Compute(Computing::alone(finish, on_error));
+            }
+            Begin::Lead(leader) => {
+                // Of a local function the near cache is all there is, and another may just have put
+                // its answer there.
+                return match local.and_then(|look| look()) {
+                    Some(stored) => Begun::Answer(shape.answer(stored)),
+                    None => Begun::Compute(Computing::lead(leader, finish)),
+                };
+            }
+            Begin::Error(error) => return answer_or_alone(shape.answer_of_error(&error), finish),
+            Begin::TimedOut => {
+                return answer_or_alone(shape.timed_out(finish.notes().timed_out()), finish);
+            }
+        };
+        let stored = take::<S::Stored>(value);
+        if let (Some(stored), Some(until)) = (&stored, until) {
+            finish.put_near(stored, until);
+        }
+        answer_or_alone(stored.map(|stored| shape.answer(stored)), finish)
+    }
+
+    /// The same of one that can be computed away from its caller.
+    fn begun_away(self, begin: Begin) -> Result<BegunAsync<S>, Away<S>> {
+        let Begin::Stale { value, refresh: Some(refresher) } = begin else {
+            return Away::or(self.begun(begin));
+        };
+        let finish = self.finish;
+        match take::<S::Stored>(value) {
+            Some(stored) => Err(Away::refresh(finish.shape().answer(stored), refresher, finish)),
+            None => Away::or(Begun::Compute(Computing::alone(finish, None))),
+        }
+    }
 }
 
 fn answer_or_alone<S: Shape>(answer: Option<S::Answer>, finish: Box<Finish<S>>) -> BegunAsync<S> {
     match answer {
         Some(answer) => Begun::Answer(answer),
         None => Begun::Compute(Computing::alone(finish, None)),
-    }
-}
-
-/// The same of one that can be computed away from its caller.
-fn begun_away<S: Shape, A: KeyParts>(
-    begin: Begin,
-    finish: Box<Finish<S>>,
-    asking: &Asking<S, A>,
-) -> Result<BegunAsync<S>, Away<S>> {
-    match begin {
-        Begin::Stale { value, refresh: Some(refresher) } => match take::<S::Stored>(value) {
-            Some(stored) => Err(Away::refresh(asking.shape.answer(stored), refresher, finish)),
-            None => Away::or(Begun::Compute(Computing::alone(finish, None))),
-        },
-        begin => Away::or(begun(begin, finish, asking)),
     }
 }
 

@@ -1,17 +1,20 @@
 //! What can be asked of a function besides its answer.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use crate::cache::{Boxed, Request, Value, take};
 use crate::error::{Error, NotCachedError, NotCachedReason};
-use crate::key::{Key, KeyParts, Owned, text_of};
+use crate::key::{Key, KeyParts, text_of};
 use crate::shape::Shape;
-use crate::store::Severity;
+use crate::store::{Severity, StoredKey};
 
-use super::begun::{Asking, decode};
+use super::begun::{Asking, Missed, decode};
 use super::computing::Lead;
-use super::finish::Finish;
+use super::notes::Notes;
+use super::refreshing::{Lease, Refreshing};
 use super::site::Site;
 
 /// Forgets every call of a function.
@@ -53,83 +56,127 @@ impl<S: Shape, A: KeyParts> Asking<S, A> {
         self.site.function().key(&self.arguments)
     }
 
+    /// The call apart from its arguments.
+    pub fn call(self) -> Call<S::Answer> {
+        let (missed, key) = self.noted().missed();
+        let Notes { plan, function, .. } = missed.finish.notes();
+        let plan = Arc::clone(plan);
+        let value = Value { plan, key: function.key(&self.arguments), stored: StoredKey::new(key) };
+        Call { value, of: Box::new(missed) }
+    }
+}
+
+/// A request of which nothing is known but what it answers.
+pub type Asked<T> = Request<Boxed<'static, T>>;
+
+/// One call of one function: what its companions work on.
+///
+/// Borrows nothing, and has no types but the answer's, so that companions cost the compiler little.
+#[must_use]
+pub struct Call<A> {
+    value: Value,
+    of: Box<dyn Called<A>>,
+}
+
+impl<A> Call<A> {
     /// What is cached, without computing.
-    pub fn peek(self) -> Asked<Result<S::Answer, NotCachedError>> {
-        self.call().peek()
+    pub fn peek(self) -> Asked<Result<A, NotCachedError>> {
+        self.of.peek(self.value)
     }
 
     /// Forgets what is cached.
     pub fn invalidate(self) -> Asked<Result<(), Error>> {
-        forget(self.call().value, S::LOCAL)
+        forget(self.value, self.of.is_local())
     }
 
     /// Caches an answer that was not computed here. One that would not have been stored is not.
     #[allow(clippy::needless_pass_by_value)] // the user's `put` passes it on
-    pub fn put(self, answer: S::Answer) -> Asked<Result<(), Error>> {
-        self.call().put(&answer)
+    pub fn put(self, answer: A) -> Asked<Result<(), Error>> {
+        self.of.put(self.value, &answer)
     }
 
-    /// The call apart from its arguments.
-    pub fn call(self) -> Call<S> {
-        let Self { site, shape, arguments } = self;
-        let epoch = site.state().epoch.note();
-        let function = site.function();
-        let key = function.key(&arguments);
-        let stored = function.stored_key(&arguments);
-        let finish = Finish::new(site, function, shape, epoch, stored.as_str(), &arguments);
-        let value = Value { plan: Arc::clone(finish.plan()), key, stored };
-        let near_key = Owned::of(&arguments);
-        let near = Box::new(move || {
-            let (state, near) = site.near()?;
-            near.get(&near_key, &state.epoch, || ())
-        });
-        Call { value, finish: Box::new(finish), near }
+    /// Computes now and replaces what is cached; takes the lease of whoever computes it.
+    ///
+    /// What the body returns comes back even where it could not be stored.
+    pub fn refresh<F: Future<Output = A>>(self, body: F) -> Request<Refreshing<A, F>> {
+        let begun = self.of.begin_anew(self.value.stored);
+        Request::new(Refreshing::new(begun, body))
     }
 }
 
-/// A sync function, to be called with these arguments.
-///
-/// A closure that calls it would be one more body for the compiler, of each annotated function.
-pub trait Body<Arguments> {
-    /// What it answers.
-    type Answer;
-
-    /// Calls it.
-    fn run(self, arguments: Arguments) -> Self::Answer;
-}
-
-macro_rules! bodies {
-    ($(($($argument:ident: $type:ident),*))*) => {$(
-        impl<F: FnOnce($($type),*) -> R, R, $($type),*> Body<($($type,)*)> for F {
-            type Answer = R;
-
-            #[inline]
-            fn run(self, ($($argument,)*): ($($type,)*)) -> R {
-                self($($argument),*)
+/// The same of a sync function, whose body runs where the request is polled: a method for each number of
+/// arguments, since a trait for all of them would cost the compiler more, and a closure that has them
+/// would be one more body, of each annotated function.
+macro_rules! refresh_sync {
+    ($($name:ident($($argument:ident: $type:ident),*))*) => {$(
+        impl<T> Call<T> {
+            #[doc(hidden)]
+            #[allow(clippy::too_many_arguments)]
+            pub fn $name<F $(, $type)*>(
+                self,
+                body: F $(, $argument: $type)*
+            ) -> Request<Refreshing<T, Running<T, F, ($($type,)*)>>>
+            where
+                F: FnOnce($($type),*) -> T,
+            {
+                let run = |body: F, ($($argument,)*): ($($type,)*)| body($($argument),*);
+                self.refresh(Running { of: Some((body, ($($argument,)*))), run })
             }
         }
     )*};
 }
 
-with_up_to_eight_arguments!(bodies);
-
-/// A request of which nothing is known but what it answers.
-pub type Asked<T> = Request<Boxed<'static, T>>;
-
-/// One call of one function: what its companions work on. Borrows nothing.
-#[must_use]
-pub struct Call<S: Shape> {
-    value: Value,
-    finish: Box<Finish<S>>,
-    near: Box<dyn Fn() -> Option<S::Stored> + Send + Sync>,
+refresh_sync! {
+    refresh_0()
+    refresh_1(a: A)
+    refresh_2(a: A, b: B)
+    refresh_3(a: A, b: B, c: C)
+    refresh_4(a: A, b: B, c: C, d: D)
+    refresh_5(a: A, b: B, c: C, d: D, e: E)
+    refresh_6(a: A, b: B, c: C, d: D, e: E, g: G)
+    refresh_7(a: A, b: B, c: C, d: D, e: E, g: G, h: H)
+    refresh_8(a: A, b: B, c: C, d: D, e: E, g: G, h: H, i: I)
 }
 
-impl<S: Shape> Call<S> {
-    fn peek(self) -> Asked<Result<S::Answer, NotCachedError>> {
-        let Self { finish, value, near } = self;
+/// A sync body as a future.
+pub struct Running<T, F, Arguments> {
+    of: Option<(F, Arguments)>,
+    run: fn(F, Arguments) -> T,
+}
+
+impl<T, F, Arguments> Unpin for Running<T, F, Arguments> {}
+
+impl<T, F, Arguments> Future for Running<T, F, Arguments> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+        let (body, arguments) = self.of.take().expect("a body is run once");
+        Poll::Ready((self.run)(body, arguments))
+    }
+}
+
+/// What a call can be asked for, of whatever shape its answer is.
+trait Called<A>: Send + Sync {
+    fn is_local(&self) -> bool;
+
+    fn peek(self: Box<Self>, value: Value) -> Asked<Result<A, NotCachedError>>;
+
+    fn put(self: Box<Self>, value: Value, answer: &A) -> Asked<Result<(), Error>>;
+
+    /// The right to compute it anew; `None` where nobody has that.
+    fn begin_anew(self: Box<Self>, key: StoredKey) -> Boxed<'static, Lease<A>>;
+}
+
+impl<S: Shape> Called<S::Answer> for Missed<S> {
+    fn is_local(&self) -> bool {
+        S::LOCAL
+    }
+
+    fn peek(self: Box<Self>, value: Value) -> Asked<Result<S::Answer, NotCachedError>> {
+        let Missed { finish, local } = *self;
         Request::new(Box::pin(async move {
-            if S::LOCAL {
-                return near()
+            if let Some(look) = local {
+                return look()
                     .map(|stored| finish.shape().answer(stored))
                     .ok_or_else(|| NotCachedError::new(value.key.text(), NotCachedReason::Absent));
             }
@@ -139,52 +186,20 @@ impl<S: Shape> Call<S> {
         }))
     }
 
-    /// Computes now and replaces what is cached; takes the lease of whoever computes it.
-    ///
-    /// What the body returns comes back even where it could not be stored.
-    #[inline]
-    pub fn refresh<F>(self, body: F) -> Request<impl Future<Output = S::Answer> + use<S, F>>
-    where
-        F: Future<Output = S::Answer>,
-    {
-        Request::new(async move {
-            match self.begin_anew().await {
-                Some(lead) => lead.lead(Box::pin(body)).await,
-                None => body.await,
-            }
-        })
-    }
-
-    /// The same of a sync function, whose body runs where the request is polled.
-    #[inline]
-    pub fn refresh_sync<F, Arguments>(
-        self,
-        body: F,
-        arguments: Arguments,
-    ) -> Request<impl Future<Output = S::Answer> + use<S, F, Arguments>>
-    where
-        F: Body<Arguments, Answer = S::Answer>,
-    {
-        Request::new(async move {
-            match self.begin_anew().await {
-                Some(lead) => lead.lead(Box::pin(async move { body.run(arguments) })).await,
-                None => body.run(arguments),
-            }
-        })
-    }
-
-    async fn begin_anew(self) -> Option<Lead<S>> {
-        let Self { finish, value, .. } = self;
-        let call = finish.call(value.stored, decode::<S>);
-        let leader =
-            if S::LOCAL { call.begin_anew_locally().await } else { call.begin_anew().await };
-        leader.map(|leader| Lead::new(leader, finish))
-    }
-
-    fn put(self, answer: &S::Answer) -> Asked<Result<(), Error>> {
-        let Self { finish, value, .. } = self;
+    fn put(self: Box<Self>, value: Value, answer: &S::Answer) -> Asked<Result<(), Error>> {
+        let finish = self.finish;
         // Of the answer only what is stored must be `Send`.
         let to_store = finish.to_store(answer).map(|(timeout, stored)| (timeout, stored.clone()));
         Request::new(Box::pin(async move { finish.put(&value, to_store).await }))
+    }
+
+    fn begin_anew(self: Box<Self>, key: StoredKey) -> Boxed<'static, Lease<S::Answer>> {
+        let finish = self.finish;
+        let call = finish.call(key, decode::<S>);
+        Box::pin(async move {
+            let leader =
+                if S::LOCAL { call.begin_anew_locally().await } else { call.begin_anew().await };
+            leader.map(|leader| Box::new(Lead::new(leader, finish)) as _)
+        })
     }
 }

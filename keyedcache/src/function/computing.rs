@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::cache::{Leader, take};
+use crate::cache::{Boxed, Leader, take};
 use crate::flight::{LeadingBody, Led, Shared, lead_in_sync};
 use crate::shape::Shape;
 
-use super::finish::Finish;
+use super::finish::{Ended, Ends, Finish};
 
 /// The caller's part: it computes, and hands the answer over.
 #[must_use]
@@ -70,7 +70,7 @@ pub struct Alone<S: Shape>(Option<Box<(Finish<S>, Option<Shared>)>>);
 
 impl<S: Shape> Alone<S> {
     fn new(finish: Box<Finish<S>>, on_error: Option<Shared>) -> Self {
-        let needed = on_error.is_some() || finish.limits().end(false).is_some();
+        let needed = on_error.is_some() || finish.notes().limits.end(false).is_some();
         Self(needed.then(|| Box::new((*finish, on_error))))
     }
 
@@ -134,6 +134,30 @@ impl<S: Shape> Lead<S> {
     #[inline(never)]
     fn finish(self, answer: S::Answer) -> Pin<Box<impl Future<Output = S::Answer> + use<S>>> {
         Box::pin(self.finish.finish(self.leader, answer))
+    }
+}
+
+/// The same, of whatever shape the answer is.
+pub(super) trait Leads<A>: Send + Sync {
+    /// Which flight it leads.
+    fn flight_id(&self) -> u64;
+
+    /// Begins to save the answer.
+    fn end(self: Box<Self>, answer: &A) -> (Boxed<'static, Ended>, Box<dyn Ends<A>>);
+}
+
+impl<S: Shape> Leads<S::Answer> for Lead<S> {
+    fn flight_id(&self) -> u64 {
+        self.leader.flight_id()
+    }
+
+    fn end(
+        self: Box<Self>,
+        answer: &S::Answer,
+    ) -> (Boxed<'static, Ended>, Box<dyn Ends<S::Answer>>) {
+        let Self { leader, finish } = *self;
+        let (ended, last) = finish.begin_end(leader, answer);
+        (ended, Box::new(last))
     }
 }
 

@@ -2,79 +2,42 @@
 
 use std::sync::Arc;
 
-use crate::cache::{Boxed, Call, Core, Decode, Leader, Limits, Plan, Value, take};
+use crate::Moment;
+use crate::cache::{Boxed, Call, Core, Decode, Leader, Value, take};
 use crate::codec::Codec;
 use crate::error::Error;
 use crate::flight::Shared;
-use crate::key::{KeyParts, Owned};
-use crate::near::{Noted, NotedEpoch};
+use crate::near::Kept;
 use crate::observe::Counters;
 use crate::policy::Timeout;
 use crate::record::{Header, Record};
 use crate::runtime;
 use crate::shape::{Encode, Shape};
-use crate::store::{KeyDigest, StoredKey};
-use crate::{Moment, TimedOut};
+use crate::store::StoredKey;
 
 use super::begun::decode_stored;
-use super::site::{Function, Site};
+use super::notes::Notes;
 
 /// What finishing a call needs, noted when it began.
 pub(super) struct Finish<S: Shape> {
-    site: &'static Site,
-    function: Arc<Function>,
-    plan: Arc<Plan>,
+    notes: Notes,
     shape: S,
     /// `None` where nothing is kept near.
-    near: Option<ToNear<S::Stored>>,
-    limits: Limits,
-    /// `None` where time is not limited.
-    key: Option<Box<str>>,
+    keeping: Option<Keeping<S::Stored>>,
 }
 
-/// What it takes to keep an answer near.
-struct ToNear<V> {
-    /// What the entry will be valid against.
-    noted: Noted,
-    put: Put<V>,
-}
-
-/// Puts a value into the near cache, under the arguments it was made from.
-type Put<V> = Box<dyn FnOnce(&'static Site, &Function, V, Moment, Noted) + Send + Sync>;
+/// Makes what is kept near of a value, with the arguments that it was made from.
+pub(super) type Keeping<V> = Box<dyn FnOnce(V) -> Kept + Send + Sync>;
 
 impl<S: Shape> Finish<S> {
-    /// To be made before any store is asked: it notes what a near entry will be valid against.
-    /// `epoch` was noted even before the function's cache was looked up.
-    pub(super) fn new<A: KeyParts>(
-        site: &'static Site,
-        function: Arc<Function>,
-        shape: S,
-        epoch: NotedEpoch,
-        key: &str,
-        arguments: &A,
-    ) -> Self {
-        let near = (function.near > 0).then(|| ToNear {
-            noted: Noted::now(epoch, KeyDigest::of(key)),
-            put: put_under(Owned::of(arguments)),
-        });
-        let plan = function.plan_of(&arguments.scopes());
-        let limits = Limits::from_now(&plan.policy);
-        let key = plan.policy.hard_timeout.map(|_| key.into());
-        Self { site, function, plan, shape, near, limits, key }
+    /// Of a call that notes were made of before any store is asked.
+    pub(super) fn new(notes: Notes, shape: S, keeping: Option<Keeping<S::Stored>>) -> Self {
+        Self { notes, shape, keeping }
     }
 
     pub(super) fn call(&self, key: StoredKey, decode: Decode) -> Call {
-        Call { plan: Arc::clone(&self.plan), key, decode, limits: self.limits }
-    }
-
-    pub(super) fn limits(&self) -> Limits {
-        self.limits
-    }
-
-    /// What a caller learns that got no answer in time.
-    pub(super) fn timed_out(&self) -> TimedOut {
-        let key = self.key.as_ref().map_or("", |key| self.function.text_of(key));
-        TimedOut::new(key, self.plan.policy.hard_timeout.unwrap_or_default())
+        let Notes { plan, limits, .. } = &self.notes;
+        Call { plan: Arc::clone(plan), key, decode, limits: *limits }
     }
 
     /// What is stored under the stored key of this text, if the store shows it and it is fresh, and
@@ -83,43 +46,32 @@ impl<S: Shape> Finish<S> {
         if S::LOCAL {
             return None;
         }
-        self.plan.hit(key, self.plan.policy.early, decode_stored::<S>)
+        let plan = &self.notes.plan;
+        plan.hit(key, plan.policy.early, decode_stored::<S>)
     }
 
-    pub(super) fn plan(&self) -> &Arc<Plan> {
-        &self.plan
+    pub(super) fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     pub(super) fn shape(&self) -> S {
         self.shape
     }
 
-    pub(super) fn core(&self) -> &Arc<Core> {
-        self.function.core()
-    }
-
     pub(super) fn counters(&self) -> &Counters {
-        &self.core().counters
+        &self.notes.core().counters
     }
 
     /// Keeps an answer near that is fresh until `until` by the store's clock.
     pub(super) fn put_near(&mut self, stored: &S::Stored, until: Moment) {
-        if let Some(ToNear { noted, put }) = self.near.take() {
-            let deadline = self.function.core().near_deadline(until);
-            put(self.site, &self.function, stored.clone(), deadline, noted);
-        }
-    }
-
-    /// As [`Noted::at_save`].
-    fn note_at_save(&mut self) {
-        if let Some(near) = &mut self.near {
-            near.noted = near.noted.at_save();
+        if let Some(keeping) = self.keeping.take() {
+            self.notes.put_near(until, keeping(stored.clone()));
         }
     }
 
     /// How long this answer is fresh; `None` if it is not to be stored.
     fn timeout(&self, answer: &S::Answer) -> Option<Timeout> {
-        let policy = &self.plan.policy;
+        let policy = &self.notes.plan.policy;
         let usual = || {
             let told = self.shape.stored(answer).and_then(|stored| self.shape.timeout(stored));
             told.unwrap_or(policy.timeout)
@@ -149,7 +101,7 @@ impl<S: Shape> Finish<S> {
         };
         let kept = Some(stored.clone());
         if S::LOCAL {
-            return (Ending::Kept(Some(self.function.core().fresh_from_now(timeout))), kept);
+            return (Ending::Kept(Some(self.notes.core().fresh_from_now(timeout))), kept);
         }
         if !leader.can_save() {
             return (Ending::Kept(None), kept);
@@ -158,7 +110,7 @@ impl<S: Shape> Finish<S> {
         match self.seal(&header, stored) {
             Ok(record) => {
                 leader.before_save();
-                self.note_at_save();
+                self.notes.note_at_save();
                 (Ending::Saved(Box::new((header, record))), kept)
             }
             Err(error) => {
@@ -168,28 +120,21 @@ impl<S: Shape> Finish<S> {
         }
     }
 
-    /// Hands the answer to whoever waits, and returns it.
-    fn ended(mut self, ended: Ended, kept: Option<S::Stored>, answer: S::Answer) -> S::Answer {
-        match ended {
-            Ended::FailedOver(older) => take(older).map_or(answer, |old| self.shape.answer(old)),
-            Ended::Declined => answer,
-            Ended::Kept(leader, until) => {
-                if let Some(stored) = kept {
-                    if let Some(until) = until {
-                        self.put_near(&stored, until);
-                    }
-                    leader.answered(Arc::new(stored));
-                }
-                answer
-            }
-        }
+    /// Saves the answer, and returns it.
+    pub(super) async fn finish(self, leader: Box<Leader>, answer: S::Answer) -> S::Answer {
+        let (ended, last) = self.begin_end(leader, &answer);
+        let ended = ended.await;
+        last.ended(ended, answer)
     }
 
-    /// Saves the answer, and returns it.
-    pub(super) async fn finish(mut self, mut leader: Box<Leader>, answer: S::Answer) -> S::Answer {
-        let (ending, kept) = self.ending(&mut leader, &answer);
-        let ended = end(leader, ending).await;
-        self.ended(ended, kept, answer)
+    /// Begins to save the answer; with it comes what is still to do then.
+    pub(super) fn begin_end(
+        mut self,
+        mut leader: Box<Leader>,
+        answer: &S::Answer,
+    ) -> (Boxed<'static, Ended>, Last<S>) {
+        let (ending, kept) = self.ending(&mut leader, answer);
+        (end(leader, ending), Last { finish: self, kept })
     }
 
     /// The same of a sync function.
@@ -200,7 +145,7 @@ impl<S: Shape> Finish<S> {
     ) -> S::Answer {
         let (ending, kept) = self.ending(&mut leader, &answer);
         let ended = wait_for_end(leader, ending);
-        self.ended(ended, kept, answer)
+        Last { finish: self, kept }.ended(ended, answer)
     }
 
     /// Stores an answer that was not computed here, as a new write.
@@ -212,14 +157,14 @@ impl<S: Shape> Finish<S> {
         let Some((timeout, ref stored)) = to_store else { return Ok(()) };
         if S::LOCAL {
             value.changed_here();
-            if self.function.core().is_enabled() {
-                self.note_at_save();
-                let until = self.function.core().fresh_from_now(timeout);
+            if self.notes.core().is_enabled() {
+                self.notes.note_at_save();
+                let until = self.notes.core().fresh_from_now(timeout);
                 self.put_near(stored, until);
             }
             return Ok(());
         }
-        if !self.function.core().is_enabled() {
+        if !self.notes.core().is_enabled() {
             return Ok(());
         }
         let header = value.header(timeout).await?;
@@ -230,7 +175,7 @@ impl<S: Shape> Finish<S> {
     fn seal(&self, header: &Header, stored: &S::Stored) -> Result<Record, Error> {
         let sealed = self
             .shape
-            .encode(stored, Seal { core: self.function.core(), codec: self.plan.codec, header });
+            .encode(stored, Seal { core: self.notes.core(), codec: self.notes.plan.codec, header });
         sealed.expect("what only local shapes cannot do is not asked of them")
     }
 }
@@ -247,8 +192,47 @@ enum Ending {
     Saved(Box<(Header, Record)>),
 }
 
+/// What is still to do when it is known what has become of an answer.
+pub(super) struct Last<S: Shape> {
+    finish: Finish<S>,
+    /// What of the answer goes to those who wait.
+    kept: Option<S::Stored>,
+}
+
+impl<S: Shape> Last<S> {
+    /// Hands the answer to whoever waits, and returns it.
+    fn ended(self, ended: Ended, answer: S::Answer) -> S::Answer {
+        let Self { mut finish, kept } = self;
+        match ended {
+            Ended::FailedOver(older) => take(older).map_or(answer, |old| finish.shape.answer(old)),
+            Ended::Declined => answer,
+            Ended::Kept(leader, until) => {
+                if let Some(stored) = kept {
+                    if let Some(until) = until {
+                        finish.put_near(&stored, until);
+                    }
+                    leader.answered(Arc::new(stored));
+                }
+                answer
+            }
+        }
+    }
+}
+
+/// The same, of whatever shape the answer is.
+pub(super) trait Ends<A>: Send + Sync {
+    /// Hands the answer to whoever waits, and returns it.
+    fn ended(self: Box<Self>, ended: Ended, answer: A) -> A;
+}
+
+impl<S: Shape> Ends<S::Answer> for Last<S> {
+    fn ended(self: Box<Self>, ended: Ended, answer: S::Answer) -> S::Answer {
+        Last::ended(*self, ended, answer)
+    }
+}
+
 /// What has become of an answer.
-enum Ended {
+pub(super) enum Ended {
     FailedOver(Shared),
     Declined,
     /// Those who wait are still to get it, and the near cache may keep it until then.
@@ -297,16 +281,4 @@ impl Encode for Seal<'_> {
     fn encode<T: serde::Serialize>(self, value: &T) -> Self::Output {
         self.core.seal_by(self.codec, self.header, value)
     }
-}
-
-fn put_under<K, V>(key: Owned<K>) -> Put<V>
-where
-    K: Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-    Owned<K>: std::hash::Hash + Eq,
-{
-    Box::new(move |site, function, stored, deadline, noted| {
-        let near = site.near_or_new(function.near);
-        near.put(key, stored, deadline, (noted, &site.state().epoch), function.voucher.as_ref());
-    })
 }

@@ -3,26 +3,22 @@
 //! A compiler that does not optimize shares what a dependency has instantiated. Nothing is called
 //! through here.
 
-use crate::error::NotCachedError;
 use crate::shape::{Plain, Shared};
 
-use super::begun::Asking;
-use super::companions::Asked;
+use super::begun::{BegunSync, Noted, begin_wait_slowly};
 use super::computing::Entered;
 
 type OfPlain<T> = Shared<Plain<T>>;
 
-/// How an answer of this type is read, and what becomes of one.
-type Both<T> = (
-    fn(Asking<OfPlain<T>, ()>) -> Asked<Result<T, NotCachedError>>,
-    fn(Entered<OfPlain<T>>, T) -> T,
-);
+/// How an answer of this type is looked for, and what becomes of one.
+type Both<T> = (fn(Noted<OfPlain<T>>) -> BegunSync<OfPlain<T>>, fn(Entered<OfPlain<T>>, T) -> T);
 
 macro_rules! instantiated {
     ($($name:ident: $answer:ty;)*) => {$(
         /// Those of this type.
+        #[allow(private_interfaces)] // nobody calls them
         pub static $name: Both<$answer> =
-            (Asking::<OfPlain<$answer>, ()>::peek, Entered::<OfPlain<$answer>>::finish);
+            (begin_wait_slowly::<OfPlain<$answer>>, Entered::<OfPlain<$answer>>::finish);
     )*};
 }
 

@@ -1,19 +1,16 @@
 //! The place of an annotated function: resolved once, and again when caches change.
 
-use std::any::Any;
 use std::fmt;
-use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once, OnceLock};
 
 use arc_swap::ArcSwapOption;
 
 use crate::cache::{Cache, Core, Plan, Watcher, named_or_broken, watch_registry};
-use crate::key::{Key, KeyParts, Owned};
+use crate::key::{Key, Segments};
 use crate::near::{Epoch, Near, Vouch};
 use crate::observe::Counter;
 use crate::record::Scope;
-use crate::store::StoredKey;
 
 use super::spec::{Given, Spec};
 
@@ -29,9 +26,10 @@ pub(super) struct State {
     resolved: ArcSwapOption<Function>,
     watched: Once,
     replaced: AtomicU64,
-    near: OnceLock<NearCaches>,
+    near: OnceLock<Near>,
     pub(super) epoch: Epoch,
-    pub(super) near_hits: Counter,
+    /// Boxed, since it is large, and a site is a constant in every binary.
+    pub(super) near_hits: Box<Counter>,
 }
 
 impl State {
@@ -42,7 +40,7 @@ impl State {
             replaced: AtomicU64::new(0),
             near: OnceLock::new(),
             epoch: Epoch::new(),
-            near_hits: Counter::new(),
+            near_hits: Box::new(Counter::new()),
         }
     }
 }
@@ -128,33 +126,16 @@ impl Site {
         function
     }
 
-    /// The state, and the near cache in it, if anything was ever put into it.
+    /// The state, and the near cache in it, if there was ever anything to be put into it.
     #[inline]
-    pub(super) fn near<K, V>(&'static self) -> Option<(&'static State, &'static Near<K, V>)>
-    where
-        Near<K, V>: Any,
-    {
+    pub(super) fn near(&'static self) -> Option<(&'static State, &'static Near)> {
         let state = self.state.get()?;
-        let caches = state.near.get()?;
-        let near = caches.first.downcast_ref().or_else(|| caches.further())?;
-        Some((state, near))
+        Some((state, state.near.get()?))
     }
 
     /// The near cache, made now if need be.
-    pub(super) fn near_or_new<K, V>(&'static self, capacity: usize) -> &'static Near<K, V>
-    where
-        K: Send + Sync + 'static,
-        V: Clone + Send + Sync + 'static,
-        Owned<K>: Hash + Eq,
-    {
-        let mut caches = &self.state().near;
-        loop {
-            let these = caches.get_or_init(|| NearCaches::of(Near::<K, V>::new(capacity)));
-            if let Some(near) = these.first.downcast_ref() {
-                return near;
-            }
-            caches = &these.more;
-        }
+    pub(super) fn near_or_new(&'static self, capacity: usize) -> &'static Near {
+        self.state().near.get_or_init(|| Near::new(capacity))
     }
 }
 
@@ -164,8 +145,8 @@ impl Watcher for State {
         self.resolved.store(None);
         self.epoch.bump();
         // After what they hold is void: an entry that still comes would not be taken.
-        if let Some(caches) = self.near.get() {
-            caches.forget_vouchers();
+        if let Some(near) = self.near.get() {
+            near.forget_voucher();
         }
     }
 }
@@ -174,62 +155,6 @@ impl fmt::Debug for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let resolved = self.state.get().map(|state| state.resolved.load());
         f.debug_struct("Site").field("resolved", &resolved).finish_non_exhaustive()
-    }
-}
-
-/// The near caches of one site: one, but for functions whose arguments are `impl Trait`, where each
-/// type that is passed may have another identity.
-struct NearCaches {
-    first: Box<dyn Keeps>,
-    more: Box<OnceLock<NearCaches>>,
-}
-
-/// A near cache of any type.
-trait Keeps: Any + Send + Sync {
-    fn forget_voucher(&self);
-}
-
-impl<K, V> Keeps for Near<K, V>
-where
-    K: Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-    Owned<K>: Hash + Eq,
-{
-    fn forget_voucher(&self) {
-        Near::forget_voucher(self);
-    }
-}
-
-impl dyn Keeps {
-    #[inline]
-    fn downcast_ref<N: Any>(&self) -> Option<&N> {
-        (self as &dyn Any).downcast_ref()
-    }
-}
-
-impl NearCaches {
-    fn of(near: impl Keeps) -> Self {
-        Self { first: Box::new(near), more: Box::default() }
-    }
-
-    fn forget_vouchers(&self) {
-        self.first.forget_voucher();
-        if let Some(more) = self.more.get() {
-            more.forget_vouchers();
-        }
-    }
-
-    /// That of this type, if it is not the first.
-    #[cold]
-    fn further<N: Any>(&self) -> Option<&N> {
-        let mut caches = self.more.get();
-        while let Some(these) = caches {
-            if let Some(near) = these.first.downcast_ref() {
-                return Some(near);
-            }
-            caches = these.more.get();
-        }
-        None
     }
 }
 
@@ -273,7 +198,7 @@ impl Function {
         }
     }
 
-    pub(super) fn key<A: KeyParts>(&self, arguments: &A) -> Key {
+    pub(super) fn key(&self, arguments: &dyn Segments) -> Key {
         Key::of_parts(&self.namespace, arguments)
     }
 
@@ -293,13 +218,8 @@ impl Function {
     }
 
     /// The stored form of [`key`](Self::key), as text.
-    pub(super) fn stored_text<A: KeyParts>(&self, arguments: &A) -> String {
+    pub(super) fn stored_text(&self, arguments: &dyn Segments) -> String {
         Key::text_of_parts(&self.stored_head, &self.namespace, arguments)
-    }
-
-    /// The stored form of [`key`](Self::key).
-    pub(super) fn stored_key<A: KeyParts>(&self, arguments: &A) -> StoredKey {
-        StoredKey::new(self.stored_text(arguments))
     }
 
     /// The text of the key whose stored form this is.

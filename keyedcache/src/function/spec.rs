@@ -24,6 +24,8 @@ pub enum Given {
     Local,
     /// How long answers are fresh.
     Timeout(Timeout),
+    /// The same in whole seconds: most functions say no more, and this costs the compiler least.
+    Seconds(u64),
     /// How long, after they are fresh, answers are served while one caller refreshes them.
     Stale(Duration),
     /// How long, after they are fresh, answers are served when computing fails.
@@ -147,6 +149,7 @@ impl Spec {
         for given in &self.given {
             match *given {
                 Given::Timeout(timeout) => policy.timeout = timeout,
+                Given::Seconds(seconds) => policy.timeout = Duration::from_secs(seconds).into(),
                 Given::Stale(stale) => policy.stale = stale,
                 Given::StaleIfError(stale) => policy.stale_if_error = stale,
                 Given::Early(beta) => policy.early = Some(beta),

@@ -52,7 +52,7 @@ use encode::{encode_part, encode_text};
 pub use builder::{HasParts, KeyBuilder, NoParts};
 pub use encode::{Fields, KeyEncoder};
 pub use part::{F32Identity, F64Identity, KeyPart, TextIdentity, part_text};
-pub use parts::{KeyParts, Lookup, Owned};
+pub use parts::{KeyParts, Segments};
 pub(crate) use scoped::text_of;
 #[doc(hidden)]
 pub use scoped::{Scoped, Scopes};
@@ -130,7 +130,7 @@ impl Key {
     /// assert_eq!(key.text(), "nearest_restaurant::2::6");
     /// ```
     #[must_use]
-    pub fn of_parts(namespace: &str, parts: &impl KeyParts) -> Self {
+    pub fn of_parts(namespace: &str, parts: &dyn Segments) -> Self {
         let mut text = String::with_capacity(USUAL_TEXT);
         encode_text(namespace, &mut text);
         parts.encode_each(&mut text);
@@ -145,7 +145,7 @@ impl Key {
 
     /// The text of [`of_parts`](Self::of_parts) behind `head`, without making the key: one
     /// allocation, if it is not long.
-    pub(crate) fn text_of_parts(head: &str, namespace: &str, parts: &impl KeyParts) -> String {
+    pub(crate) fn text_of_parts(head: &str, namespace: &str, parts: &dyn Segments) -> String {
         let mut text = String::with_capacity(head.len() + USUAL_TEXT);
         text.push_str(head);
         encode_text(namespace, &mut text);

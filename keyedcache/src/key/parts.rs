@@ -1,12 +1,9 @@
 //! Argument lists, and how a near cache looks one up without owning it.
 //!
-//! A list is `(A, (B, ()))`: nested, so that two impls serve every length. [`Owned`] is what a near
-//! cache keeps, [`Lookup`] what it is asked by; both hash and compare through [`KeyPart`].
+//! A list is `(A, (B, ()))`: nested, so that two impls serve every length. What a near cache keeps are
+//! its [identities](KeyParts::Identities), and it is asked by the list itself, which borrows.
 
-use std::fmt;
-use std::hash::{Hash, Hasher};
-
-use equivalent::Equivalent;
+use std::hash::Hasher;
 
 use super::{KeyPart, push_segment};
 
@@ -20,19 +17,9 @@ use super::{KeyPart, push_segment};
 /// let owned: (Box<str>, (u32, ())) = borrowed.identities();
 /// assert!(borrowed.are_identities(&owned));
 /// ```
-pub trait KeyParts: sealed::Sealed {
+pub trait KeyParts: Segments {
     /// The same list, each part as its owned identity.
-    type Identities: KeyParts<Identities = Self::Identities> + Eq + Send + Sync + 'static;
-
-    /// Writes each part as one more segment.
-    #[doc(hidden)]
-    fn encode_each(&self, text: &mut String);
-
-    /// By which of them calls can be forgotten together: bits that tell which, and their text.
-    #[doc(hidden)]
-    fn scopes(&self) -> Vec<(u64, String)> {
-        Vec::new()
-    }
+    type Identities: KeyParts<Identities = Self::Identities> + Send + Sync + 'static;
 
     /// The owned identities.
     fn identities(&self) -> Self::Identities;
@@ -44,18 +31,34 @@ pub trait KeyParts: sealed::Sealed {
     fn are_identities(&self, identities: &Self::Identities) -> bool;
 }
 
+/// A list of parts of which only texts are wanted, behind a pointer: what goes on to a store is
+/// compiled once, and not for every list.
+pub trait Segments: sealed::Sealed {
+    /// Writes each part as one more segment.
+    #[doc(hidden)]
+    fn encode_each(&self, text: &mut String);
+
+    /// By which of them calls can be forgotten together: bits that tell which, and their text.
+    #[doc(hidden)]
+    fn scopes(&self) -> Vec<(u64, String)> {
+        Vec::new()
+    }
+}
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for () {}
-    impl<P: super::KeyPart, Rest: super::KeyParts> Sealed for (P, Rest) {}
-    impl<A: super::KeyParts, S: crate::key::Scopes> Sealed for crate::key::Scoped<A, S> {}
+    impl<P: super::KeyPart, Rest: super::Segments> Sealed for (P, Rest) {}
+    impl<A: super::Segments, S: crate::key::Scopes> Sealed for crate::key::Scoped<A, S> {}
+}
+
+impl Segments for () {
+    #[inline]
+    fn encode_each(&self, _text: &mut String) {}
 }
 
 impl KeyParts for () {
     type Identities = ();
-
-    #[inline]
-    fn encode_each(&self, _text: &mut String) {}
 
     #[inline]
     fn identities(&self) {}
@@ -69,14 +72,16 @@ impl KeyParts for () {
     }
 }
 
-impl<P: KeyPart, Rest: KeyParts> KeyParts for (P, Rest) {
-    type Identities = (P::Identity, Rest::Identities);
-
+impl<P: KeyPart, Rest: Segments> Segments for (P, Rest) {
     #[inline]
     fn encode_each(&self, text: &mut String) {
         push_segment(&self.0, text);
         self.1.encode_each(text);
     }
+}
+
+impl<P: KeyPart, Rest: KeyParts> KeyParts for (P, Rest) {
+    type Identities = (P::Identity, Rest::Identities);
 
     #[inline]
     fn identities(&self) -> Self::Identities {
@@ -93,66 +98,4 @@ impl<P: KeyPart, Rest: KeyParts> KeyParts for (P, Rest) {
     fn are_identities(&self, identities: &Self::Identities) -> bool {
         self.0.is_identity(&identities.0) && self.1.are_identities(&identities.1)
     }
-}
-
-/// A list of identities as the key of a map.
-pub struct Owned<Identities>(Identities);
-
-impl<Identities> Owned<Identities> {
-    /// The key for the arguments in `parts`.
-    #[inline]
-    pub fn of(parts: &impl KeyParts<Identities = Identities>) -> Self {
-        Self(parts.identities())
-    }
-}
-
-impl<I: KeyParts> Hash for Owned<I> {
-    #[inline]
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash_identities(state);
-    }
-}
-
-impl<I: KeyParts<Identities = I>> PartialEq for Owned<I> {
-    #[inline]
-    fn eq(&self, other: &Self) -> bool {
-        self.0.are_identities(&other.0)
-    }
-}
-
-impl<I: KeyParts<Identities = I>> Eq for Owned<I> {}
-
-impl<I: KeyParts> fmt::Debug for Owned<I> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_segments(&self.0, f)
-    }
-}
-
-/// Borrowed arguments, by which a map of [`Owned`] keys can be asked without an allocation.
-pub struct Lookup<'a, P>(pub &'a P);
-
-impl<P: KeyParts> Hash for Lookup<'_, P> {
-    #[inline]
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash_identities(state);
-    }
-}
-
-impl<P: KeyParts> Equivalent<Owned<P::Identities>> for Lookup<'_, P> {
-    #[inline]
-    fn equivalent(&self, key: &Owned<P::Identities>) -> bool {
-        self.0.are_identities(&key.0)
-    }
-}
-
-impl<P: KeyParts> fmt::Debug for Lookup<'_, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_segments(self.0, f)
-    }
-}
-
-fn write_segments(parts: &impl KeyParts, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut text = String::new();
-    parts.encode_each(&mut text);
-    f.write_str(&text)
 }

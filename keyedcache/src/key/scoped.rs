@@ -4,7 +4,7 @@
 
 use std::hash::Hasher;
 
-use super::KeyParts;
+use super::{KeyParts, Segments};
 
 /// Arguments, and those among them by which calls can be forgotten together.
 #[derive(Debug)]
@@ -39,15 +39,13 @@ impl<P: KeyParts, Rest: Scopes> Scopes for ((u64, P), Rest) {
 }
 
 /// The text of these arguments.
-pub(crate) fn text_of(arguments: &impl KeyParts) -> String {
+pub(crate) fn text_of(arguments: &dyn Segments) -> String {
     let mut text = String::new();
     arguments.encode_each(&mut text);
     text
 }
 
-impl<A: KeyParts, S: Scopes> KeyParts for Scoped<A, S> {
-    type Identities = A::Identities;
-
+impl<A: Segments, S: Scopes> Segments for Scoped<A, S> {
     fn encode_each(&self, text: &mut String) {
         self.arguments.encode_each(text);
     }
@@ -57,6 +55,10 @@ impl<A: KeyParts, S: Scopes> KeyParts for Scoped<A, S> {
         self.scopes.add_to(&mut found);
         found
     }
+}
+
+impl<A: KeyParts, S: Scopes> KeyParts for Scoped<A, S> {
+    type Identities = A::Identities;
 
     #[inline]
     fn identities(&self) -> Self::Identities {

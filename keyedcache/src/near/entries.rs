@@ -9,7 +9,6 @@ use std::cell::Cell;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
-use equivalent::Equivalent;
 use foldhash::fast::RandomState;
 use papaya::{Guard as _, HashMap, LocalGuard};
 use parking_lot::Mutex;
@@ -17,23 +16,36 @@ use seize::Collector;
 
 use super::order::{Order, Uses};
 
-/// At most so many entries by key; of more, the least useful are evicted.
-pub(crate) struct Entries<K, E> {
-    map: HashMap<Hashed<K>, Slot<E>, BuildHasherDefault<AsItIs>>,
+/// At most so many entries by the hashes of their keys; of more, the least useful are evicted.
+///
+/// Keys themselves are their owners' business, so that this is compiled once, and not for every list
+/// of arguments: who finds an entry looks whether it is the one that was meant. Of two keys of one
+/// hash, which is as likely as 64 coins that fall alike, the later takes the place of the earlier.
+pub(crate) struct Entries<E> {
+    map: HashMap<u64, Slot<E>, BuildHasherDefault<AsItIs>>,
     hasher: RandomState,
     order: Mutex<Order>,
 }
 
-struct Slot<E> {
-    entry: E,
+/// An entry, and how often it was used.
+pub(crate) struct Slot<E> {
+    pub(super) entry: E,
     uses: Uses,
 }
 
-impl<K: Hash + Eq, E> Entries<K, E> {
+impl<E> Slot<E> {
+    /// Counts one use; to be done before a value is cloned: while threads hit one entry, the count of
+    /// references to its value travels from core to core, and should be given back before it goes on.
+    #[inline]
+    pub(super) fn count_use(&self) {
+        self.uses.count();
+    }
+}
+
+impl<E> Entries<E> {
     /// At least one of them is kept. What they give up, `collecting` frees.
     pub(crate) fn new(capacity: usize, collecting: &Collecting) -> Self
     where
-        K: Send + 'static,
         E: Send + 'static,
     {
         Self {
@@ -43,41 +55,58 @@ impl<K: Hash + Eq, E> Entries<K, E> {
         }
     }
 
-    /// What `take` makes of the entry, if there is one that `serves`.
-    ///
-    /// Taking comes last: while threads hit one entry, the count of references to its value travels
-    /// from core to core, and should be given back before it goes on.
+    /// What hashes a key.
     #[inline]
-    pub(crate) fn get<Q, T>(
-        &self,
-        key: &Q,
-        serves: impl FnOnce(&E, &LocalGuard<'_>) -> bool,
-        take: impl FnOnce(&E) -> T,
-    ) -> Option<T>
+    pub(crate) fn hasher(&self) -> impl Hasher + use<E> {
+        self.hasher.build_hasher()
+    }
+
+    /// The hash of a key.
+    pub(crate) fn hash_of(&self, key: &(impl Hash + ?Sized)) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    /// What keeps alive all that is found with it; `None` when this thread is about to end.
+    #[inline]
+    pub(crate) fn read(&self) -> Option<LocalGuard<'_>> {
+        guard(&self.map)
+    }
+
+    /// The entry under this hash, if there is one.
+    #[inline]
+    pub(crate) fn find<'r>(&self, hash: u64, reading: &'r LocalGuard<'_>) -> Option<&'r Slot<E>>
     where
-        Q: Hash + Equivalent<K> + ?Sized,
+        Self: 'r,
     {
-        let hash = self.hasher.hash_one(key);
-        let guard = guard(&self.map)?;
-        let slot = self.map.get(&Sought { hash, key }, &guard)?;
-        serves(&slot.entry, &guard).then(|| {
-            slot.uses.count();
+        self.map.get(&hash, reading)
+    }
+
+    /// What `take` makes of the entry under this hash, if there is one that `serves`.
+    pub(crate) fn get<T>(
+        &self,
+        hash: u64,
+        serves: impl FnOnce(&E) -> bool,
+        take: impl FnOnce(&E) -> T,
+    ) -> Option<T> {
+        let reading = self.read()?;
+        let slot = self.find(hash, &reading)?;
+        serves(&slot.entry).then(|| {
+            slot.count_use();
             take(&slot.entry)
         })
     }
 
-    /// Inserts the entry, in the place of the one under this key if there is one.
-    pub(crate) fn insert(&self, key: K, entry: E) {
-        let hash = self.hasher.hash_one(&key);
+    /// Inserts the entry, in the place of the one under this hash if there is one.
+    pub(crate) fn insert(&self, hash: u64, entry: E) {
         let Some(guard) = guard(&self.map) else { return };
-        let uses_of = |hash| self.map.get(&AnyOf(hash), &guard).map(|slot| &slot.uses);
+        let uses_of = |hash| self.map.get(&hash, &guard).map(|slot| &slot.uses);
         // Made anew, an answer is as useful as it was.
         let uses = uses_of(hash).cloned().unwrap_or_default();
-        if self.map.insert(Hashed { hash, key }, Slot { entry, uses }, &guard).is_none() {
+        if self.map.insert(hash, Slot { entry, uses }, &guard).is_none() {
             let evicted = self.order.lock().enter(hash, uses_of);
             // After the lock is given back: what is dropped is the user's, and may ask for more.
             if let Some(hash) = evicted {
-                self.map.remove(&AnyOf(hash), &guard);
+                self.map.remove(&hash, &guard);
             }
         }
     }
@@ -149,7 +178,6 @@ impl Collecting {
     }
 }
 
-/// What keeps alive all that is read from the map meanwhile; `None` when this thread is about to end.
 #[inline]
 fn guard<K, V, S>(map: &HashMap<K, V, S>) -> Option<LocalGuard<'_>> {
     (STAGE.get() == Stage::Reading || settle(|| drop(map.guard()))).then(|| map.guard())
@@ -185,62 +213,6 @@ fn settle(use_guards: impl FnOnce()) -> bool {
         STAGE.set(stage);
     }
     STAGE.get() == Stage::Reading
-}
-
-/// A key and its hash, which is not made again.
-struct Hashed<K> {
-    hash: u64,
-    key: K,
-}
-
-impl<K> Hash for Hashed<K> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
-    }
-}
-
-impl<K: Eq> PartialEq for Hashed<K> {
-    fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash && self.key == other.key
-    }
-}
-
-impl<K: Eq> Eq for Hashed<K> {}
-
-/// A key that is looked up.
-struct Sought<'a, Q: ?Sized> {
-    hash: u64,
-    key: &'a Q,
-}
-
-impl<Q: ?Sized> Hash for Sought<'_, Q> {
-    #[inline]
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
-    }
-}
-
-impl<K, Q: Equivalent<K> + ?Sized> Equivalent<Hashed<K>> for Sought<'_, Q> {
-    #[inline]
-    fn equivalent(&self, other: &Hashed<K>) -> bool {
-        self.hash == other.hash && self.key.equivalent(&other.key)
-    }
-}
-
-/// Whichever key has this hash. Of two that share one, each may stand for the other where it only
-/// matters how useful they are.
-struct AnyOf(u64);
-
-impl Hash for AnyOf {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0);
-    }
-}
-
-impl<K> Equivalent<Hashed<K>> for AnyOf {
-    fn equivalent(&self, other: &Hashed<K>) -> bool {
-        self.0 == other.hash
-    }
 }
 
 /// Hashes what is a hash already.

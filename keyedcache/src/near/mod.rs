@@ -19,14 +19,16 @@ mod values;
 pub(crate) use entries::{Collecting, Entries};
 pub(crate) use values::{NotedValue, Values, drop_scope};
 
-use std::hash::Hash;
+use std::any::Any;
+use std::hash::Hasher as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use equivalent::Equivalent;
+use papaya::LocalGuard;
+use smallbox::{SmallBox, smallbox};
 
 use crate::clock::{Clock, Moment};
-use crate::key::Owned;
+use crate::key::KeyParts;
 use crate::store::KeyDigest;
 
 use entries::Beside;
@@ -105,29 +107,31 @@ impl Noted {
     }
 }
 
-struct Entry<V> {
+/// The identities of a call's arguments and a value, of types that only its function knows.
+///
+/// Up to six words stand in the map's own entry, which is a text and a number as arguments and a text as
+/// the value; of what is larger a hit follows one more pointer.
+pub(crate) type Kept = SmallBox<dyn Any + Send + Sync, [usize; 6]>;
+
+/// Puts the two together, as [`Near::get`] looks for them.
+pub(crate) fn kept<I, V>(identities: I, value: V) -> Kept
+where
+    I: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    smallbox!(Pair { identities, value })
+}
+
+struct Pair<I, V> {
+    identities: I,
     value: V,
+}
+
+struct Entry {
+    kept: Kept,
     deadline: Moment,
     noted: Noted,
     asks: bool,
-}
-
-impl<V> Entry<V> {
-    #[inline]
-    fn serves<'a>(
-        &self,
-        epoch: &Epoch,
-        voucher: impl FnOnce() -> Option<&'a Arc<dyn Vouch>>,
-    ) -> bool {
-        let now = Clock::system().coarse_now();
-        // Asked before the counters are compared, which it may bump.
-        let in_time = if self.asks {
-            voucher().is_some_and(|voucher| voucher.vouch(now, self.deadline))
-        } else {
-            now < self.deadline
-        };
-        in_time && self.noted.still_stand(epoch)
-    }
 }
 
 /// Whom near entries ask that the system's clock alone cannot vouch for.
@@ -137,56 +141,79 @@ pub(crate) trait Vouch: Send + Sync {
     fn vouch(&self, now: Moment, deadline: Moment) -> bool;
 }
 
-/// Typed values under argument lists, bounded by their number, the least useful evicted.
+/// Values under argument lists, of any types, bounded by their number, the least useful evicted.
 ///
 /// A hit costs one hash, one lookup, three loads, and the clone of the value; no lock, no
 /// allocation. What was evicted is dropped some dozens of evictions later.
 ///
+/// Types stay outside: with them the map would be compiled once more for every list of arguments, and
+/// that is a tenth of a second each. They are found again at each hit, by a comparison.
+///
 /// Invariant: entries that ask and stand were put with the voucher that is there now, or there is
 /// none. A voucher is only put where none is, and it goes after the epoch of its entries was bumped.
-pub(crate) struct Near<K: 'static, V> {
-    entries: Entries<Owned<K>, Entry<V>>,
+pub(crate) struct Near {
+    entries: Entries<Entry>,
     voucher: Beside<Arc<dyn Vouch>>,
 }
 
-impl<K, V> Near<K, V>
-where
-    Owned<K>: Hash + Eq,
-    V: Clone,
-{
+impl Near {
     /// A near cache of at most `capacity` entries.
-    pub(crate) fn new(capacity: usize) -> Self
-    where
-        K: Send,
-        V: Send + 'static,
-    {
+    pub(crate) fn new(capacity: usize) -> Self {
         let collecting = Collecting::shared();
         Self { entries: Entries::new(capacity, collecting), voucher: Beside::new(collecting) }
+    }
+
+    /// What a call with these arguments is looked up by.
+    #[inline]
+    pub(crate) fn hash(&self, arguments: &impl KeyParts) -> u64 {
+        let mut hasher = self.entries.hasher();
+        arguments.hash_identities(&mut hasher);
+        hasher.finish()
     }
 
     /// The value, if it is there, in time, and nothing it depends on has changed; then, and before
     /// it is cloned, `count` is called.
     #[inline]
-    pub(crate) fn get<Q>(&self, key: &Q, epoch: &Epoch, count: impl FnOnce()) -> Option<V>
-    where
-        Q: Hash + Equivalent<Owned<K>>,
-    {
-        self.entries.get(
-            key,
-            |entry, guard| entry.serves(epoch, || self.voucher.get(guard)),
-            |entry| {
-                count();
-                entry.value.clone()
-            },
-        )
+    pub(crate) fn get<A: KeyParts, V: Clone + 'static>(
+        &self,
+        arguments: &A,
+        epoch: &Epoch,
+        count: impl FnOnce(),
+    ) -> Option<V> {
+        let hash = self.hash(arguments);
+        let reading = self.entries.read()?;
+        let slot = self.entries.find(hash, &reading)?;
+        let entry = &slot.entry;
+        let pair = entry.kept.downcast_ref::<Pair<A::Identities, V>>()?;
+        if !arguments.are_identities(&pair.identities) || !self.serves(entry, epoch, &reading) {
+            return None;
+        }
+        slot.count_use();
+        count();
+        Some(pair.value.clone())
     }
 
-    /// Keeps a value until `deadline`, as long as what was noted stands. With a voucher, it must
-    /// vouch for the entry at each hit. What does not stand any more takes nobody's place.
+    /// Whether the entry is in time, and nothing it depends on has changed.
+    #[inline]
+    fn serves(&self, entry: &Entry, epoch: &Epoch, reading: &LocalGuard<'_>) -> bool {
+        let now = Clock::system().coarse_now();
+        // Asked before the counters are compared, which it may bump.
+        let in_time = if entry.asks {
+            let voucher = self.voucher.get(reading);
+            voucher.is_some_and(|voucher| voucher.vouch(now, entry.deadline))
+        } else {
+            now < entry.deadline
+        };
+        in_time && entry.noted.still_stand(epoch)
+    }
+
+    /// Keeps this for the arguments of this hash until `deadline`, as long as what was noted stands.
+    /// With a voucher, it must vouch for the entry at each hit. What does not stand any more takes
+    /// nobody's place.
     pub(crate) fn put(
         &self,
-        key: Owned<K>,
-        value: V,
+        hash: u64,
+        kept: Kept,
         deadline: Moment,
         noted: (Noted, &Epoch),
         voucher: Option<&Arc<dyn Vouch>>,
@@ -194,8 +221,7 @@ where
         let (noted, epoch) = noted;
         let stands = || noted.still_stand(epoch);
         if stands() && voucher.is_none_or(|voucher| self.vouched_by(voucher, stands)) {
-            let entry = Entry { value, deadline, noted, asks: voucher.is_some() };
-            self.entries.insert(key, entry);
+            self.entries.insert(hash, Entry { kept, deadline, noted, asks: voucher.is_some() });
         }
     }
 

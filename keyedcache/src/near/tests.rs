@@ -6,18 +6,22 @@ use std::time::{Duration, Instant};
 
 use super::entries::BATCH;
 use super::*;
-use crate::key::Lookup;
 
-fn entries<E: Send + 'static>(capacity: usize) -> Entries<u64, E> {
+fn entries<E: Send + 'static>(capacity: usize) -> Entries<E> {
     Entries::new(capacity, &Collecting::own())
 }
 
-fn get<E: Clone>(entries: &Entries<u64, E>, key: u64) -> Option<E> {
-    entries.get(&key, |_, _| true, E::clone)
+fn get<E: Clone>(entries: &Entries<E>, key: u64) -> Option<E> {
+    entries.get(entries.hash_of(&key), |_| true, E::clone)
 }
 
-fn held<E: Clone>(entries: &Entries<u64, E>, keys: impl IntoIterator<Item = u64>) -> usize {
-    keys.into_iter().filter(|key| entries.get(key, |_, _| true, |_| ()).is_some()).count()
+fn insert<E: 'static>(entries: &Entries<E>, key: u64, entry: E) {
+    entries.insert(entries.hash_of(&key), entry);
+}
+
+fn held<E: Clone>(entries: &Entries<E>, keys: impl IntoIterator<Item = u64>) -> usize {
+    let is_held = |key: &u64| entries.get(entries.hash_of(key), |_| true, |_| ()).is_some();
+    keys.into_iter().filter(is_held).count()
 }
 
 #[test]
@@ -25,7 +29,7 @@ fn as_many_are_kept_as_there_is_room_for() {
     for capacity in [1, 2, 3, 10, 100, 1_000] {
         let entries = entries(capacity);
         for key in 0..10 * capacity as u64 {
-            entries.insert(key, key);
+            insert(&entries, key, key);
             assert_eq!(get(&entries, key), Some(key), "the newest of {capacity}");
         }
         assert_eq!(held(&entries, 0..10 * capacity as u64), capacity);
@@ -37,7 +41,7 @@ fn a_second_entry_of_a_key_takes_the_place_of_the_first() {
     let entries = entries(3);
     for round in 0..100 {
         for key in 0..3 {
-            entries.insert(key, round);
+            insert(&entries, key, round);
         }
         assert_eq!([0, 1, 2].map(|key| get(&entries, key)), [Some(round); 3]);
     }
@@ -48,13 +52,13 @@ fn what_is_used_outlives_a_scan() {
     let entries = entries(100);
     let used = 0..50;
     for key in used.clone() {
-        entries.insert(key, key);
+        insert(&entries, key, key);
     }
     for _ in 0..3 {
         assert_eq!(held(&entries, used.clone()), 50);
     }
     for key in 1_000..100_000 {
-        entries.insert(key, key);
+        insert(&entries, key, key);
     }
     assert_eq!(held(&entries, used), 50);
 }
@@ -67,7 +71,7 @@ fn what_is_used_no_more_makes_room_for_what_is() {
         for _ in 0..40 {
             for key in keys.clone() {
                 if get(&entries, key).is_none() {
-                    entries.insert(key, key);
+                    insert(&entries, key, key);
                 }
             }
         }
@@ -79,11 +83,11 @@ fn what_is_used_no_more_makes_room_for_what_is() {
 #[test]
 fn what_is_made_anew_is_as_useful_as_it_was() {
     let entries = entries(100);
-    entries.insert(0, 1);
+    insert(&entries, 0, 1);
     held(&entries, [0, 0, 0]);
-    entries.insert(0, 2); // as a refresh does
+    insert(&entries, 0, 2); // as a refresh does
     for key in 1_000..1_150 {
-        entries.insert(key, 1);
+        insert(&entries, key, 1);
     }
     assert_eq!(get(&entries, 0), Some(2));
 }
@@ -92,15 +96,15 @@ fn what_is_made_anew_is_as_useful_as_it_was() {
 fn entries_that_are_not_to_be_served_are_not_in_use() {
     let entries = entries(100);
     for key in 0..100 {
-        entries.insert(key, key);
+        insert(&entries, key, key);
     }
     for _ in 0..10 {
         for key in 0..100 {
-            assert_eq!(entries.get(&key, |_, _| false, |_| ()), None);
+            assert_eq!(entries.get(entries.hash_of(&key), |_| false, |_| ()), None);
         }
     }
     for key in 1_000..1_200 {
-        entries.insert(key, key);
+        insert(&entries, key, key);
     }
     assert_eq!(held(&entries, 0..100), 0);
 }
@@ -114,7 +118,7 @@ fn what_was_evicted_is_dropped_some_dozens_later() {
     let entries = entries(10);
     let alive = Arc::new(());
     for key in 0..10_000 {
-        entries.insert(key, Alive(Arc::clone(&alive)));
+        insert(&entries, key, Alive(Arc::clone(&alive)));
         assert!(Arc::strong_count(&alive) <= 1 + 10 + 2 * BATCH);
     }
     drop(entries);
@@ -123,18 +127,18 @@ fn what_was_evicted_is_dropped_some_dozens_later() {
 
 #[test]
 fn a_value_may_ask_for_more_while_it_is_dropped() {
-    struct Asks(Arc<Entries<u64, Asks>>, Arc<AtomicUsize>);
+    struct Asks(Arc<Entries<Asks>>, Arc<AtomicUsize>);
     impl Drop for Asks {
         fn drop(&mut self) {
             let key = 1_000 + self.1.fetch_add(1, Ordering::Relaxed) as u64;
             if key < 3_000 {
-                self.0.insert(key, Asks(Arc::clone(&self.0), Arc::clone(&self.1)));
+                insert(&self.0, key, Asks(Arc::clone(&self.0), Arc::clone(&self.1)));
             }
         }
     }
     let (entries, dropped) = (Arc::new(entries(4)), Arc::new(AtomicUsize::new(0)));
     for key in 0..200 {
-        entries.insert(key, Asks(Arc::clone(&entries), Arc::clone(&dropped)));
+        insert(&entries, key, Asks(Arc::clone(&entries), Arc::clone(&dropped)));
     }
     assert!(dropped.load(Ordering::Relaxed) > 100);
 }
@@ -163,7 +167,7 @@ fn threads_that_read_and_write_at_once_see_whole_entries() {
             .collect();
         for round in 0..300 {
             for key in 0..4 * CAPACITY {
-                entries.insert((key * 7 + round) % (4 * CAPACITY), {
+                insert(&entries, (key * 7 + round) % (4 * CAPACITY), {
                     let key = (key * 7 + round) % (4 * CAPACITY);
                     vec![key; 9].into()
                 });
@@ -188,14 +192,46 @@ fn noted(epoch: &Epoch) -> (Noted, &Epoch) {
     (Noted::now(epoch.note(), KeyDigest(7)), epoch)
 }
 
-type OneNumber = Near<(u64, ()), u64>;
-
-fn put(near: &OneNumber, key: u64, noted: (Noted, &Epoch), voucher: Option<&Arc<dyn Vouch>>) {
-    near.put(Owned::of(&(key, ())), key, Moment::NEVER, noted, voucher);
+fn put(near: &Near, key: u64, noted: (Noted, &Epoch), voucher: Option<&Arc<dyn Vouch>>) {
+    let arguments = (key, ());
+    let hash = near.hash(&arguments);
+    near.put(hash, kept(arguments, key), Moment::NEVER, noted, voucher);
 }
 
-fn read(near: &OneNumber, key: u64, epoch: &Epoch) -> Option<u64> {
-    near.get(&Lookup(&(key, ())), epoch, || ())
+fn read(near: &Near, key: u64, epoch: &Epoch) -> Option<u64> {
+    near.get(&(key, ()), epoch, || ())
+}
+
+#[test]
+fn the_entry_of_another_key_of_the_same_hash_is_not_served() {
+    let (near, epoch) = (Near::new(10), Epoch::new());
+    let hash = near.hash(&(1_u64, ()));
+    near.put(hash, kept((2_u64, ()), 2_u64), Moment::NEVER, noted(&epoch), None);
+    assert_eq!(read(&near, 1, &epoch), None);
+    put(&near, 1, noted(&epoch), None); // takes its place
+    assert_eq!(read(&near, 1, &epoch), Some(1));
+}
+
+#[test]
+fn arguments_and_values_of_any_size_and_type_are_kept_side_by_side() {
+    fn kept_and_read<I, V>(near: &Near, epoch: &Epoch, arguments: I, value: V)
+    where
+        I: KeyParts<Identities = I> + Clone + Send + Sync + 'static,
+        V: Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static,
+    {
+        let hash = near.hash(&arguments);
+        let pair = kept(arguments.clone(), value.clone());
+        near.put(hash, pair, Moment::NEVER, noted(epoch), None);
+        assert_eq!(near.get(&arguments, epoch, || ()), Some(value));
+        assert!(near.get::<I, Alive>(&arguments, epoch, || ()).is_none(), "it is of another type");
+    }
+    let (near, epoch) = (Near::new(100), Epoch::new());
+    kept_and_read(&near, &epoch, (1_u8, ()), ());
+    kept_and_read(&near, &epoch, (2_u8, ()), 2_u128);
+    kept_and_read(&near, &epoch, (3_u128, ()), "three".to_owned());
+    kept_and_read(&near, &epoch, (4_u64, (4_u64, ())), [4_u64; 100]);
+    let text: Box<str> = "five".into();
+    kept_and_read(&near, &epoch, (5_u64, (6_u64, ())), (text, vec![1, 2, 3], 7_u8));
 }
 
 #[test]
@@ -286,18 +322,18 @@ fn a_voucher_that_comes_after_it_was_forgotten_does_not_stay() {
 
 #[test]
 fn threads_hit_while_they_end() {
-    static ENTRIES: std::sync::OnceLock<Entries<u64, u64>> = std::sync::OnceLock::new();
+    static ENTRIES: std::sync::OnceLock<Entries<u64>> = std::sync::OnceLock::new();
     static HITS: AtomicUsize = AtomicUsize::new(0);
     struct Last;
     impl Drop for Last {
         fn drop(&mut self) {
             let entries = ENTRIES.get().unwrap();
             HITS.fetch_add(held(entries, [1]), Ordering::Relaxed);
-            entries.insert(1, 1);
+            insert(entries, 1, 1);
         }
     }
     thread_local!(static LAST: Last = const { Last });
-    ENTRIES.get_or_init(|| entries(10)).insert(1, 1);
+    insert(ENTRIES.get_or_init(|| entries(10)), 1, 1);
     for _ in 0..3 {
         thread::spawn(|| {
             LAST.with(|_| ()); // before the map knows this thread, so that it is dropped after that

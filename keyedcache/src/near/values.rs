@@ -53,10 +53,11 @@ impl NotedValue {
 #[derive(Default)]
 pub(crate) struct Values {
     epoch: Epoch,
-    entries: OnceLock<Entries<StoredKey, Entry>>,
+    entries: OnceLock<Entries<Entry>>,
 }
 
 struct Entry {
+    key: StoredKey,
     value: Shared,
     deadline: Moment,
     noted: NotedValue,
@@ -94,7 +95,12 @@ impl Values {
                 if entry.asks { vouch(now, entry.deadline) } else { now < entry.deadline };
             in_time && entry.noted.still_stands(&self.epoch)
         };
-        self.entries.get()?.get(key, |entry, _| serves(entry), |entry| entry.value.clone())
+        let entries = self.entries.get()?;
+        entries.get(
+            entries.hash_of(key),
+            |entry| entry.key == *key && serves(entry),
+            |entry| entry.value.clone(),
+        )
     }
 
     /// Keeps a value until `deadline`; at most `capacity` of them, as the first call says. What does
@@ -110,7 +116,7 @@ impl Values {
     ) {
         if noted.still_stands(&self.epoch) {
             let entries = self.entries.get_or_init(|| Entries::new(capacity, &Collecting::own()));
-            entries.insert(key, Entry { value, deadline, noted, asks });
+            entries.insert(entries.hash_of(&key), Entry { key, value, deadline, noted, asks });
         }
     }
 }
