@@ -27,7 +27,11 @@ fn main() -> Result<(), Failure> {
     let folder = benches.join("../target/compile");
     let path = benches.join("../keyedcache");
     let sides = [
-        ("ours", "keyedcache::cached(timeout = 60)", format!("keyedcache = {{ path = {path:?} }}")),
+        (
+            "ours",
+            "keyedcache::cached(timeout = 60)",
+            format!("keyedcache = {{ path = \"{}\" }}", path.display()),
+        ),
         ("theirs", "cached::macros::cached(ttl_secs = 60)", "cached = \"4.1\"".to_owned()),
     ];
     let mut members = Vec::new();

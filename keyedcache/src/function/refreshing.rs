@@ -55,16 +55,12 @@ impl<A, F> Future for Refreshing<A, F> {
                     let within = lease.as_ref().map(|leads| lead_in_sync(leads.flight_id()));
                     let answer = ready!(poll(body.as_mut(), context));
                     drop(within);
-                    match lease.take() {
-                        Some(leads) => {
-                            let (ended, ends) = leads.end(&answer);
-                            Stage::Ending(ended, ends, answer)
-                        }
-                        None => {
-                            *stage = Stage::Over;
-                            return Poll::Ready(answer);
-                        }
-                    }
+                    let Some(leads) = lease.take() else {
+                        *stage = Stage::Over;
+                        return Poll::Ready(answer);
+                    };
+                    let (ended, ends) = leads.end(&answer);
+                    Stage::Ending(ended, ends, answer)
                 }
                 Stage::Ending(ended, ..) => {
                     let ended = ready!(ended.as_mut().poll(context));

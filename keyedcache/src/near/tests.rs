@@ -214,24 +214,24 @@ fn the_entry_of_another_key_of_the_same_hash_is_not_served() {
 
 #[test]
 fn arguments_and_values_of_any_size_and_type_are_kept_side_by_side() {
-    fn kept_and_read<I, V>(near: &Near, epoch: &Epoch, arguments: I, value: V)
+    fn kept_and_read<I, V>(near: &Near, epoch: &Epoch, arguments: &I, value: V)
     where
-        I: KeyParts<Identities = I> + Clone + Send + Sync + 'static,
+        I: KeyParts<Identities = I> + Send + Sync + 'static,
         V: Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static,
     {
-        let hash = near.hash(&arguments);
-        let pair = kept(arguments.clone(), value.clone());
+        let hash = near.hash(arguments);
+        let pair = kept(arguments.identities(), value.clone());
         near.put(hash, pair, Moment::NEVER, noted(epoch), None);
-        assert_eq!(near.get(&arguments, epoch, || ()), Some(value));
-        assert!(near.get::<I, Alive>(&arguments, epoch, || ()).is_none(), "it is of another type");
+        assert_eq!(near.get(arguments, epoch, || ()), Some(value));
+        assert!(near.get::<I, Alive>(arguments, epoch, || ()).is_none(), "it is of another type");
     }
     let (near, epoch) = (Near::new(100), Epoch::new());
-    kept_and_read(&near, &epoch, (1_u8, ()), ());
-    kept_and_read(&near, &epoch, (2_u8, ()), 2_u128);
-    kept_and_read(&near, &epoch, (3_u128, ()), "three".to_owned());
-    kept_and_read(&near, &epoch, (4_u64, (4_u64, ())), [4_u64; 100]);
+    kept_and_read(&near, &epoch, &(1_u8, ()), ());
+    kept_and_read(&near, &epoch, &(2_u8, ()), 2_u128);
+    kept_and_read(&near, &epoch, &(3_u128, ()), "three".to_owned());
+    kept_and_read(&near, &epoch, &(4_u64, (4_u64, ())), [4_u64; 100]);
     let text: Box<str> = "five".into();
-    kept_and_read(&near, &epoch, (5_u64, (6_u64, ())), (text, vec![1, 2, 3], 7_u8));
+    kept_and_read(&near, &epoch, &(5_u64, (6_u64, ())), (text, vec![1, 2, 3], 7_u8));
 }
 
 #[test]
