@@ -140,7 +140,10 @@ impl Ghosts {
 
     #[allow(clippy::cast_possible_truncation)] // either takes its part of the bits
     fn place(&self, hash: u64) -> (usize, u32) {
-        let mark = (hash >> 32) as u32 | 1; // zero is nobody's
-        (hash as usize & (self.0.len() - 1), mark)
+        // The low bits of some hashes of numbers in a row differ by little; multiplied by 2^64 over
+        // the golden ratio, the high ones do (Knuth, The Art of Computer Programming, vol. 3, 6.4).
+        let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mark = mixed as u32 | 1; // zero is nobody's
+        ((mixed >> 32) as usize & (self.0.len() - 1), mark)
     }
 }
