@@ -77,6 +77,8 @@ fn stampede(server: &Server, ground: &Ground, takes: Duration, each: usize) -> u
         "{waited} of {most} waited; {sent} commands in all, {renewals} renewals; {commands:?}"
     );
     assert!(waited > most / 2, "too few waited to show anything: {waited}");
+    // Once for each time that a lease stands; woken by each renewal, they would wait eight times.
+    assert!(waited <= 5 * most, "{waited} waits of {most} that wait");
     // Of each process one call goes on after its first question: the one that computes asks for the
     // lease, and saves; those that wait ask for the lease, and for what was stored.
     // Both once more when the lease has stood for its first time, and was renewed.

@@ -201,7 +201,7 @@ impl<S: Shape> Noted<S> {
         Err((missed, call))
     }
 
-    /// Goes on without that; with it comes the text of its stored key.
+    /// Goes on without the store's answer; with the call comes the text of its stored key.
     pub(super) fn missed(self) -> (Missed<S>, String) {
         let Self { finish, key, local } = self;
         (Missed { finish: Box::new(finish), local }, key)
@@ -232,7 +232,10 @@ impl<S: Shape> Missed<S> {
                 // Of a local function the near cache is all there is, and another may just have put
                 // its answer there.
                 return match local.and_then(|look| look()) {
-                    Some(stored) => Begun::Answer(shape.answer(stored)),
+                    Some(stored) => {
+                        finish.counters().near_hits.count();
+                        Begun::Answer(shape.answer(stored))
+                    }
                     None => Begun::Compute(Computing::lead(leader, finish)),
                 };
             }

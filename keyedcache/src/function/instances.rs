@@ -3,7 +3,7 @@
 //! A static cannot be generic, so one serves all instances. An instance is known by the function that
 //! makes its options, which the compiler writes once for each list of types. Should it write one
 //! twice, two sites serve one namespace, as two processes would; should it find two to be the same,
-//! they have the same options and namespace, and [`Site`] keeps their near caches apart.
+//! they have the same options and namespace, and the near cache serves nothing of another type.
 
 use std::fmt;
 use std::sync::OnceLock;
