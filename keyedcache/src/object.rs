@@ -65,12 +65,14 @@ pub trait CachedObject: Sized + 'static {
 
     /// The key under which this object is cached.
     fn cache_key(&self) -> Key {
-        self.__kc_own_key(&Self::__kc_spec().namespace)
+        let spec = Self::__kc_spec();
+        self.__kc_own_key(&spec.namespace).of_version(spec.version)
     }
 
     /// The key under which the object of this id is cached.
     fn cache_key_of(id: impl Borrow<Self::Id>) -> Key {
-        Self::__kc_key(&Self::__kc_spec().namespace, id.borrow())
+        let spec = Self::__kc_spec();
+        Self::__kc_key(&spec.namespace, id.borrow()).of_version(spec.version)
     }
 
     /// The object of this id, if it is cached. One round trip.
@@ -78,14 +80,12 @@ pub trait CachedObject: Sized + 'static {
     where
         Self: ObjectValue,
     {
-        let spec = Self::__kc_spec();
-        Get::new(spec.registered().value_of(Self::cache_key_of(id), spec.version))
+        Get::new(Self::__kc_spec().registered().value(Self::cache_key_of(id)))
     }
 
     /// Whether the object of this id is cached. `false` too where the store cannot be asked.
     fn is_cached(id: impl Borrow<Self::Id>) -> Request<Boxed<'static, bool>> {
-        let spec = Self::__kc_spec();
-        let value = spec.registered().value_of(Self::cache_key_of(id), spec.version);
+        let value = Self::__kc_spec().registered().value(Self::cache_key_of(id));
         Request::new(Box::pin(async move { value.is_there().await }))
     }
 
@@ -95,7 +95,7 @@ pub trait CachedObject: Sized + 'static {
         Self: ObjectValue,
     {
         let spec = Self::__kc_spec();
-        let value = spec.registered().value_of(self.cache_key(), spec.version);
+        let value = spec.registered().value(self.cache_key());
         let set = Set::new(value, self);
         match spec.timeout {
             Some(timeout) => set.timeout(timeout),
@@ -106,8 +106,12 @@ pub trait CachedObject: Sized + 'static {
     /// Forgets the object, and all that is cached below its key; answers how many records were
     /// removed.
     fn cache_delete(&self) -> Delete {
-        let spec = Self::__kc_spec();
-        Delete::new(spec.registered().value_of(self.cache_key(), spec.version)).children()
+        Delete::new(Self::__kc_spec().registered().value(self.cache_key())).children()
+    }
+
+    /// The same of the object of this id, for whoever does not have it at hand.
+    fn cache_delete_of(id: impl Borrow<Self::Id>) -> Delete {
+        Delete::new(Self::__kc_spec().registered().value(Self::cache_key_of(id))).children()
     }
 
     /// Stores the object anew, and forgets all that is cached below its key.
@@ -127,7 +131,7 @@ pub trait CachedObject: Sized + 'static {
         let cache = spec.registered();
         Request::new(Box::pin(async move {
             let core = cache.core();
-            let all = core.scopes.prefix(Key::of_parts(&spec.namespace, &()).text());
+            let all = core.scopes.whole(&spec.namespace);
             core.invalidate(&[all], Severity::Hard).await
         }))
     }

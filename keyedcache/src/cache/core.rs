@@ -63,9 +63,9 @@ pub(super) fn stored_head(prefix: &str, version: u32) -> String {
 }
 
 impl Core {
-    /// The stored form of a key, of this version or the cache's own.
-    pub(crate) fn stored_key(&self, key: &Key, version: Option<u32>) -> StoredKey {
-        let head = self.stored_head(version);
+    /// The stored form of a key, of its owner's version or the cache's own.
+    pub(crate) fn stored_key(&self, key: &Key) -> StoredKey {
+        let head = self.stored_head(key.owner().and_then(|owner| owner.version));
         StoredKey::new([&*head, key.text()].concat())
     }
 

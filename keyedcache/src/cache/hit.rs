@@ -124,7 +124,7 @@ mod tests {
         }
 
         fn stored(&self) -> StoredKey {
-            self.cache.core().stored_key(&Self::key(), None)
+            self.cache.core().stored_key(&Self::key())
         }
 
         fn hit<T: serde::de::DeserializeOwned + 'static>(&self) -> Option<T> {
@@ -172,7 +172,7 @@ mod tests {
     fn what_another_signature_stored_is_no_hit() {
         let fixture = Fixture::new();
         let header = wait(async {
-            let value = fixture.cache.value_of(Fixture::key(), None);
+            let value = fixture.cache.value(Fixture::key());
             value.header(Duration::from_mins(1).into()).await.unwrap()
         });
         let save = |fingerprint| {

@@ -15,7 +15,7 @@ use super::core::Core;
 pub(super) async fn probe(core: &Core) -> Result<(), Error> {
     let store = &core.store;
     let name = format!("keyedcache-probe-{:x}", u128::from_le_bytes(RecordId::random().0));
-    let key = core.stored_key(&Key::builder().part(name.as_str()).build(), None);
+    let key = core.stored_key(&Key::builder().part(name.as_str()).build());
     let scope = Scope::new(format!("{}::probe", core.prefix));
     let keys = std::slice::from_ref(&key);
     core.ask("read generations", store.generations(std::slice::from_ref(&scope))).await?;

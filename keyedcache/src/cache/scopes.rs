@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::key::Key;
+use crate::key::{Key, Owner};
 use crate::near::{Collecting, Entries};
 use crate::record::Scope;
 
@@ -45,10 +45,23 @@ impl Scopes {
         Scope::new(format!("{}::prefix:{segments}", self.prefix))
     }
 
-    /// Those of a key: the cache and every proper prefix; of a call, the cache and the function.
+    /// That of all calls of the function, or objects of the type, of this namespace.
+    pub(crate) fn whole(&self, namespace: &str) -> Scope {
+        self.prefix(Key::of_parts(namespace, &()).text())
+    }
+
+    /// That of the calls of the function of this namespace in which the arguments at these bits have
+    /// this text.
+    pub(crate) fn arguments(&self, whole: &str, bits: u64, text: &str) -> Scope {
+        // `:` stands in no namespace, and after the first one no key begins with a number.
+        Scope::new(format!("{}::scope:{whole}:{bits}:{text}", self.prefix))
+    }
+
+    /// Those of a key: the cache and every proper prefix; of a call, the cache, the function, and what
+    /// its arguments belong to.
     pub(crate) fn of(&self, key: &Key) -> Arc<[Scope]> {
-        if key.is_call() {
-            return [self.everything.clone(), self.prefix(key.namespace())].into();
+        if let Some(owner) = key.owner() {
+            return self.of_owner(owner, key.namespace());
         }
         let above = key.above().filter(|above| above.len() <= REMEMBERED_TEXT);
         let Some(above) = above else { return self.made(key) };
@@ -60,6 +73,14 @@ impl Scopes {
             known.insert(hash, Known(above.into(), Arc::clone(&made)));
             made
         })
+    }
+
+    fn of_owner(&self, owner: &Owner, namespace: &str) -> Arc<[Scope]> {
+        let Some(whole) = &owner.whole else {
+            return [self.everything.clone(), self.prefix(namespace)].into();
+        };
+        let arguments = owner.scopes.iter().map(|(bits, text)| self.arguments(whole, *bits, text));
+        [self.everything.clone(), self.whole(whole)].into_iter().chain(arguments).collect()
     }
 
     fn made(&self, key: &Key) -> Arc<[Scope]> {

@@ -29,15 +29,10 @@ pub enum CacheTtl {
 
 impl Cache {
     /// One key, as everything that is done by hand sees it.
-    pub(super) fn value(&self, key: Key) -> Value {
-        self.value_of(key, None)
-    }
-
-    /// The same, of this version or the cache's own.
-    pub(crate) fn value_of(&self, key: Key, version: Option<u32>) -> Value {
+    pub(crate) fn value(&self, key: Key) -> Value {
         let core = self.core();
         let plan = Plan::of_values(core, core.scopes.of(&key));
-        Value { stored: core.stored_key(&key, version), plan: Arc::new(plan), key }
+        Value { stored: core.stored_key(&key), plan: Arc::new(plan), key }
     }
 
     /// The value cached under a key. One round trip.

@@ -23,7 +23,7 @@ use crate::store::Severity;
 
 use super::away::Away;
 use super::begun::{Asking, Begun, BegunAsync, BegunSync, begin_away, begin_away_wait};
-use super::site::{Site, scope_of};
+use super::site::Site;
 use super::spec::{Given, Spec};
 
 /// Caches a function that has no attribute: what comes out is called as the function is.
@@ -132,7 +132,7 @@ where
     let _ = function;
     assert_is_an_item::<F>();
     let cache = named_or_broken(DEFAULT_ALIAS);
-    let scope = scope_of(cache.core(), Spec::of(type_name::<F>(), 0, &[]).namespace());
+    let scope = cache.core().scopes.whole(Spec::of(type_name::<F>(), 0, &[]).namespace());
     Request::new(async move { cache.core().invalidate(&[scope], Severity::Hard).await })
 }
 

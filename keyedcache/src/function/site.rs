@@ -7,7 +7,7 @@ use std::sync::{Arc, Once, OnceLock};
 use arc_swap::ArcSwapOption;
 
 use crate::cache::{Cache, Core, Plan, Watcher, named_or_broken, watch_registry};
-use crate::key::{Key, Segments};
+use crate::key::{Key, Owner, Segments};
 use crate::near::{Epoch, Near, Vouch};
 use crate::observe::Counter;
 use crate::record::Scope;
@@ -170,6 +170,7 @@ pub(crate) struct Function {
     namespace: Box<str>,
     /// The namespace of all instances.
     whole: Box<str>,
+    version: Option<u32>,
     /// What stands before a key in its stored form.
     stored_head: Box<str>,
 }
@@ -178,7 +179,7 @@ impl Function {
     fn new(spec: &Spec, cache: &Cache) -> Self {
         let core = cache.core();
         let policy = spec.policy(&core.policy);
-        let scope = scope_of(core, spec.namespace());
+        let scope = core.scopes.whole(spec.namespace());
         let namespace = spec.instance_namespace();
         let has_near = spec.local || core.has_near();
         Self {
@@ -194,12 +195,18 @@ impl Function {
             scope,
             namespace,
             whole: spec.namespace().into(),
+            version: spec.version,
             stored_head: core.stored_head(spec.version).into(),
         }
     }
 
     pub(super) fn key(&self, arguments: &dyn Segments) -> Key {
-        Key::of_parts(&self.namespace, arguments)
+        let owner = Owner {
+            whole: Some(self.whole.clone()),
+            scopes: arguments.scopes(),
+            version: self.version,
+        };
+        Key::owned(&self.namespace, arguments, owner)
     }
 
     /// The plan for a call with these scopes.
@@ -213,8 +220,7 @@ impl Function {
 
     /// What the calls have in common in which the arguments at these bits have this text.
     pub(super) fn argument_scope(&self, bits: u64, text: &str) -> Scope {
-        // `:` stands in no namespace, and after the first one no key begins with a number.
-        Scope::new(format!("{}::scope:{}:{bits}:{text}", self.core().prefix, self.whole))
+        self.core().scopes.arguments(&self.whole, bits, text)
     }
 
     /// The stored form of [`key`](Self::key), as text.
@@ -230,11 +236,6 @@ impl Function {
     pub(super) fn core(&self) -> &Arc<Core> {
         &self.plan.core
     }
-}
-
-/// What invalidating all of the function of this namespace invalidates.
-pub(super) fn scope_of(core: &Core, namespace: &str) -> Scope {
-    core.scopes.prefix(Key::of_parts(namespace, &()).text())
 }
 
 impl fmt::Debug for Function {

@@ -79,15 +79,29 @@ const USUAL_TEXT: usize = 64;
 #[derive(Clone)]
 pub struct Key(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     /// The canonical text, whole.
     full: String,
     /// The texts that stand for it, if it is longer than [`Key::MAX_TEXT`].
     cut: Option<Cut>,
-    /// Whether it names a call of a function.
-    is_call: bool,
+    /// Of what function or type it is; `None` if it was made by hand.
+    owner: Option<Owner>,
 }
 
+/// What a key knows of the function or type it was made for, beside its text: where its record is, and
+/// by what it is forgotten.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Owner {
+    /// The namespace by which all of it is forgotten; that of the key if there is no other.
+    pub(crate) whole: Option<Box<str>>,
+    /// The scopes of its arguments: their bits, and the text of the arguments.
+    pub(crate) scopes: Vec<(u64, String)>,
+    /// The version under which it is stored; that of the cache if it is given none.
+    pub(crate) version: Option<u32>,
+}
+
+#[derive(Clone)]
 struct Cut {
     text: Box<str>,
     namespace: Box<str>,
@@ -131,16 +145,27 @@ impl Key {
     /// ```
     #[must_use]
     pub fn of_parts(namespace: &str, parts: &dyn Segments) -> Self {
+        Self::owned(namespace, parts, Owner::default())
+    }
+
+    /// The same, of this owner.
+    pub(crate) fn owned(namespace: &str, parts: &dyn Segments, owner: Owner) -> Self {
         let mut text = String::with_capacity(USUAL_TEXT);
         encode_text(namespace, &mut text);
         parts.encode_each(&mut text);
-        Self::of(text, true)
+        Self::of(text, Some(owner))
     }
 
-    /// Whether it was made as the [key of a call](Self::of_parts), whose answer belongs to its
-    /// function and to no other prefix.
-    pub(crate) fn is_call(&self) -> bool {
-        self.0.is_call
+    /// The function or type that it was made for, to which its record belongs, and to no other prefix;
+    /// `None` if it was made by hand.
+    pub(crate) fn owner(&self) -> Option<&Owner> {
+        self.0.owner.as_ref()
+    }
+
+    /// The same key, of what is stored under this version.
+    pub(crate) fn of_version(self, version: Option<u32>) -> Self {
+        let Inner { full, owner, .. } = Arc::unwrap_or_clone(self.0);
+        Self::of(full, Some(Owner { version, ..owner.unwrap_or_default() }))
     }
 
     /// The text of [`of_parts`](Self::of_parts) behind `head`, without making the key: one
@@ -207,16 +232,16 @@ impl Key {
 
     /// The key of a canonical text that was just written.
     fn of_text(full: String) -> Self {
-        Self::of(full, false)
+        Self::of(full, None)
     }
 
-    fn of(full: String, is_call: bool) -> Self {
+    fn of(full: String, owner: Option<Owner>) -> Self {
         debug_assert!(!full.is_empty(), "every part is written as something");
         let cut = (full.len() > Self::MAX_TEXT).then(|| Cut {
             text: bound(&full).into(),
             namespace: bound(first_segment(&full)).into(),
         });
-        Self(Arc::new(Inner { full, cut, is_call }))
+        Self(Arc::new(Inner { full, cut, owner }))
     }
 }
 

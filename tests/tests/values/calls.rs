@@ -1,6 +1,6 @@
 //! The answers of cached functions, read by hand under the keys of their calls.
 
-use keyedcache::{Cache, CacheTtl, Key, cached};
+use keyedcache::{Cache, CacheTtl, Key, KeyPart, cache_delete_function, cached};
 use keyedcache_tests::gate::Gate;
 use keyedcache_tests::place::alone;
 
@@ -23,6 +23,22 @@ fn three(a: u8, b: &str, c: Option<u8>) -> usize {
     RUNS.pass() + usize::from(a) + b.len() + usize::from(c.is_some())
 }
 
+#[cached(timeout = 60, cache = "calls", version = 7)]
+fn versioned(x: u8) -> usize {
+    RUNS.pass() + usize::from(x)
+}
+
+#[cached(timeout = 60, cache = "calls")]
+fn generic<T: KeyPart, const N: usize>(x: T) -> usize {
+    let _ = x;
+    RUNS.pass() + N
+}
+
+#[cached(timeout = 60, cache = "calls", scope(a, (a, b)))]
+fn scoped(a: u8, b: &str) -> usize {
+    RUNS.pass() + usize::from(a) + b.len()
+}
+
 /// A function whose answer has a key.
 struct Call {
     key: fn() -> Key,
@@ -32,7 +48,7 @@ struct Call {
     invalidate_all: fn(),
 }
 
-const CALLS: [Call; 3] = [
+const CALLS: [Call; 6] = [
     Call {
         key: none::key,
         answer: none,
@@ -53,6 +69,27 @@ const CALLS: [Call; 3] = [
         refresh: || three::refresh(1, "b", None).wait(),
         invalidate: || three::invalidate(1, "b", None).wait().unwrap(),
         invalidate_all: || three::invalidate_all().wait().unwrap(),
+    },
+    Call {
+        key: || versioned::key(1),
+        answer: || versioned(1),
+        refresh: || versioned::refresh(1).wait(),
+        invalidate: || versioned::invalidate(1).wait().unwrap(),
+        invalidate_all: || versioned::invalidate_all().wait().unwrap(),
+    },
+    Call {
+        key: || generic::key::<u8, 3>(1),
+        answer: || generic::<u8, 3>(1),
+        refresh: || generic::refresh::<u8, 3>(1).wait(),
+        invalidate: || generic::invalidate::<u8, 3>(1).wait().unwrap(),
+        invalidate_all: || generic::invalidate_all().wait().unwrap(),
+    },
+    Call {
+        key: || scoped::key(1, "b"),
+        answer: || scoped(1, "b"),
+        refresh: || scoped::refresh(1, "b").wait(),
+        invalidate: || cache_delete_function!(scoped(1, _)).wait().unwrap(),
+        invalidate_all: || scoped::invalidate_all().wait().unwrap(),
     },
 ];
 
