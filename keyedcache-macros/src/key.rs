@@ -72,7 +72,10 @@ impl<'a> Expansion<'a> {
         if let Some(scopes) = scopes {
             parts = quote!(#private::Scoped::new(#parts, #scopes));
         }
-        quote!({ use #private::UnfitPart as _; #parts })
+        let checks = self.options.key.is_some()
+            || self.key_has_self()
+            || self.key_arguments().any(|argument| !is_surely_part(argument.ty()));
+        if checks { quote!({ use #private::UnfitPart as _; #parts }) } else { parts }
     }
 
     /// The same in a function of their own, and its call: messages shall say `impl Trait` where the
@@ -168,6 +171,12 @@ impl<'a> Expansion<'a> {
         quote!(::<#(#instance,)* #(#unnamed),*>)
     }
 
+    /// What this reference to an argument refers to. Finding out whether a type can be a part costs
+    /// the compiler a thirtieth of a function, so those that surely can are not asked.
+    fn argument(&self, name: &Ident, ty: &Type) -> TokenStream {
+        if is_surely_part(ty) { quote!(#name) } else { self.checked(&quote!(#name), ty.span()) }
+    }
+
     /// What this refers to, if it can be a part: else there is one error, at this place.
     fn checked(&self, reference: &TokenStream, place: Span) -> TokenStream {
         let private = &self.private;
@@ -178,10 +187,8 @@ impl<'a> Expansion<'a> {
     /// The expressions that make the parts.
     fn parts(&self) -> Vec<TokenStream> {
         let Some(given) = &self.options.key else {
-            let part = |argument: &'a Argument| {
-                let name = self.key_name(argument);
-                self.checked(&quote!(#name), argument.ty().span())
-            };
+            let part =
+                |argument: &'a Argument| self.argument(self.key_name(argument), argument.ty());
             let this = self.function.receiver().filter(|_| self.key_has_self());
             let this = this.map(|this| {
                 let token = &this.self_token;
@@ -259,6 +266,22 @@ impl<'a> Expansion<'a> {
                 (None, None) => true,
             }
         })
+    }
+}
+
+/// Whether this is a type of the language or of std, by its name, or a reference to one. Who gives
+/// that name to another type is told of a missing `KeyPart` in the compiler's words.
+fn is_surely_part(ty: &Type) -> bool {
+    const NAMES: [&str; 16] = [
+        "bool", "char", "str", "String", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16",
+        "i32", "i64", "i128", "isize",
+    ];
+    match ty {
+        Type::Path(path) => NAMES.iter().any(|name| path.path.is_ident(name)),
+        Type::Reference(reference) => {
+            reference.mutability.is_none() && is_surely_part(&reference.elem)
+        }
+        _ => false,
     }
 }
 

@@ -12,11 +12,11 @@ use keyedcache_tests::gate::Gate;
 use keyedcache_tests::place::{Place, alone};
 
 /// How long a run takes.
-const RUN: Duration = Duration::from_millis(100);
+const RUN: Duration = Duration::from_millis(200);
 
 /// Two runs, and what a busy machine needs to start a hundred threads; one after another would take
-/// 10 s.
-const SIDE_BY_SIDE: Duration = Duration::from_millis(500);
+/// 20 s.
+const SIDE_BY_SIDE: Duration = Duration::from_millis(1_500);
 
 const CALLERS: usize = 100;
 

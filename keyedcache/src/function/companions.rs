@@ -51,6 +51,11 @@ fn forget(value: Value, is_local: bool) -> Asked<Result<(), Error>> {
 }
 
 impl<S: Shape, A: KeyParts> Asking<S, A> {
+    /// The key of the call.
+    pub fn key(self) -> Key {
+        self.site.function().key(&self.arguments)
+    }
+
     /// The call apart from its arguments.
     pub fn call(self) -> Call<S::Answer> {
         let (missed, key) = self.noted().missed();
@@ -74,12 +79,6 @@ pub struct Call<A> {
 }
 
 impl<A> Call<A> {
-    /// Its key.
-    #[must_use]
-    pub fn key(self) -> Key {
-        self.value.key
-    }
-
     /// What is cached, without computing.
     pub fn peek(self) -> Asked<Result<A, NotCachedError>> {
         self.of.peek(self.value)
