@@ -57,8 +57,8 @@ use crate::options::Options;
 /// # Options
 ///
 /// Durations are seconds (`60`), text (`"5m"`, `"1h 30m"`: whole numbers with `ns`, `us`, `ms`, `s`,
-/// `m`, `h`, `d`), or any expression of type `Duration`. What is the cache's by default is off if the
-/// cache says nothing either; `stale`, `stale_if_error`, `early` and `jitter` of `0` are off whatever
+/// `m`, `h`, `d`), or any expression of type `Duration`. Where the default is the cache's, what that has if it says nothing
+/// stands in parentheses; `stale`, `stale_if_error`, `early` and `jitter` of `0` are off whatever
 /// the cache says.
 ///
 /// | option | meaning | default |
