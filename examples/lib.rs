@@ -1,1 +1,1 @@
-//! Examples of keyedcache, one idea a file. `cargo run --example` without a name lists them.
+//! Examples of keyedcache: `cargo run --example quickstart`; without a name cargo lists what there is.

@@ -65,7 +65,10 @@ fn check_kind(function: &Function, block: Option<&Block>, mistakes: &mut Mistake
         _ => {}
     }
     if let Some(constness) = &signature.constness {
-        mistakes.at(constness, "a const fn cannot be cached: a cache is not known at compile time");
+        mistakes.at(
+            constness,
+            "a const fn cannot be cached: a cache is not known at compile time; leave `const` out",
+        );
     }
     if let Safety::Unsafe(unsafety) = &signature.safety {
         mistakes.at(
@@ -78,7 +81,11 @@ fn check_kind(function: &Function, block: Option<&Block>, mistakes: &mut Mistake
         mistakes.at(abi, "an extern fn cannot be cached; cache a Rust function that calls it");
     }
     if let Some(variadic) = &signature.variadic {
-        mistakes.at(variadic, "a variadic function cannot be cached: its arguments have no types");
+        mistakes.at(
+            variadic,
+            "a variadic function cannot be cached: its arguments have no types; cache a function \
+             that calls it",
+        );
     }
 }
 
@@ -122,7 +129,7 @@ fn check_skipped(options: &Options, function: &Function, mistakes: &mut Mistakes
     let names: Vec<String> = this.into_iter().chain(others.map(ToString::to_string)).collect();
     for (place, skipped) in skip.value.iter().enumerate() {
         if skip.value[..place].contains(skipped) {
-            mistakes.at(skipped, format!("`{skipped}` is skipped twice"));
+            mistakes.at(skipped, format!("`{skipped}` is skipped twice; leave one out"));
         }
         let written = skipped.to_string();
         if names.contains(&written) {
@@ -131,7 +138,9 @@ fn check_skipped(options: &Options, function: &Function, mistakes: &mut Mistakes
         let known = || names.iter().map(String::as_str);
         let help = match nearest(&written, known()) {
             Some(meant) => format!("; did you mean `{meant}`?"),
-            None if names.is_empty() => "; the function has none with a name".to_owned(),
+            None if names.is_empty() => {
+                "; the function has none with a name: leave it out".to_owned()
+            }
             None => format!("; its arguments are {}", list(known())),
         };
         mistakes.at(skipped, format!("no argument is named `{skipped}`{help}"));
@@ -141,13 +150,16 @@ fn check_skipped(options: &Options, function: &Function, mistakes: &mut Mistakes
 fn check_answer(options: &Options, function: &Function, mistakes: &mut Mistakes) {
     let Some(answer) = function.written_answer() else { return };
     if let Type::Never(_) = answer {
-        mistakes.at(answer, "a function that never returns has no answer to cache");
+        mistakes.at(
+            answer,
+            "a function that never returns has no answer to cache; leave the attribute out",
+        );
         return;
     }
     if is_impl_trait(answer) {
         mistakes.at(
             answer,
-            "an answer of type `impl Trait` has no name by which it could be read back; name a type",
+            "an answer of type `impl Trait` has no name by which it could be read back; name the type",
         );
         return;
     }
@@ -193,7 +205,10 @@ fn check_times(options: &Options, mistakes: &mut Mistakes) {
     if let Some(Given { name, value: Timeout::After(period) }) = &options.timeout
         && period.is_zero()
     {
-        mistakes.at(name, "a timeout of zero stores nothing: remove the attribute, or give a time");
+        mistakes.at(
+            name,
+            "a timeout of zero stores nothing; give a longer one, or leave the attribute out",
+        );
     }
     for option in [&options.stale, &options.stale_if_error, &options.timeout_err] {
         if let Some(name) = zero(option) {
@@ -211,7 +226,10 @@ fn check_times(options: &Options, mistakes: &mut Mistakes) {
     }
     for option in [&options.lease, &options.lease_max] {
         if let Some(name) = zero(option) {
-            mistakes.at(&name, "a lease of zero is over before it is granted");
+            mistakes.at(
+                &name,
+                "a lease of zero is over before it is granted; give a longer one, or leave it out",
+            );
         }
     }
 }
@@ -221,7 +239,13 @@ fn check_limits(options: &Options, mistakes: &mut Mistakes) {
     for option in [&options.soft_timeout, &options.hard_timeout] {
         let Some(Given { name, value }) = option else { continue };
         if value.is_zero() {
-            mistakes.at(name, format!("`{name}` of zero would not wait for any answer"));
+            mistakes.at(
+                name,
+                format!(
+                    "`{name}` of zero would not wait for any answer; give a longer one, or leave it \
+                     out"
+                ),
+            );
         }
         if options.refresh.as_ref().is_some_and(|refresh| refresh.value == Refresh::Foreground) {
             mistakes.at(
@@ -256,7 +280,8 @@ fn check_numbers(options: &Options, mistakes: &mut Mistakes) {
     if let Some(Given { name, value }) = &options.jitter
         && !(*value > 0.0 && *value < 1.0)
     {
-        mistakes.at(name, "`jitter` is a fraction of the timeout, between 0 and 1: `jitter = 0.1`");
+        mistakes
+            .at(name, "`jitter` is a fraction of the timeout, above 0 and below 1: `jitter = 0.1`");
     }
     if let Some(Given { name, value }) = &options.early
         && !(*value > 0.0 && value.is_finite())
@@ -279,7 +304,7 @@ fn check_pairs(options: &Options, mistakes: &mut Mistakes) {
     refuse(
         name(options.skip.as_ref()),
         options.key.is_some(),
-        "`skip` says nothing beside `key`, which alone makes the key",
+        "`skip` says nothing beside `key`, which alone makes the key; leave one of them out",
     );
     refuse(
         name(options.refresh.as_ref()),
@@ -289,12 +314,17 @@ fn check_pairs(options: &Options, mistakes: &mut Mistakes) {
     for option in
         [name(options.stale.as_ref()), name(options.early.as_ref()), name(options.jitter.as_ref())]
     {
-        refuse(option, never, "an answer with `timeout = Never` never gets old");
+        refuse(
+            option,
+            never,
+            "an answer with `timeout = Never` never gets old; leave it out, or give a time",
+        );
     }
     refuse(
         name(options.near.as_ref()),
         local && options.near.as_ref().is_some_and(|near| near.value == 0),
-        "`local` keeps answers in the near cache only, so it must have entries",
+        "`local` keeps answers in the near cache only, so it must have entries; give a number above 0, \
+         or leave `near` out",
     );
     refuse(
         name(options.codec.as_ref()),
@@ -308,7 +338,11 @@ fn check_pairs(options: &Options, mistakes: &mut Mistakes) {
         name(options.lease_max.as_ref()),
         name(options.codec.as_ref()),
     ] {
-        refuse(option, local, "this is for stores, and with `local` nothing reaches one");
+        refuse(
+            option,
+            local,
+            "this is for stores, and with `local` nothing reaches one; leave it out, or `local`",
+        );
     }
     for option in [
         name(options.stale.as_ref()),
@@ -325,12 +359,12 @@ fn check_pairs(options: &Options, mistakes: &mut Mistakes) {
     refuse(
         name(options.single_flight.as_ref()),
         local && who == Some(SingleFlight::Cluster),
-        "other processes cannot wait for what is `local`",
+        "other processes cannot wait for what is `local`; leave it out, or write \"process\"",
     );
     refuse(
         name(options.wait.as_ref()),
         who == Some(SingleFlight::Off),
-        "with `single_flight = \"off\"` nobody waits",
+        "with `single_flight = \"off\"` nobody waits; leave one of them out",
     );
 }
 

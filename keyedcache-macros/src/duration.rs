@@ -41,7 +41,10 @@ impl Period {
         let literal = match &expr {
             Expr::Lit(ExprLit { lit, .. }) => lit,
             Expr::Unary(unary) if matches!(unary.op, syn::UnOp::Neg(_)) => {
-                return Err(Error::new_spanned(expr, "a duration cannot be negative"));
+                return Err(Error::new_spanned(
+                    expr,
+                    "a duration cannot be negative; write one as \"5m\"",
+                ));
             }
             _ => return Ok(Self::Computed(Box::new(expr))),
         };
@@ -87,6 +90,9 @@ fn parse(text: &str) -> Result<Duration, String> {
     let mut rest = text.trim();
     if rest.is_empty() {
         return Err("a duration is missing here, such as \"5m\" or \"1h 30m\"".to_owned());
+    }
+    if text.contains('.') && text.contains(|c: char| c.is_ascii_digit()) {
+        return Err(format!("\"{text}\" is not a duration; write whole numbers: \"1500ms\""));
     }
     let mut nanos: u128 = 0;
     while !rest.is_empty() {
@@ -161,6 +167,9 @@ mod tests {
         assert!(wrong("").contains("missing"));
         for text in ["m", "-5m", "5m!", "1.5h", "soon", "_s", "5m, 3s"] {
             assert!(wrong(text).contains('"'), "{text}");
+        }
+        for text in ["1.5s", "0.5", "1h 1.5m", ".5s"] {
+            assert!(wrong(text).contains("whole numbers: \"1500ms\""), "{text}");
         }
         for text in ["99999999999999999999999999999999999999999d", "99999999999999999999d"] {
             assert!(wrong(text).contains("too long"), "{text}");

@@ -56,35 +56,38 @@ use crate::options::Options;
 ///
 /// # Options
 ///
-/// Durations are seconds (`60`), text (`"5m"`, `"1h 30m"`), or any expression of type `Duration`.
+/// Durations are seconds (`60`), text (`"5m"`, `"1h 30m"`: whole numbers with `ns`, `us`, `ms`, `s`,
+/// `m`, `h`, `d`), or any expression of type `Duration`. Where the default is the cache's, what that
+/// has if it says nothing stands in parentheses; `stale`, `stale_if_error`, `early` and `jitter` of
+/// `0` are off, whatever the cache says.
 ///
 /// | option | meaning | default |
 /// |---|---|---|
-/// | `timeout = 60` | how long an answer is fresh; `Never` is for ever | the cache's |
+/// | `timeout = 60` | how long an answer is fresh; `Never` is for ever | the cache's (300 s) |
 /// | `timeout = \|stored\| …` | the same, for each answer: a closure over what is stored of it (of a `Result` the `Ok` value); zero is not stored | |
-/// | `stale = "5m"` | how much longer it is served while one caller refreshes it | not at all |
-/// | `stale_if_error = "1h"` | how much longer it is served when computing fails | not at all |
-/// | `refresh = "foreground"` | the one that refreshes waits for it; needs no owned arguments | `"background"` |
-/// | `early`, `early = 1.5` | refreshes before the time is over, by chance: `XFetch`, with this beta | not at all; 1.0 |
-/// | `jitter = 0.1` | shortens each timeout by up to this fraction of it | none |
+/// | `stale = "5m"` | how much longer it is served while one caller refreshes it | the cache's (off) |
+/// | `stale_if_error = "1h"` | how much longer it is served when computing fails | the cache's (off) |
+/// | `refresh = "foreground"` | the one that refreshes waits for it; needs no owned arguments | `"background"`; `"foreground"` where `stale` and `early` are only the cache's |
+/// | `early`, `early = 1.5` | refreshes before the time is over, by chance: `XFetch`, with this beta (`early` alone is 1.0) | the cache's (off) |
+/// | `jitter = 0.1` | shortens each timeout by up to this fraction of it | the cache's (none) |
 /// | `timeout_err = "5s"` | keeps `Err` too, for this long | not at all |
 /// | `timeout_none = "5s"` | keeps `None` for this long | as any answer |
-/// | `cache_if = \|answer\| …` | keeps only the answers of which this says so | all |
+/// | `cache_if = \|answer\| …` | keeps only the answers of which this says so; asked with the whole answer | all |
 /// | `key = expression` | what the key is made of, instead of the arguments | |
 /// | `skip(a, b)` | arguments that are no part of the key | |
 /// | `name = "…"` | the namespace; survives moving and renaming the function | its path |
-/// | `version = 2` | separates the records of incompatible versions | the cache's |
+/// | `version = 2` | separates the records of incompatible versions | the cache's (1) |
 /// | `scope(x, (x, y))` | the arguments by which calls can be forgotten together: `cache_delete_function!(f(2, _))` | none |
 /// | `cache = "sessions"` | which registered cache | `"default"` |
-/// | `codec = "json"` | what answers are encoded by: `"msgpack"`, `"json"` or, with a `version`, `"bincode"` | the cache's |
+/// | `codec = "json"` | what answers are encoded by: `"msgpack"`, `"json"` or, with a `version`, `"bincode"` | the cache's (`"msgpack"`) |
 /// | `local` | never leaves this process; the answer needs no serde | |
-/// | `near = 10_000` | entries of the near cache; 0 for none | the cache's |
-/// | `single_flight = "process"` | who waits for one that computes: `"cluster"`, `"process"`, or nobody: `"off"` | `"cluster"` |
-/// | `wait = "10s"` | how long a call waits for another's answer before it computes alone | the cache's |
+/// | `near = 10_000` | entries of the near cache; 0 for none | the cache's (10,000) |
+/// | `single_flight = "process"` | who waits for one that computes: `"cluster"`, `"process"`, or nobody: `"off"` | the cache's (`"cluster"`) |
+/// | `wait = "10s"` | how long a call waits for another's answer before it computes alone; at most 1 s within another cached body | the cache's (30 s) |
 /// | `soft_timeout = "100ms"` | how long a call waits for a new answer while it has an older one, of `stale` or `stale_if_error`; the computation goes on and is saved | `stale`: not at all; `stale_if_error`: to the end |
 /// | `hard_timeout = "2s"` | how long a call waits for an answer at all: then it gets an older one, or an `Err` made of `TimedOut`; the computation goes on and is saved | to the end |
-/// | `lease = "30s"` | how long a holder that has died keeps others from taking over | the cache's |
-/// | `lease_max = "10m"` | how long a lease is renewed while the body runs | the cache's |
+/// | `lease = "30s"` | how long a holder that has died keeps others from taking over | the cache's (10 s, S3 60 s) |
+/// | `lease_max = "10m"` | how long a lease is renewed while the body runs | the cache's (10 min) |
 /// | `companion = Name` | what the companions stand under; of a method what they begin with | its name |
 /// | `crate = path` | where `keyedcache` is | found in `Cargo.toml` |
 ///

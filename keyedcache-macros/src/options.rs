@@ -44,8 +44,10 @@ const NAMES: [&str; 26] = [
 ];
 
 /// What other crates call our options.
-const ELSEWHERE: [(&str, &str); 14] = [
+const ELSEWHERE: [(&str, &str); 19] = [
     ("ttl", "timeout"),
+    ("ttl_secs", "timeout"),
+    ("ttl_millis", "timeout"),
     ("time", "timeout"),
     ("expire", "timeout"),
     ("expires", "timeout"),
@@ -57,6 +59,9 @@ const ELSEWHERE: [(&str, &str); 14] = [
     ("prefix", "name"),
     ("size", "near"),
     ("capacity", "near"),
+    ("max_size", "near"),
+    ("result_fallback", "stale_if_error"),
+    ("cache_err", "timeout_err"),
     ("sync_writes", "single_flight"),
     ("condition", "cache_if"),
 ];
@@ -244,7 +249,7 @@ fn set<T>(
         return Err(input.error("expected a comma before the next option"));
     }
     if option.is_some() {
-        return Err(Error::new_spanned(&name, format!("`{name}` is given twice")));
+        return Err(Error::new_spanned(&name, format!("`{name}` is given twice; leave one out")));
     }
     *option = Some(Given { name, value });
     Ok(())
@@ -383,7 +388,10 @@ fn path(input: ParseStream<'_>) -> syn::Result<Path> {
 fn text(input: ParseStream<'_>) -> syn::Result<LitStr> {
     let text: LitStr = input.parse().map_err(|_| input.error("write a name in quotes"))?;
     if text.value().trim().is_empty() {
-        return Err(Error::new_spanned(text, "this name is empty"));
+        return Err(Error::new_spanned(
+            text,
+            "this name is empty; write one, or leave the option out",
+        ));
     }
     Ok(text)
 }

@@ -27,7 +27,7 @@ pub(crate) fn check(options: &Options, function: &Function, mistakes: &mut Mista
         let names = || known.iter().map(String::as_str).filter(|name| *name != "_");
         let help = match nearest(&written, names()) {
             Some(meant) => format!("; did you mean `{meant}`?"),
-            None if names().next().is_none() => String::new(),
+            None if names().next().is_none() => "; leave it out".to_owned(),
             None => format!("; it is made of {}", list(names())),
         };
         mistakes.at(name, format!("the key is not made of `{written}`{help}"));
@@ -84,7 +84,8 @@ impl Expansion<'_> {
              the function is: `#[cached(scope({first}))]`, for several arguments together \
              `scope((a, b))`"
         );
-        let miscounted = format!("`{called}({arguments})` is known by {count} arguments");
+        let miscounted =
+            format!("`{called}({arguments})` is known by {count} arguments; give as many");
         quote! {
             arguments: #count, scopes: &[#(#declared),*],
             miscounted: #miscounted, undeclared: #undeclared

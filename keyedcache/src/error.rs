@@ -254,7 +254,7 @@ impl From<TimedOut> for Error {
         Self::new(
             ErrorKind::Timeout,
             "compute",
-            "the hard_timeout is over, and it goes on without us",
+            "no answer within `hard_timeout`; the computation goes on and will be cached: ask again",
         )
         .with("key", key)
         .with("hard_timeout", format_args!("{hard_timeout:?}"))

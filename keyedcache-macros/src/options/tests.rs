@@ -87,7 +87,16 @@ fn early_alone_has_a_beta_of_one() {
 #[test]
 fn names_of_other_crates_are_understood() {
     assert!(bad("ttl = 60")[0].starts_with("unknown option `ttl`; did you mean `timeout`?\n"));
-    assert!(bad("size = 60")[0].contains("did you mean `near`?"));
+    for (theirs, ours) in [
+        ("size", "near"),
+        ("max_size", "near"),
+        ("ttl_millis", "timeout"),
+        ("result_fallback", "stale_if_error"),
+        ("cache_err", "timeout_err"),
+    ] {
+        let message = &bad(&format!("{theirs} = 60"))[0];
+        assert!(message.contains(&format!("did you mean `{ours}`?")), "{message}");
+    }
     assert!(bad("tiemout = 60")[0].contains("did you mean `timeout`?"));
     let far = &bad("colour = 60")[0];
     assert!(far.starts_with("unknown option `colour`\noptions are `timeout`, "), "{far}");

@@ -62,7 +62,8 @@ impl CacheBuilder {
         }
     }
 
-    /// The store and the options of this URL; options set afterwards replace the URL's.
+    /// The store and the options of this URL, in place of all that was said before; options set
+    /// afterwards replace the URL's.
     pub fn url(mut self, url: &str) -> Self {
         match CacheConfig::from_url(url) {
             Ok(config) => self.config(config),
@@ -73,7 +74,20 @@ impl CacheBuilder {
         }
     }
 
-    /// The store and the options of this configuration; options set afterwards replace its own.
+    /// The store and the options of this configuration, in place of all that was said before; options
+    /// set afterwards replace its own.
+    ///
+    /// The caches of a TOML file come so:
+    ///
+    /// ```no_run
+    /// use keyedcache::Cache;
+    /// use keyedcache::cache::config;
+    ///
+    /// for (alias, config) in config::from_file("caches.toml".as_ref())? {
+    ///     Cache::builder().config(config).build()?.register(&alias)?;
+    /// }
+    /// # Ok::<(), keyedcache::Error>(())
+    /// ```
     pub fn config(mut self, config: CacheConfig) -> Self {
         self.place = Place::Configured(Ok(config.store));
         self.options = config.options;
@@ -157,18 +171,22 @@ options! {
     early: f64;
     /// The largest part of a timeout that is taken off at random, from 0 to 1. Default: 0.
     jitter: f64;
-    /// How long a lease stands without being renewed. Default: 10 s, if the store does not
+    /// How long a lease stands without being renewed; above zero, and at most `lease_max`, which is
+    /// checked if both are given. Default: 10 s, if the store does not
     /// [say otherwise](crate::store::Capabilities::lease).
     lease: Duration;
-    /// How long a lease is renewed at most. Default: 10 min.
+    /// How long a lease is renewed at most; above zero. Default: 10 min.
     lease_max: Duration;
-    /// How long a call waits for others before it computes by itself. Default: 30 s.
+    /// How long a call waits for others before it computes by itself; at most 1 s within the body of
+    /// another cached function. Default: 30 s.
     wait: Duration;
     /// How long one call waits for the store in all before it goes on without it; a save that takes
     /// longer goes on in the background. For what is done by hand, how long one operation may take.
     /// Default: 1 s, if the store does not [say otherwise](crate::store::Capabilities::store_timeout).
     store_timeout: Duration;
-    /// How many answers the near cache of each function holds; 0 is none. Default: 10,000.
+    /// How many answers the near cache of each function holds; 0 is none. In front of a store that
+    /// does not [push](crate::store::Capabilities::pushes) what changes (S3, null) there is none in
+    /// any case. Default: 10,000.
     near: usize;
     /// Among whom a missing answer is computed once. Default: all processes.
     single_flight: SingleFlight;

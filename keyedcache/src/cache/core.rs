@@ -199,7 +199,11 @@ impl Core {
         let must_not_be_done_twice = matches!(operation, "save" | "touch" | "increment");
         let kind =
             if must_not_be_done_twice { ErrorKind::OutcomeUnknown } else { ErrorKind::Timeout };
-        let message = format!("the store did not answer within {within:?}");
+        let is_of_lease = operation == "save" && within != self.store_timeout;
+        let option = if is_of_lease { "lease" } else { "store_timeout" };
+        let message = format!(
+            "the store did not answer within {within:?}; raise `{option}` if this is usual"
+        );
         Error::new(kind, operation, message).with("store", self.store.name())
     }
 

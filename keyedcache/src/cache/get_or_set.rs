@@ -42,26 +42,27 @@ impl GetOrSet {
         Self { at, plan }
     }
 
-    /// How long the value is fresh; zero computes without storing.
+    /// How long the value is fresh; zero computes without storing. Default: the cache's.
     pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.plan.policy.timeout = timeout.into();
         self
     }
 
-    /// How long after that it is served while one caller computes it anew. Default: not at all.
+    /// How long after that it is served while one caller computes it anew, and waits for it; zero is
+    /// not at all. Default: the cache's.
     pub fn stale(mut self, stale: Duration) -> Self {
         self.plan.policy.stale = stale;
         self
     }
 
-    /// The largest part of the timeout that is taken off at random, from 0 to 1. Default: 0.
+    /// The largest part of the timeout that is taken off at random, from 0 to 1. Default: the cache's.
     pub fn jitter(mut self, jitter: f64) -> Self {
         self.plan.policy.jitter = jitter.clamp(0.0, 1.0);
         self
     }
 
-    /// How long the call waits for another's computation before it computes by itself. Default: the
-    /// cache's.
+    /// How long the call waits for another's computation before it computes by itself; at most 1 s
+    /// within the body of a cached function. Default: the cache's.
     pub fn wait_at_most(mut self, wait: Duration) -> Self {
         self.plan.policy.wait = wait;
         self

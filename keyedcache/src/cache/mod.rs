@@ -89,7 +89,8 @@ impl Cache {
         registry::named(alias)
     }
 
-    /// Registers it under an alias, in place of what was there; every cached function notices.
+    /// Registers it under an alias, in place of what was there; every cached function notices. Until
+    /// then nothing uses it but this handle.
     ///
     /// # Errors
     ///
@@ -99,8 +100,9 @@ impl Cache {
     }
 
     /// Switches reading and saving on or off in this process. While a cache is disabled every read
-    /// misses, every write is dropped, and every function computes; deletes and invalidations take
-    /// effect.
+    /// misses, what is set is dropped, counting fails with
+    /// [`Disabled`](crate::ErrorKind::Disabled), and every function computes; deletes and
+    /// invalidations take effect.
     pub fn enable(&self, enabled: bool) {
         self.0.enable(enabled);
     }

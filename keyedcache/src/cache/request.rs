@@ -80,7 +80,8 @@ macro_rules! request_with_options {
     };
 }
 
-/// A request for the value under a key.
+/// A request for the value under a key: one round trip, none if it is near. Its errors are those of
+/// [`Cache::get`](super::Cache::get).
 #[must_use = "a request does nothing until it is awaited or waited for"]
 pub struct Get<T> {
     at: Value,
@@ -125,7 +126,8 @@ impl<T> fmt::Debug for Get<T> {
     }
 }
 
-/// A request to store a value.
+/// A request to store a value: two round trips. Its errors are those of
+/// [`Cache::set`](super::Cache::set).
 #[must_use = "a request does nothing until it is awaited or waited for"]
 pub struct Set<'a, T: ?Sized> {
     at: Value,
@@ -150,7 +152,8 @@ impl<'a, T: Serialize + Sync + ?Sized> Set<'a, T> {
 }
 request_with_options!(Set<'a, T> => Result<(), Error>);
 
-/// A request to store a value where none is.
+/// A request to store a value where none is: three round trips, one if something is there. Its errors
+/// are those of [`Cache::add`](super::Cache::add).
 #[must_use = "a request does nothing until it is awaited or waited for"]
 pub struct Add<'a, T: ?Sized> {
     at: Value,
@@ -175,7 +178,8 @@ impl<'a, T: Serialize + Sync + ?Sized> Add<'a, T> {
 }
 request_with_options!(Add<'a, T> => Result<bool, Error>);
 
-/// A request to delete what is under a key.
+/// A request to delete what is under a key: one round trip. Its errors are those of
+/// [`Cache::delete`](super::Cache::delete).
 #[must_use = "a request does nothing until it is awaited or waited for"]
 pub struct Delete {
     at: Value,
@@ -189,8 +193,9 @@ impl Delete {
 
     /// And everything whose key begins with this one's parts.
     ///
-    /// What is below is forgotten in one step, as by any invalidation; the number that the request
-    /// answers is of the records that were removed. Answers of functions are below their function's
+    /// What is below is forgotten in one step, as by any invalidation, which is a round trip more; then
+    /// a scan of the store removes it. The number that the request answers is of the records that were
+    /// removed. Answers of functions are below their function's
     /// name and nothing else: forget those with `invalidate_all`.
     pub fn children(mut self) -> Self {
         self.children = true;
@@ -210,7 +215,8 @@ impl Delete {
 }
 request_with_options!(Delete => Result<usize, Error>);
 
-/// A request to add to a counter.
+/// A request to add to a counter: two round trips, three to start one. Its errors are those of
+/// [`Cache::increment`](super::Cache::increment).
 #[must_use = "a request does nothing until it is awaited or waited for"]
 pub struct Increment {
     at: Value,

@@ -35,7 +35,14 @@ impl Cache {
         Value { stored: core.stored_key(&key), plan: Arc::new(plan), key }
     }
 
-    /// The value cached under a key. One round trip.
+    /// The value cached under a key. One round trip; none if it is near.
+    ///
+    /// # Errors
+    ///
+    /// [`NotCachedError`](crate::NotCachedError) with its reason: nothing is stored (`Absent`), its
+    /// time is over (`Expired`), it or all it belongs to was invalidated (`Invalidated`), it is not of
+    /// this type or is damaged (`Undecodable`), the store cannot be asked (`Unavailable`), the cache
+    /// is disabled (`Disabled`).
     pub fn get<T: DeserializeOwned + Clone + Send + Sync + 'static>(
         &self,
         key: impl Into<Key>,
@@ -44,7 +51,11 @@ impl Cache {
     }
 
     /// Stores a value under a key, whatever is there, for the cache's timeout unless the request
-    /// says otherwise. Two round trips.
+    /// says otherwise. Two round trips. While the cache is disabled it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be encoded, is larger than the store takes, or the store did not take it.
     pub fn set<'a, T: Serialize + Sync + ?Sized>(
         &self,
         key: impl Into<Key>,
@@ -54,7 +65,11 @@ impl Cache {
     }
 
     /// Stores a value under a key if none is there; of several at once one does. Answers whether it
-    /// did.
+    /// did. Three round trips, one if something is there; again, if another came in between.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set), and when the store cannot be asked what is there.
     pub fn add<'a, T: Serialize + Sync + ?Sized>(
         &self,
         key: impl Into<Key>,
@@ -63,24 +78,35 @@ impl Cache {
         Add::new(self.value(key.into()), value)
     }
 
-    /// The value cached under a key, or computed once among all that ask for it at the same time.
+    /// The value cached under a key, or computed once among all that ask for it at the same time. One
+    /// round trip, none if it is near; three if it is computed.
     pub fn get_or_set(&self, key: impl Into<Key>) -> GetOrSet {
         GetOrSet::new(self.value(key.into()))
     }
 
     /// Deletes what is cached under a key; answers how many records were there. What computes it now
-    /// will not be stored.
+    /// will not be stored. One round trip.
+    ///
+    /// # Errors
+    ///
+    /// When the store did not say that it is done; until it is, it may be served.
     pub fn delete(&self, key: impl Into<Key>) -> Delete {
         Delete::new(self.value(key.into()))
     }
 
-    /// Whether something is cached under a key. `false` too where the store cannot be asked.
+    /// Whether something is cached under a key. `false` too where the store cannot be asked. One round
+    /// trip, which reads the record.
     pub fn contains(&self, key: impl Into<Key>) -> Request<Boxed<'static, bool>> {
         let value = self.value(key.into());
         Request::new(Box::pin(async move { value.find().await.is_ok() }))
     }
 
-    /// Gives what is cached under a key another life from now on; answers whether it is there.
+    /// Gives what is cached under a key another life from now on; answers whether it is there. Two
+    /// round trips, one if it is not. A timeout of zero deletes it.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be asked, or did not say that it is done.
     pub fn touch(
         &self,
         key: impl Into<Key>,
@@ -91,18 +117,34 @@ impl Cache {
         Request::new(Box::pin(async move { value.touch(timeout).await }))
     }
 
-    /// Lets what is cached under a key live for ever; answers whether it is there.
+    /// Lets what is cached under a key live for ever; answers whether it is there. Costs and fails as
+    /// [`touch`](Self::touch).
     pub fn persist(&self, key: impl Into<Key>) -> Request<Boxed<'static, Result<bool, Error>>> {
         self.touch(key, Timeout::Never)
     }
 
-    /// How long what is cached under a key still is fresh.
+    /// How long what is cached under a key still is fresh. One round trip, which reads the record.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be asked.
     pub fn ttl(&self, key: impl Into<Key>) -> Request<Boxed<'static, Result<CacheTtl, Error>>> {
         let value = self.value(key.into());
         Request::new(Box::pin(async move { value.ttl().await }))
     }
 
-    /// Adds to the integer cached under a key, atomically, and answers the sum. The expiry stays.
+    /// Adds to the integer cached under a key, atomically, and answers the sum. The expiry stays. Two
+    /// round trips, three to start one.
+    ///
+    /// # Errors
+    ///
+    /// - [`NotCached`](crate::ErrorKind::NotCached) if nothing is there and the request has no
+    ///   `starting_at`.
+    /// - [`NotACounter`](crate::ErrorKind::NotACounter) if what is there is no integer, or the sum is
+    ///   out of range.
+    /// - [`Disabled`](crate::ErrorKind::Disabled) while the cache is.
+    /// - What the store says; after [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) it may have
+    ///   been added.
     pub fn increment(&self, key: impl Into<Key>, by: i64) -> Increment {
         Increment::new(self.value(key.into()), Some(by))
     }
@@ -112,7 +154,8 @@ impl Cache {
         Increment::new(self.value(key.into()), by.checked_neg())
     }
 
-    /// The values cached under these keys, in one round trip; what is missing is left out.
+    /// The values cached under these keys, in one round trip; what is missing is left out, and so is
+    /// all of it where the store cannot be asked.
     pub fn get_many<T: DeserializeOwned + Send + 'static>(
         &self,
         keys: impl IntoIterator<Item = Key>,
@@ -160,9 +203,12 @@ impl Cache {
         found
     }
 
-    /// Stores several values, each as [`set`](Self::set) would.
+    /// Stores several values, each as [`set`](Self::set) would: two round trips each, one value after
+    /// another.
     ///
-    /// After an error, those before it are stored and those after it are not.
+    /// # Errors
+    ///
+    /// As [`set`](Self::set): those before the first error are stored, those after it are not.
     pub fn set_many<'a, T: Serialize + Sync + 'a>(
         &self,
         entries: impl IntoIterator<Item = (Key, &'a T)>,
@@ -178,6 +224,10 @@ impl Cache {
 
     /// Deletes what is cached under these keys, in one round trip; answers how many records were
     /// there.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete`](Self::delete); any part may be deleted.
     pub fn delete_many(
         &self,
         keys: impl IntoIterator<Item = Key>,
@@ -201,7 +251,11 @@ impl Cache {
     ///
     /// Once it resolves nothing that was stored or is being computed is ever served again. That the
     /// store then failed to reclaim the room is no error: nothing is counted as removed, and it is
-    /// left to expiry and culling.
+    /// left to expiry and culling. One round trip forgets it; what follows is a scan of the store.
+    ///
+    /// # Errors
+    ///
+    /// When the store did not take the invalidation; until it has, old values may be served.
     pub fn clear(&self) -> Request<Boxed<'static, Result<usize, Error>>> {
         let core = Arc::clone(self.core());
         Request::new(Box::pin(async move {
@@ -211,11 +265,13 @@ impl Cache {
         }))
     }
 
-    /// Probes the store with a round trip of every kind it will be asked for.
+    /// Probes the store: reads a generation, and leases, saves, reads and deletes a record of its own.
+    /// Six round trips; for when a program starts.
     ///
     /// # Errors
     ///
-    /// The first thing that does not work, named.
+    /// The first thing that does not work, named; and what is wrong with the configuration, if there
+    /// is no such cache.
     pub fn require(&self) -> Request<Boxed<'static, Result<(), Error>>> {
         let core = Arc::clone(self.core());
         Request::new(Box::pin(async move { super::probe::probe(&core).await }))

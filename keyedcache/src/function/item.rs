@@ -29,8 +29,10 @@ use super::spec::{Given, Spec};
 /// Caches a function that has no attribute: what comes out is called as the function is.
 ///
 /// Answers are fresh for `timeout`: whole seconds, a [`Duration`](std::time::Duration), or a
-/// [`Timeout`]. They are kept in the default cache, under the function's path, as if it were
-/// annotated with `#[cached(timeout = …)]`; an `Err` is not kept.
+/// [`Timeout`]. They are kept in the default cache, under the function's path, as those of
+/// `#[cached(timeout = …)]` are; an `Err` is not kept. If the cache says `stale` or `early`, what is
+/// old is refreshed in the background, since the arguments are owned; a function whose attribute says
+/// neither refreshes in the foreground.
 ///
 /// Arguments are up to eight, owned, and [`KeyPart`]s. For what borrows, and for every other option,
 /// there is `#[cached]`.

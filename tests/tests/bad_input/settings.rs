@@ -68,6 +68,7 @@ fn a_wrong_option_in_code_is_an_error_of_build() {
         ("early", Cache::builder().early(-1.0)),
         ("early", Cache::builder().early(f64::INFINITY)),
         ("lease", Cache::builder().lease(std::time::Duration::ZERO)),
+        ("lease_max", Cache::builder().lease_max(std::time::Duration::ZERO)),
         ("lease", Cache::builder().lease(2 * second).lease_max(second)),
         ("store_timeout", Cache::builder().store_timeout(std::time::Duration::ZERO)),
         ("timout", Cache::builder().url("memory:?timout=1").timeout(Timeout::Never)),

@@ -46,7 +46,11 @@ pub(in crate::cache) fn check(options: &CacheOptions) -> Result<(), Error> {
     if options.jitter.is_some_and(|jitter| !(0.0..=1.0).contains(&jitter)) {
         wrong.push("`jitter` takes a number from 0 to 1".to_owned());
     }
-    for (name, given) in [("lease", options.lease), ("store_timeout", options.store_timeout)] {
+    for (name, given) in [
+        ("lease", options.lease),
+        ("lease_max", options.lease_max),
+        ("store_timeout", options.store_timeout),
+    ] {
         if given == Some(Duration::ZERO) {
             wrong.push(format!("`{name}` takes a duration above zero"));
         }

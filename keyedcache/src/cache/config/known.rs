@@ -150,7 +150,7 @@ pub(super) const OPTIONS: &[KnownOption] = &[
     known("max_size", SIZE, "`64MiB`", |draft, text| put(&mut draft.max_size, some_room(text)))
         .only(Kind::Memory)
         .elsewhere(&["size", "capacity", "max_bytes", "size_limit"]),
-    known("near", "a whole number of values", "by store", |draft, text| {
+    known("near", "a whole number of values", "`10000`", |draft, text| {
         put(&mut draft.options.near, value::whole(text))
     }),
     known("near_trust", DURATION, "`2s`", |draft, text| {

@@ -87,7 +87,7 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// For how long after a sign of life near caches are trusted; 2 s by default.
+    /// For how long after a sign of life near caches are trusted; 2 s by default, 10 ms at least.
     ///
     /// That is how long a near cache may serve what another process has changed if the network is cut
     /// without a word. A connection without a sign of life for so long is given up.
@@ -161,7 +161,7 @@ impl RedisStoreBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] if the URL is wrong, needs a feature that this build lacks, or a setting
-    /// is zero.
+    /// is below its least.
     pub fn build(self) -> Result<RedisStore, Error> {
         let address = self.address?;
         if address.is_tls() && !cfg!(feature = "redis-tls") {
@@ -173,14 +173,14 @@ impl RedisStoreBuilder {
         if !address.has_its_database() {
             return Err(wrong("a cluster has no database but 0"));
         }
-        for (name, is_zero) in [
-            ("timeout", self.timeout.is_zero()),
-            ("connect_timeout", self.connect_timeout.is_zero()),
-            ("near_trust", self.near_trust < Duration::from_millis(10)),
-            ("concurrency", self.concurrency == 0),
+        for (is_too_small, because) in [
+            (self.timeout.is_zero(), "`timeout` must be above zero"),
+            (self.connect_timeout.is_zero(), "`connect_timeout` must be above zero"),
+            (self.near_trust < Duration::from_millis(10), "`near_trust` must be 10 ms at least"),
+            (self.concurrency == 0, "`concurrency` must be 1 at least"),
         ] {
-            if is_zero {
-                return Err(wrong("a setting is too small").with("setting", name));
+            if is_too_small {
+                return Err(wrong(because));
             }
         }
         Ok(RedisStore::start(Settings {

@@ -63,7 +63,7 @@ impl S3StoreBuilder {
         })
     }
 
-    /// What the names of all objects begin with, before a `/`; nothing by default. At most 512 bytes.
+    /// What the names of all objects begin with, before a `/`; nothing by default. At most 511 bytes.
     ///
     /// It is a place in the bucket, and not the cache's own prefix, which follows it.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {

@@ -100,8 +100,8 @@ const LEASE: Duration = Duration::from_mins(1);
 /// | counting, touching | one get and one put |
 /// | clearing, purging | for each thousand objects a list and a delete, and a small get for each whose listing does not tell whether it has ended |
 ///
-/// A near cache in this process spares most of them, and so does
-/// [remembering generations](S3StoreBuilder::remember_generations).
+/// [Remembering generations](S3StoreBuilder::remember_generations) spares the small gets. There is no
+/// near cache in front, since a bucket tells nobody what has changed.
 ///
 /// # What is in the bucket
 ///
