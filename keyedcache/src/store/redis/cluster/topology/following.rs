@@ -18,7 +18,7 @@ const INTERVAL: (Duration, Duration) = (Duration::from_secs(10), Duration::from_
 /// How long they are left alone whatever happens.
 const REST: Duration = Duration::from_millis(5);
 
-/// How many calls are handed over at once.
+/// How many calls are handed over, or paid, at once.
 const AT_ONCE: usize = 2000;
 
 /// Runs until it is dropped.
@@ -128,21 +128,26 @@ impl Topology {
     /// Sends what was struck of these slots in the last minute to those who serve them now: they may
     /// be replicas that had not heard of it. Says which slots' new owners cannot be reached.
     async fn hand_over(&self, table: &Table, moved: &HashSet<u16>) -> HashSet<u16> {
-        let mut kept = HashSet::new();
         let calls = self.common.sent.again().into_iter();
-        let mut calls: Vec<_> = calls.filter(|call| moved.contains(&slot(call.key()))).collect();
-        while !calls.is_empty() {
-            let some = calls.split_off(calls.len().saturating_sub(AT_ONCE));
-            for call in self.send_by(table, some).await {
-                kept.insert(slot(call.key()));
-            }
-        }
+        let calls = calls.filter(|call| moved.contains(&slot(call.key()))).collect();
+        let refused = self.send_in_parts(table, calls).await;
+        let kept: HashSet<_> = refused.iter().map(|call| slot(call.key())).collect();
         if kept.is_empty() {
             return kept;
         }
         // All or none of what one node takes over: others of its slots are as unreachable.
         let owners: HashSet<_> = kept.iter().map(|slot| table.map.owner(*slot)).collect();
         moved.iter().copied().filter(|slot| owners.contains(&table.map.owner(*slot))).collect()
+    }
+
+    /// The same of any number of calls: so many at once as can be answered in time.
+    async fn send_in_parts(&self, table: &Table, mut calls: Vec<Call>) -> Vec<Call> {
+        let mut refused = Vec::new();
+        while !calls.is_empty() {
+            let some = calls.split_off(calls.len().saturating_sub(AT_ONCE));
+            refused.extend(self.send_by(table, some).await);
+        }
+        refused
     }
 
     /// Sends calls to whom this table says; answers those that were not done.
@@ -166,7 +171,7 @@ impl Topology {
         if owed.is_empty() {
             return true;
         }
-        let refused = self.send_by(&table, owed).await;
+        let refused = self.send_in_parts(&table, owed).await;
         let is_paid = refused.is_empty();
         self.owed.lock().extend(refused);
         is_paid
