@@ -59,6 +59,13 @@ fn reset_watchers() {
 }
 
 pub(super) fn named(alias: &str) -> Result<Cache, Error> {
+    named_or_opened(alias, || from_environment(alias))
+}
+
+fn named_or_opened(
+    alias: &str,
+    open: impl FnOnce() -> Result<Cache, Error>,
+) -> Result<Cache, Error> {
     if let Some(cache) = CACHES.read().get(alias) {
         return Ok(cache.clone());
     }
@@ -67,14 +74,15 @@ pub(super) fn named(alias: &str) -> Result<Cache, Error> {
     if let Some(cache) = CACHES.read().get(alias) {
         return Ok(cache.clone());
     }
-    let cache = from_environment(alias)?;
-    let replaced = CACHES.write().insert(alias.to_owned(), cache.clone());
+    let opened = open()?;
+    // One that has been registered meanwhile counts.
+    let cache = CACHES.write().entry(alias.to_owned()).or_insert_with(|| opened.clone()).clone();
     let broken = BROKEN.lock().remove(alias);
     drop(opening);
     if broken.is_some() {
         reset_watchers();
     }
-    drop((replaced, broken));
+    drop((opened, broken));
     Ok(cache)
 }
 
@@ -140,7 +148,7 @@ fn from_environment(alias: &str) -> Result<Cache, Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::sync::{Arc, mpsc};
     use std::thread;
 
     use super::*;
@@ -154,6 +162,18 @@ mod tests {
 
     fn cache() -> Cache {
         Cache::builder().build().unwrap()
+    }
+
+    #[test]
+    fn a_cache_that_is_registered_while_another_is_opened_counts() {
+        let registered = cache();
+        let found = named_or_opened("r_meanwhile", || {
+            register("r_meanwhile", registered.clone())?;
+            Ok(cache())
+        });
+        for found in [found, named("r_meanwhile")] {
+            assert!(Arc::ptr_eq(found.unwrap().core(), registered.core()));
+        }
     }
 
     #[test]
