@@ -7,10 +7,12 @@
 
 #[cfg(feature = "redis")]
 mod sockets;
+mod threads;
 mod wait;
 
 #[cfg(feature = "redis")]
 pub(crate) use sockets::{drives_sockets, may_drive_sockets};
+pub(crate) use threads::on_a_thread;
 #[cfg(feature = "redis")]
 pub(crate) use wait::host;
 pub(crate) use wait::{Place, around, is_thread_ending, wait};
