@@ -136,3 +136,23 @@ fn a_refresh_within_a_refresh_without_a_runtime_leaves_the_timers_their_thread()
         assert_ne!(thread.as_deref(), Some("keyedcache"));
     });
 }
+
+#[test]
+fn a_background_refresh_without_a_runtime_finds_none() {
+    #[cached(cache = "r_none", timeout = 60, stale = 60)]
+    fn f() -> bool {
+        Handle::try_current().is_ok()
+    }
+    #[cached(cache = "r_none", timeout = 60, stale = 60)]
+    async fn g() -> bool {
+        Handle::try_current().is_ok()
+    }
+    watched("r_none", |clock| {
+        block_on(async { assert!(f() && g().await, "they are in the test's") });
+        clock.advance(MINUTE);
+        assert!(f(), "the old one is served");
+        assert!(Driven::new(g()).finish_within(AT_ONCE), "the old one is served");
+        wait_until("the sync one is refreshed", || f::peek().wait().ok() == Some(false));
+        wait_until("the async one is refreshed", || g::peek().wait().ok() == Some(false));
+    });
+}

@@ -188,6 +188,7 @@ impl Call {
     fn minds_leases(&self) -> bool {
         self.plan.core.capabilities.leases
             && self.plan.policy.single_flight == SingleFlight::Cluster
+            && !runtime::is_thread_ending()
     }
 
     /// Waits for another caller's flight; `None` means look again. `on_error` stands in for an answer

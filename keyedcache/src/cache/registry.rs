@@ -1,4 +1,8 @@
 //! The caches by alias, and those that must hear when one is replaced.
+//!
+//! No lock is held, but by whoever opens a store that one, where a cache may go that nobody else holds,
+//! or where watchers or logs are called: values that are kept near go with it, and what the user's code
+//! does then may ask for a cache. Nor is anybody kept waiting while its store is closed.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -39,32 +43,46 @@ pub(crate) fn watch_registry(watcher: &'static dyn Watcher) {
 
 pub(super) fn register(alias: &str, cache: Cache) -> Result<(), Error> {
     config::check_alias(alias)?;
-    CACHES.write().insert(alias.to_owned(), cache);
-    BROKEN.lock().remove(alias);
+    let replaced = CACHES.write().insert(alias.to_owned(), cache);
+    let broken = BROKEN.lock().remove(alias);
     reset_watchers();
+    drop((replaced, broken));
     Ok(())
 }
 
 fn reset_watchers() {
-    for watcher in WATCHERS.lock().iter() {
+    // Those that come later look for the cache after that, and find the new one.
+    let watchers = WATCHERS.lock().clone();
+    for watcher in watchers {
         watcher.reset();
     }
 }
 
 pub(super) fn named(alias: &str) -> Result<Cache, Error> {
+    named_or_opened(alias, || from_environment(alias))
+}
+
+fn named_or_opened(
+    alias: &str,
+    open: impl FnOnce() -> Result<Cache, Error>,
+) -> Result<Cache, Error> {
     if let Some(cache) = CACHES.read().get(alias) {
         return Ok(cache.clone());
     }
     // Not under the lock of the others, who need not wait while this one's store is opened.
-    let _opening = OPENING.lock();
+    let opening = OPENING.lock();
     if let Some(cache) = CACHES.read().get(alias) {
         return Ok(cache.clone());
     }
-    let cache = from_environment(alias)?;
-    CACHES.write().insert(alias.to_owned(), cache.clone());
-    if BROKEN.lock().remove(alias).is_some() {
+    let opened = open()?;
+    // One that has been registered meanwhile counts.
+    let cache = CACHES.write().entry(alias.to_owned()).or_insert_with(|| opened.clone()).clone();
+    let broken = BROKEN.lock().remove(alias);
+    drop(opening);
+    if broken.is_some() {
         reset_watchers();
     }
+    drop((opened, broken));
     Ok(cache)
 }
 
@@ -91,13 +109,20 @@ pub(crate) fn named_or_broken(alias: &str) -> Cache {
     named(alias).unwrap_or_else(|error| {
         let (took, now) = (began.elapsed(), Instant::now());
         let rest = if took < NEXT_TO_NOTHING { Duration::ZERO } else { took * 20 };
-        let mut all = BROKEN.lock();
-        let broken = all.entry(alias.to_owned()).or_insert_with(|| {
+        let mut is_new = false;
+        let stand_in = {
+            let mut all = BROKEN.lock();
+            let broken = all.entry(alias.to_owned()).or_insert_with(|| {
+                is_new = true;
+                Broken { stand_in: CacheBuilder::stand_in(&error), try_again: now }
+            });
+            broken.try_again = now + rest;
+            broken.stand_in.clone()
+        };
+        if is_new {
             tracing::error!(target: "keyedcache", %error, "there is no cache `{alias}`");
-            Broken { stand_in: CacheBuilder::stand_in(&error), try_again: now }
-        });
-        broken.try_again = now + rest;
-        broken.stand_in.clone()
+        }
+        stand_in
     })
 }
 
@@ -119,4 +144,52 @@ fn from_environment(alias: &str) -> Result<Cache, Error> {
         "find a cache",
         format!("no cache is registered as `{alias}`; registered: {known}"),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+    use std::thread;
+
+    use super::*;
+
+    /// Does so on a thread that is left where it hangs.
+    fn in_time<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
+        let (tell, told) = mpsc::channel();
+        thread::spawn(move || tell.send(act()));
+        told.recv_timeout(Duration::from_secs(10)).expect("it does not hang")
+    }
+
+    fn cache() -> Cache {
+        Cache::builder().build().unwrap()
+    }
+
+    #[test]
+    fn a_cache_that_is_registered_while_another_is_opened_counts() {
+        let registered = cache();
+        let found = named_or_opened("r_meanwhile", || {
+            register("r_meanwhile", registered.clone())?;
+            Ok(cache())
+        });
+        for found in [found, named("r_meanwhile")] {
+            assert!(Arc::ptr_eq(found.unwrap().core(), registered.core()));
+        }
+    }
+
+    #[test]
+    fn who_hears_of_a_replacement_may_have_others_hear_too() {
+        struct Nobody;
+        impl Watcher for Nobody {
+            fn reset(&self) {}
+        }
+        struct First;
+        impl Watcher for First {
+            fn reset(&self) {
+                watch_registry(&Nobody);
+            }
+        }
+        watch_registry(&First);
+        in_time(|| register("r_watchers", cache())).unwrap();
+        assert_eq!(WATCHERS.lock().len(), 2);
+    }
 }

@@ -37,6 +37,29 @@ fn what_is_compressed_comes_back() {
 }
 
 #[test]
+fn what_is_compressed_comes_back_on_a_thread_that_is_about_to_end() {
+    fn there_and_back() {
+        for compressor in compressors() {
+            let plain = [7; 2048];
+            let packed = packed(compressor, &plain);
+            assert_eq!(decompress(compressor.id(), packed).unwrap(), plain[..]);
+        }
+    }
+    struct Last;
+    impl Drop for Last {
+        fn drop(&mut self) {
+            there_and_back();
+        }
+    }
+    thread_local!(static LAST: Last = const { Last });
+    let ends = std::thread::spawn(|| {
+        LAST.with(|_| ()); // before what decompresses, so that it is dropped after that
+        there_and_back();
+    });
+    ends.join().unwrap();
+}
+
+#[test]
 fn only_what_is_long_enough_and_gets_smaller_is_compressed() {
     for compressor in compressors() {
         let compression = Compression::new(compressor);

@@ -20,12 +20,16 @@ pub(super) fn pack(plain: &[u8], level: i32) -> Result<Vec<u8>, Error> {
 }
 
 pub(super) fn unpack(packed: &[u8], at_most: usize) -> Result<Vec<u8>, Error> {
-    let unpacked = DECOMPRESSOR.with_borrow_mut(|decompressor| {
+    let unpack = |decompressor: &mut Option<Decompressor<'static>>| {
         let decompressor = match decompressor {
             Some(ready) => ready,
             None => decompressor.insert(Decompressor::new()?),
         };
         decompressor.decompress(packed, at_most)
-    });
+    };
+    // A thread that is about to end has none any more.
+    let unpacked = DECOMPRESSOR
+        .try_with(|decompressor| unpack(&mut decompressor.borrow_mut()))
+        .unwrap_or_else(|_| unpack(&mut None));
     unpacked.map_err(|error| undecodable("the payload is not what zstd makes").with_source(error))
 }

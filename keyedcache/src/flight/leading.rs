@@ -12,26 +12,32 @@ thread_local! {
     static LED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
+/// What `of` makes of the flights; of none where the thread is about to end, and nobody knows them
+/// any more: what a destructor calls then is bounded by `wait` too.
+fn led<T: Default>(of: impl FnOnce(&mut Vec<u64>) -> T) -> T {
+    LED.try_with(|led| of(&mut led.borrow_mut())).unwrap_or_default()
+}
+
 /// Whether the code that runs here is within the body of this flight.
 pub(crate) fn is_leading(flight: u64) -> bool {
-    LED.with_borrow(|led| led.contains(&flight))
+    led(|led| led.contains(&flight))
 }
 
 /// Whether the code that runs here is within the body of any flight.
 pub(crate) fn is_within_a_body() -> bool {
-    LED.with_borrow(|led| !led.is_empty())
+    led(|led| !led.is_empty())
 }
 
 /// Until it is dropped, what runs here is within the body of `flight`.
 #[must_use]
 pub(crate) fn lead_in_sync(flight: u64) -> Led {
-    LED.with_borrow_mut(|led| led.push(flight));
+    led(|led| led.push(flight));
     Led(())
 }
 
 /// The flights whose bodies the code that runs here is in, for another thread that runs on its behalf.
 pub(crate) fn led_here() -> LedHere {
-    LedHere(LED.with_borrow(Vec::clone))
+    LedHere(led(|led| led.clone()))
 }
 
 pub(crate) struct LedHere(Vec<u64>);
@@ -48,7 +54,7 @@ pub(crate) struct Led(());
 
 impl Drop for Led {
     fn drop(&mut self) {
-        LED.with_borrow_mut(Vec::pop);
+        led(Vec::pop);
     }
 }
 

@@ -3,17 +3,17 @@
 //!
 //! - An async body is polled by its caller until time is up, and by a task of its own from then on:
 //!   dropping the call before drops the body, as everywhere.
-//! - A sync body runs on a thread for blocking work from the start, within the caller's runtime.
+//! - A sync body runs on a thread of the crate's own from the start, within the caller's runtime.
 //! - Whoever computes saves, whether or not anybody still waits.
 
 use std::future::Future;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::sync::oneshot::error::RecvError;
 
 use crate::TimedOut;
 use crate::cache::{Core, Refresher, take};
@@ -193,20 +193,20 @@ impl<S: Shape> Patience<S> {
         S::Answer: Send,
     {
         let within = flight::led_here();
-        let mut working = on_a_thread(move || {
+        let mut working = runtime::on_a_thread(move || {
             let _within = within.enter();
             work()
         });
         if let Some(done) = runtime::wait(runtime::timeout(self.left(), &mut working)) {
-            return done.unwrap_or_else(|error| died(error));
+            return of_a_thread(done);
         }
-        self.instead().unwrap_or_else(|| runtime::wait(working).unwrap_or_else(|error| died(error)))
+        self.instead().unwrap_or_else(|| of_a_thread(runtime::wait(working)))
     }
 }
 
 /// The body's own panic reaches its caller.
-fn died(error: JoinError) -> ! {
-    resume_unwind(error.into_panic())
+fn of_a_thread<T>(done: Result<thread::Result<T>, RecvError>) -> T {
+    done.expect("work on a thread ends").unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 fn refresh_blocking<S: Shape>(
@@ -214,27 +214,17 @@ fn refresh_blocking<S: Shape>(
     finish: Box<Finish<S>>,
     body: impl FnOnce() -> S::Answer + Send + 'static,
 ) {
-    drop(on_a_thread(move || {
+    drop(runtime::on_a_thread(move || {
         if let Some(leader) = runtime::wait(refresher.lease()) {
             Lead::new(leader, finish).enter().finish(body());
         }
     }));
 }
 
-/// Runs what blocks on a thread of the crate's own, which outlives the caller's runtime; the body
-/// finds itself within that all the same.
-fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    let here = runtime::around();
-    runtime::background().spawn_blocking(move || {
-        let _here = here.as_ref().map(Handle::enter);
-        work()
-    })
-}
-
 fn go_on(work: impl Future<Output = ()> + Send + 'static) {
     match runtime::around() {
         Some(runtime) => drop(runtime.spawn(work)),
         // Not on the background thread itself, which must never run a body.
-        None => drop(runtime::background().spawn_blocking(move || runtime::wait(work))),
+        None => drop(runtime::on_a_thread(move || runtime::wait(work))),
     }
 }

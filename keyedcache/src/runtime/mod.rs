@@ -7,18 +7,21 @@
 
 #[cfg(feature = "redis")]
 mod sockets;
+mod threads;
 mod wait;
 
 #[cfg(feature = "redis")]
 pub(crate) use sockets::{drives_sockets, may_drive_sockets};
+pub(crate) use threads::on_a_thread;
 #[cfg(feature = "redis")]
 pub(crate) use wait::host;
-pub(crate) use wait::{Place, around, wait};
+pub(crate) use wait::{Place, around, is_thread_ending, wait};
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::sync::OnceLock;
 use std::task::Poll;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle};
@@ -40,7 +43,7 @@ fn start() -> Handle {
         .build()
         .expect("the operating system gives a runtime its poller");
     let handle = runtime.handle().clone();
-    std::thread::Builder::new()
+    thread::Builder::new()
         .name("keyedcache".into())
         .spawn(move || runtime.block_on(pending::<()>()))
         .expect("the operating system gives the background thread");
@@ -59,8 +62,14 @@ pub(crate) async fn sleep(duration: Duration) {
 }
 
 fn timer_of(duration: Duration) -> Sleep {
-    let _inside = background().enter();
-    tokio::time::sleep(duration)
+    let make = move || {
+        let _inside = background().enter();
+        tokio::time::sleep(duration)
+    };
+    if is_thread_ending() {
+        return thread::spawn(make).join().expect("making a timer does not panic");
+    }
+    make()
 }
 
 /// What `future` answers within `duration` of its first poll, or `None`.
@@ -89,7 +98,6 @@ pub(crate) async fn timeout<F: Future>(duration: Duration, future: F) -> Option<
 #[cfg(test)]
 mod tests {
     use std::future::ready;
-    use std::thread;
 
     use super::*;
 
@@ -127,6 +135,23 @@ mod tests {
         }));
         drop(runtime);
         assert_eq!(wait(waiting), None);
+    }
+
+    #[test]
+    fn sleep_ends_on_a_thread_that_is_about_to_end() {
+        struct Sleeps;
+        impl Drop for Sleeps {
+            fn drop(&mut self) {
+                assert!(is_thread_ending());
+                wait(sleep(Duration::from_millis(20)));
+            }
+        }
+        thread_local!(static LAST: Sleeps = const { Sleeps });
+        let ends = thread::spawn(|| {
+            LAST.with(|_| ()); // before Tokio's own, so that it is dropped after that
+            wait(sleep(Duration::ZERO));
+        });
+        ends.join().unwrap();
     }
 
     #[test]

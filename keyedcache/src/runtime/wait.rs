@@ -101,6 +101,13 @@ fn on_worker() -> bool {
             .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread)
 }
 
+/// Whether this thread is about to end: what runs are the destructors of its locals, after Tokio's own.
+///
+/// It can enter no runtime any more, nor wait for what other tasks tell.
+pub(crate) fn is_thread_ending() -> bool {
+    Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed())
+}
+
 /// The runtime that whoever runs on this thread is within; `None` outside of all runtimes, and on the
 /// crate's own, which is nobody else's.
 pub(crate) fn around() -> Option<Handle> {
@@ -141,11 +148,15 @@ impl Place {
         .await
     }
 
-    /// Whether blocking here could keep the computation led at `leader` from going on.
+    /// Whether blocking here could keep the computation led at `leader` from going on, or is not
+    /// possible any more.
     ///
     /// Async code led on this thread needs this thread, unless this is a worker whose other tasks
     /// move on; and async code of this very task never moves while the task blocks.
     pub(crate) fn would_block(self, leader: Self) -> bool {
+        if is_thread_ending() {
+            return true;
+        }
         if self.asynchronous || !leader.asynchronous {
             return false;
         }
