@@ -111,7 +111,8 @@ const MAX_RECORD: usize = 64 << 20;
 /// Replication is asynchronous: a primary that fails takes with it what its replicas have not seen,
 /// and so does a server restarted from an older snapshot. A lost lease or record costs a second
 /// execution. A lost invalidation would bring back what it struck: so each process sends again what
-/// it invalidated and deleted in the last minute when it finds that the server's history is another.
+/// it invalidated and deleted in the minute before the server last answered, and since, when it finds
+/// that the server's history is another.
 /// What a process that has ended since had struck is not sent again. Who needs certainty says
 /// [`OnFailover::Forget`]. A lost write (`cache_set`) is lost.
 ///
@@ -207,11 +208,12 @@ impl RedisStore {
         let timeout = settings.timeout;
         let on_failover = settings.on_failover;
         let has_copies = settings.address.is_cluster();
+        let beats = Arc::<Heartbeats>::default();
         let common = Common {
             name: Arc::clone(&name),
             pushed: Arc::default(),
-            sent: Arc::new(Sent::new(has_copies)),
-            beats: Arc::default(),
+            sent: Arc::new(Sent::new(has_copies, Arc::clone(&beats))),
+            beats,
         };
         let Common { pushed, sent, beats, .. } = common.clone();
         let link: Box<dyn Link> = if settings.address.is_cluster() {
