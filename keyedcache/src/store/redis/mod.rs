@@ -77,15 +77,16 @@ const MAX_RECORD: usize = 64 << 20;
 /// |---|---|---|
 /// | [`load`](crate::store::Store::load), a hit | 1 | `MGET` of record, lease and generations; counters one more |
 /// | lease | 1 | a script |
-/// | save: stores, publishes, and ends the lease | 1 | a script, and one a scope whenever the scope's generation would not live as long |
+/// | save: stores, publishes, and ends the lease | 1 | a script, and one a scope unless this process knows that the scope's generation lives as long |
 /// | delete, touch (2), increment, invalidate | 1 | a script for each key or scope, sent together |
 /// | waiting for another's lease | – | none: its end is pushed; a look and the lease again whenever its first time is over |
 /// | signs of life | – | `TIME` and `INFO replication` each second |
 ///
 /// Changes are pushed by [client tracking](https://redis.io/docs/latest/develop/reference/client-side-caching/)
 /// over the connection that all requests of a process share. The server remembers who has read
-/// what: `tracking-table-max-keys` (a million by default) should exceed twice the number of keys
-/// that are read, or near caches lose entries early. A process is told of its own changes as well:
+/// what: `tracking-table-max-keys` (a million by default) should exceed twice the number of keys that
+/// all processes read (a record and its lease are two, and a third is what a counter has beside it, or
+/// what is waited for), or near caches lose entries early. A process is told of its own changes as well:
 /// an answer that it has just saved is kept near only once it has been read.
 ///
 /// # Connections
