@@ -35,6 +35,11 @@ pub enum OnFailover {
     /// Everything is missing, for everyone. All who share the server have to say so, else they never
     /// find each other's records. Each read asks for one key more, and each sign of life for a
     /// script. Of a cluster, see [there](RedisStore#on-a-cluster).
+    ///
+    /// A history is known by the `master_replid` that the server tells. That one changes, too, when a
+    /// server that has had none gets its first replica, and when it frees its replication backlog
+    /// because it has had no replica for `repl-backlog-ttl` (an hour by default; 0 is never): then
+    /// everything is missing without a failover.
     Forget,
 }
 

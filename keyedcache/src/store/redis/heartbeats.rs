@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -20,6 +20,13 @@ use crate::clock::{Moment, Ticks};
 pub(super) struct Heartbeats {
     pub(super) trust: Trust,
     pub(super) clock: ServerClock,
+}
+
+impl Heartbeats {
+    /// When the server that has been silent for longest last answered.
+    pub(super) fn answered(&self) -> Instant {
+        self.trust.answered()
+    }
 }
 
 /// One server among those of a store; dropped, it is none of them any more.
@@ -82,6 +89,8 @@ struct Vouched {
     /// The connection whose pushes are trusted; 0 is none.
     connection: u64,
     window: Option<Window>,
+    /// When it has last answered, over whichever connection; first, when it became known.
+    answered: Instant,
 }
 
 /// When trust holds, by both clocks.
@@ -105,7 +114,7 @@ impl Window {
 impl Trust {
     fn admit(&self, id: u64) {
         let mut servers = self.servers.lock();
-        servers.push(Vouched { id, connection: 0, window: None });
+        servers.push(Vouched { id, connection: 0, window: None, answered: Instant::now() });
         self.sum_up(&servers);
     }
 
@@ -128,6 +137,7 @@ impl Trust {
         let mut servers = self.servers.lock();
         let is_it = |server: &&mut Vouched| server.id == id && server.connection == connection;
         let Some(server) = servers.iter_mut().find(is_it) else { return };
+        server.answered = Instant::now();
         server.window = Some(Window {
             steady_until: sent.steady.saturating_add(lasting),
             wall_from: sent.wall.as_micros(),
@@ -143,6 +153,11 @@ impl Trust {
         (server.connection, server.window) = (0, None);
         self.sum_up(&servers);
         true
+    }
+
+    fn answered(&self) -> Instant {
+        let servers = self.servers.lock();
+        servers.iter().map(|server| server.answered).min().unwrap_or_else(Instant::now)
     }
 
     /// Trust holds where that of all servers does, and nowhere if there are none.
@@ -183,6 +198,15 @@ mod tests {
         (all, hearts)
     }
 
+    impl Heart {
+        /// As if it had been then that it last answered.
+        pub(in crate::store::redis) fn answered_at(&self, then: Instant) {
+            let mut servers = self.all.trust.servers.lock();
+            let server = servers.iter_mut().find(|server| server.id == self.id);
+            server.expect("it is one of them").answered = then;
+        }
+    }
+
     impl Trust {
         fn holds(&self) -> bool {
             self.holds_at(Clock::system().coarse_now())
@@ -205,6 +229,25 @@ mod tests {
         assert!(heart.end(1) && !all.trust.holds());
         heart.vouch(1, now, NEAR_TRUST);
         assert!(!all.trust.holds(), "a heartbeat answered late revives nothing");
+    }
+
+    #[test]
+    fn servers_have_answered_when_the_one_did_that_is_silent_for_longest() {
+        let (all, [first, second]) = servers();
+        let known = Instant::now();
+        for heart in [&first, &second] {
+            heart.begin(1);
+            assert!(all.answered() <= known, "one has only become known");
+            heart.vouch(1, Ticks::now(), NEAR_TRUST);
+        }
+        let answered = all.answered();
+        assert!(answered >= known);
+        first.end(1);
+        first.begin(2);
+        second.vouch(1, Ticks::now(), NEAR_TRUST);
+        assert_eq!(all.answered(), answered, "a lost connection is no answer, nor is a new one");
+        drop(first);
+        assert!(all.answered() > answered);
     }
 
     #[test]

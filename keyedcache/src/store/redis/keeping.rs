@@ -73,7 +73,8 @@ impl RedisStore {
     }
 
     /// What lets the generations of these scopes live as long as a record that is saved now; most
-    /// often nothing needs to.
+    /// often nothing needs to. Asked for as well where this process does not know how long they live:
+    /// then it changes nothing but that.
     pub(super) fn keeping<'a>(&self, scopes: &'a [Scope], ttl: Ttl) -> Keeping<'a> {
         let mut short = Vec::new();
         let mut calls = Vec::new();

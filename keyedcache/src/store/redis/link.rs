@@ -8,8 +8,10 @@
 //! - Nothing waits longer than the link's own timeout, and nothing at all while no server can be
 //!   reached: [`Unavailable`](crate::ErrorKind::Unavailable) at once.
 //! - A request whose reply was lost is sent again once if it may be; else its outcome is unknown.
-//! - On one slot, requests reach the server in the order in which they were first polled: whoever
-//!   reads after a write was given up reads what it wrote, or what it will never write.
+//! - On one slot and over one connection, requests reach the server in the order in which they were
+//!   first polled: whoever reads after a write was given up reads what it wrote, or what it will never
+//!   write. Between a connection that was lost and the next there is no order: the server may do what
+//!   the first one brought after it has answered the second.
 
 use std::fmt;
 use std::future::Future;

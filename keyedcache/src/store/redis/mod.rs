@@ -77,15 +77,16 @@ const MAX_RECORD: usize = 64 << 20;
 /// |---|---|---|
 /// | [`load`](crate::store::Store::load), a hit | 1 | `MGET` of record, lease and generations; counters one more |
 /// | lease | 1 | a script |
-/// | save: stores, publishes, and ends the lease | 1 | a script, and one a scope whenever the scope's generation would not live as long |
+/// | save: stores, publishes, and ends the lease | 1 | a script, and one a scope unless this process knows that the scope's generation lives as long |
 /// | delete, touch (2), increment, invalidate | 1 | a script for each key or scope, sent together |
 /// | waiting for another's lease | – | none: its end is pushed; a look and the lease again whenever its first time is over |
 /// | signs of life | – | `TIME` and `INFO replication` each second |
 ///
 /// Changes are pushed by [client tracking](https://redis.io/docs/latest/develop/reference/client-side-caching/)
 /// over the connection that all requests of a process share. The server remembers who has read
-/// what: `tracking-table-max-keys` (a million by default) should exceed twice the number of keys
-/// that are read, or near caches lose entries early. A process is told of its own changes as well:
+/// what: `tracking-table-max-keys` (a million by default) should exceed twice the number of keys that
+/// all processes read (a record and its lease are two, and a third is what a counter has beside it, or
+/// what is waited for), or near caches lose entries early. A process is told of its own changes as well:
 /// an answer that it has just saved is kept near only once it has been read.
 ///
 /// # Connections
@@ -111,7 +112,8 @@ const MAX_RECORD: usize = 64 << 20;
 /// Replication is asynchronous: a primary that fails takes with it what its replicas have not seen,
 /// and so does a server restarted from an older snapshot. A lost lease or record costs a second
 /// execution. A lost invalidation would bring back what it struck: so each process sends again what
-/// it invalidated and deleted in the last minute when it finds that the server's history is another.
+/// it invalidated and deleted in the minute before the server last answered, and since, when it finds
+/// that the server's history is another.
 /// What a process that has ended since had struck is not sent again. Who needs certainty says
 /// [`OnFailover::Forget`]. A lost write (`cache_set`) is lost.
 ///
@@ -207,11 +209,12 @@ impl RedisStore {
         let timeout = settings.timeout;
         let on_failover = settings.on_failover;
         let has_copies = settings.address.is_cluster();
+        let beats = Arc::<Heartbeats>::default();
         let common = Common {
             name: Arc::clone(&name),
             pushed: Arc::default(),
-            sent: Arc::new(Sent::new(has_copies)),
-            beats: Arc::default(),
+            sent: Arc::new(Sent::new(has_copies, Arc::clone(&beats))),
+            beats,
         };
         let Common { pushed, sent, beats, .. } = common.clone();
         let link: Box<dyn Link> = if settings.address.is_cluster() {

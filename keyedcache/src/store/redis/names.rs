@@ -4,7 +4,7 @@
 //! |---|---|
 //! | a record | the stored key itself, `K` |
 //! | its lease | `{K}:lease` |
-//! | what those who wait for the lease are told of: it goes when the lease ends, and not before | `{K}:held` |
+//! | what those who wait for the lease are told of: it goes when the lease is ended, not when it runs out; while it stands, only by eviction | `{K}:held` |
 //! | the header of a counter, whose record is its number alone | `{K}:header` |
 //! | the generation of a scope | `{scope}:generation` |
 //! | the same in a cluster, as records of a sixteenth of all slots bear it | `{n}:scope:generation` |

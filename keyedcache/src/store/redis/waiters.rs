@@ -2,8 +2,10 @@
 //!
 //! - A watch stands in the table before the command is sent that makes the server push, so a push
 //!   that comes before its reply is not missed.
-//! - What is heard ends the wait without a question: neither a grant nor a renewal is pushed to those
-//!   who wait. So a waiter costs the server three commands: a look, the lease, and a look.
+//! - What is heard ends the wait without a question: a renewal is not pushed to those who wait, and a
+//!   grant only to those who wait for a lease that has run out. So a waiter most often costs the server
+//!   three commands: a look, the lease, and a look; one more if the lease that it waits for is not the
+//!   one of which a watch was kept, and two whenever the lease has stood for its time and was renewed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +18,8 @@ use tokio::sync::Notify;
 use crate::runtime;
 use crate::store::{LeaseToken, StoredKey};
 
-/// From how many keys on the table is looked through for watches that nobody came for.
+/// From how many keys on the table is looked through for watches that nobody came for in the time of
+/// their lease; after that, from twice as many as were left.
 const SWEPT_FROM: usize = 256;
 
 /// One who waits, or who has asked for a lease and may wait for another's.

@@ -16,7 +16,9 @@
 //! - A request that is sent on to another node has not been executed, so it may be sent again
 //!   whatever it is.
 //! - Slots that have another owner are asked for there only when the new one has been told again
-//!   what this process struck of them in the last minute.
+//!   what this process struck of them in the last minute, and while it was told; what is struck at the
+//!   very moment at which it begins to be asked is sent right after. Single names of a slot that is on
+//!   its way are asked for where it goes to without that: they are moved with all that they are.
 //! - An era that is not of the data of all primaries in use is none.
 //! - When slots have another owner, near caches are emptied: what they hold is registered elsewhere.
 

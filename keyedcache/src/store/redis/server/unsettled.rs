@@ -1,7 +1,9 @@
 //! Whether a request may still be done that its caller has given up.
 //!
 //! Over one connection the server does things in the order in which they were sent; over another they
-//! could be overtaken. So who would ask another way looks here first.
+//! could be overtaken. So who would ask another way looks here first. Of what was given up over a
+//! connection that has been lost since, nothing shows whether it is past: it counts as past by an answer
+//! over the next one, as it does for those who read there.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,7 +28,7 @@ impl Unsettled {
         Sent { all: self, before: self.given_up.load(Ordering::Acquire), is_answered: false }
     }
 
-    /// Whether all that was given up is done, or never will be.
+    /// Whether all that was given up is done, or never will be, as far as answers can show.
     pub(super) fn is_nothing(&self) -> bool {
         // In this order: a request that is given up in between then counts.
         let settled = self.settled.load(Ordering::Acquire);
@@ -35,7 +37,8 @@ impl Unsettled {
 }
 
 impl Sent<'_> {
-    /// It was answered, and so is past whatever had been given up before it was sent.
+    /// It was answered, and so is past whatever had been given up before it was sent, over the same
+    /// connection.
     pub(super) fn answered(mut self) {
         self.is_answered = true;
         self.all.settled.fetch_max(self.before, Ordering::AcqRel);
