@@ -210,10 +210,9 @@ fn check_times(options: &Options, mistakes: &mut Mistakes) {
             "a timeout of zero stores nothing; give a longer one, or leave the attribute out",
         );
     }
-    for option in [&options.stale, &options.stale_if_error, &options.timeout_err] {
-        if let Some(name) = zero(option) {
-            mistakes.at(&name, format!("`{name}` of zero is the same as none; leave it out"));
-        }
+    // `stale` and `stale_if_error` of zero are none, where the cache has some.
+    if let Some(name) = zero(&options.timeout_err) {
+        mistakes.at(&name, "`timeout_err` of zero is the same as none; leave it out");
     }
     if let Some(name) = zero(&options.timeout_none) {
         mistakes.at(
@@ -278,15 +277,21 @@ fn check_limits(options: &Options, mistakes: &mut Mistakes) {
 
 fn check_numbers(options: &Options, mistakes: &mut Mistakes) {
     if let Some(Given { name, value }) = &options.jitter
-        && !(*value > 0.0 && *value < 1.0)
+        && !(*value >= 0.0 && *value < 1.0)
     {
-        mistakes
-            .at(name, "`jitter` is a fraction of the timeout, above 0 and below 1: `jitter = 0.1`");
+        mistakes.at(
+            name,
+            "`jitter` is a fraction of the timeout, from 0, which is none, and below 1: \
+             `jitter = 0.1`",
+        );
     }
     if let Some(Given { name, value }) = &options.early
-        && !(*value > 0.0 && value.is_finite())
+        && !(*value >= 0.0 && value.is_finite())
     {
-        mistakes.at(name, "`early` is a factor above 0; 1.0 is the usual one, more is earlier");
+        mistakes.at(
+            name,
+            "`early` is a factor: 1.0 is the usual one, more is earlier, and 0 is not at all",
+        );
     }
 }
 
@@ -308,7 +313,7 @@ fn check_pairs(options: &Options, mistakes: &mut Mistakes) {
     );
     refuse(
         name(options.refresh.as_ref()),
-        options.stale.is_none() && options.early.is_none(),
+        !options.refreshes(),
         "`refresh` says how `stale` or `early` refreshes; give one of them",
     );
     for option in

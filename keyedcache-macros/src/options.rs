@@ -165,10 +165,16 @@ impl Options {
         self.order.iter().find(|name| *name != "crate")
     }
 
+    /// Whether answers are refreshed before they are missing, as far as is known here. Zero is none.
+    pub(crate) fn refreshes(&self) -> bool {
+        let stale = self.stale.as_ref().is_some_and(|given| !given.value.is_zero());
+        stale || self.early.as_ref().is_some_and(|given| given.value > 0.0)
+    }
+
     /// Whether an old answer may be served while a new one is computed in the background.
     pub(crate) fn refreshes_in_background(&self) -> bool {
         let foreground = self.refresh.as_ref().is_some_and(|r| r.value == Refresh::Foreground);
-        (self.stale.is_some() || self.early.is_some()) && !foreground
+        self.refreshes() && !foreground
     }
 
     /// Whether a call waits for its own computation only so long.

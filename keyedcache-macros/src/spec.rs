@@ -1,14 +1,14 @@
 //! Writes the sites of a function, and the options in them: data, unless the program has to compute
 //! one of them.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::Expr;
 use syn::ext::IdentExt;
 
 use crate::duration::Period;
 use crate::expand::Expansion;
-use crate::function::Function;
+use crate::function::{Function, ours};
 use crate::generics::{Declared, instance_names};
 use crate::home::Home;
 use crate::options::{Codec, Given, Options, SingleFlight, Timeout};
@@ -161,10 +161,15 @@ impl Expansion<'_> {
         give(option(options.near.as_ref(), |entries| quote!(Near(#entries))));
         give(option(options.local.as_ref(), |()| quote!(Local)));
         give(option(options.scope.as_ref(), |_| quote!(Scoped)));
-        give(option(options.codec.as_ref(), |codec| match codec {
-            Codec::MessagePack => quote!(Codec(#private::Codec::MessagePack)),
-            Codec::Json => quote!(Codec(#private::Codec::Json)),
-            Codec::Bincode => quote!(Codec(#private::Codec::Bincode)),
+        give(options.codec.as_ref().map(|given| {
+            // Two of them are there only with their features, and missed at the option's name.
+            let codec = match given.value {
+                Codec::MessagePack => "CODEC_MSGPACK",
+                Codec::Json => "CODEC_JSON",
+                Codec::Bincode => "CODEC_BINCODE",
+            };
+            let codec = Ident::new(codec, ours(given.name.span()));
+            quote!(Codec(#private::#codec))
         }));
         give(option(options.single_flight.as_ref(), |who| match who {
             SingleFlight::Cluster => quote!(SingleFlight(#private::SingleFlight::Cluster)),

@@ -22,6 +22,14 @@ pub use crate::shape::{Shape, TimesOut, cache_if, timeout_by, timing_out};
 
 pub use crate::{Error, Key, NotCachedError, Request};
 
+// Not there without their features, which the compiler then names.
+#[cfg(feature = "msgpack")]
+pub const CODEC_MSGPACK: Codec = Codec::MessagePack;
+#[cfg(feature = "json")]
+pub const CODEC_JSON: Codec = Codec::Json;
+#[cfg(feature = "bincode")]
+pub const CODEC_BINCODE: Codec = Codec::Bincode;
+
 /// An argument as `key = …` sees it: by value if it is `Copy`, else by reference.
 pub struct Argument<'a, T: ?Sized>(pub &'a T);
 

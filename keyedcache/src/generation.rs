@@ -17,12 +17,16 @@ pub(crate) fn stamp(scopes: &[Scope], current: &[Option<Generation>]) -> Option<
 /// How a stamp stands against what its scopes bear now.
 ///
 /// A scope that bears nothing, or that the stamp does not know, means invalidated: nothing vouches
-/// for the record.
+/// for the record. So does one that only the stamp knows: whoever asks, of another version of the
+/// program it may be, cannot tell what became of it.
 pub(crate) fn standing(
     stamp: StampInPlace<'_>,
     scopes: &[Scope],
     current: &[Option<Generation>],
 ) -> Standing {
+    if stamp.len() != scopes.len() || current.len() != scopes.len() {
+        return Standing::Invalidated;
+    }
     let mut standing = Standing::Current;
     for (scope, now) in scopes.iter().zip(current) {
         match (stamp.get(&scope.id()), now) {
@@ -47,5 +51,24 @@ pub(crate) fn digest(current: &[Option<Generation>]) -> u32 {
     #[allow(clippy::cast_possible_truncation)] // its lower half is as good as any
     {
         hasher.digest() as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_stands_for_who_knows_all_its_scopes_and_is_told_of_each() {
+        let scopes: Vec<_> = ["a", "b", "c"].map(|name| Scope::new(name.to_owned())).into();
+        let current: Vec<_> = scopes.iter().map(|_| Some(Generation::random())).collect();
+        let stamp = |count| stamp(&scopes[..count], &current[..count]).expect("all are there");
+        let standing_of = |stamped: usize, asked: usize, told: usize| {
+            standing(stamp(stamped).in_place(), &scopes[..asked], &current[..told])
+        };
+        assert_eq!(standing_of(3, 3, 3), Standing::Current);
+        assert_eq!(standing_of(2, 3, 3), Standing::Invalidated, "one is not in the stamp");
+        assert_eq!(standing_of(3, 2, 2), Standing::Invalidated, "one is in the stamp only");
+        assert_eq!(standing_of(3, 3, 2), Standing::Invalidated, "of one nothing was told");
     }
 }

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use keyedcache::cached;
+use keyedcache::{Cache, TimedOut, cache_key, cached};
 use keyedcache_tests::child::{self, Child};
-use keyedcache_tests::drive::block_on;
+use keyedcache_tests::drive::{Driven, block_on};
 use keyedcache_tests::gate::Gate;
 use keyedcache_tests::place::{Place, alone};
 use keyedcache_tests::watchdog::within;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Runs on a stack of 8 MiB, as the main thread of a program has it.
 fn on_eight_mebibytes<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
@@ -154,6 +155,75 @@ fn a_key_that_sync_and_async_code_re_enters_through_each_other_is_computed() {
             assert_eq!(block_on(around_mixed(8, 1)), 8);
             assert!(asked.elapsed() < Duration::from_secs(1), "it waited for itself");
         });
+    }
+}
+
+/// In which what is asked of an answer asks for that answer itself.
+#[cached(cache = "recursion", cache_if = |x| asks_again(*x) == *x)]
+fn asks_again(x: u64) -> u64 {
+    x
+}
+
+#[cached(cache = "recursion", cache_if = |x| driven(asks_again_async(*x)) == *x)]
+async fn asks_again_async(x: u64) -> u64 {
+    x
+}
+
+#[cached(
+    cache = "recursion",
+    hard_timeout = "1h",
+    cache_if = |x| x.as_ref().is_ok_and(|x| driven(asks_away(*x)).is_ok())
+)]
+async fn asks_away(x: u64) -> Result<u64, TimedOut> {
+    Ok(x)
+}
+
+#[cached(cache = "recursion", local, timeout = |x| Duration::from_secs(asks_here(*x)))]
+fn asks_here(x: u64) -> u64 {
+    x
+}
+
+/// Polled in no runtime, and so within any.
+fn driven<T>(future: impl Future<Output = T>) -> T {
+    Driven::new(future).finish_within(Duration::from_secs(60))
+}
+
+/// Asks for what is under a key when it is written under that.
+#[derive(Clone, Deserialize)]
+struct Echo(u64);
+
+impl Serialize for Echo {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let x = self.0;
+        let cache = Cache::named("recursion").expect("it is registered");
+        let again = cache.get_or_set(cache_key!("echo", x));
+        assert_eq!(again.compute(async || x).wait(), x);
+        serializer.serialize_u64(x)
+    }
+}
+
+#[test]
+fn what_is_asked_of_an_answer_is_within_the_body() {
+    let _alone = alone();
+    for place in [Place::memory(), Place::disk()] {
+        let cache = place.register("recursion");
+        let calls: [(&str, fn(&Cache) -> u64); 8] = [
+            ("sync", |_| asks_again(7)),
+            ("async", |_| block_on(asks_again_async(7))),
+            ("limited in time", |_| block_on(asks_away(7)).expect("an hour is enough")),
+            ("local", |_| asks_here(7)),
+            ("a sync refresh", |_| asks_again::refresh(8).wait()),
+            ("an async refresh", |_| block_on(async { asks_again_async::refresh(8).await })),
+            ("a local refresh", |_| asks_here::refresh(8).wait()),
+            ("by hand", |cache| {
+                cache.get_or_set(cache_key!("echo", 7)).compute(async || Echo(7)).wait().0
+            }),
+        ];
+        for (name, call) in calls {
+            let (asked, cache) = (Instant::now(), cache.clone());
+            within(Duration::from_secs(10), move || assert!(call(&cache) >= 7));
+            assert!(asked.elapsed() < Duration::from_secs(1), "{name}: it waited for itself");
+        }
     }
 }
 

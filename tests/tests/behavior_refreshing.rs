@@ -111,3 +111,28 @@ fn a_background_refresh_without_a_runtime_leaves_the_timers_their_thread() {
         assert_ne!(thread.as_deref(), Some("keyedcache"));
     });
 }
+
+#[test]
+fn a_refresh_within_a_refresh_without_a_runtime_leaves_the_timers_their_thread() {
+    static OUTER: Gate = Gate::new();
+    static INNER: Gate = Gate::new();
+    #[cached(cache = "r_within", timeout = 60, stale = 60)]
+    async fn outer() -> usize {
+        let run = OUTER.pass();
+        inner().await;
+        run
+    }
+    /// Says which thread polls it.
+    #[cached(cache = "r_within", timeout = 60, stale = 60)]
+    async fn inner() -> (usize, Option<String>) {
+        (INNER.pass(), thread::current().name().map(str::to_owned))
+    }
+    watched("r_within", |clock| {
+        assert_eq!(Driven::new(outer()).finish_within(AT_ONCE), 1);
+        clock.advance(MINUTE);
+        assert_eq!(Driven::new(outer()).finish_within(AT_ONCE), 1, "the old one is served");
+        wait_until("both are refreshed", || inner::peek().wait().is_ok_and(|(run, _)| run == 2));
+        let (_, thread) = Driven::new(inner()).finish_within(AT_ONCE);
+        assert_ne!(thread.as_deref(), Some("keyedcache"));
+    });
+}

@@ -50,6 +50,11 @@ fn stampede(server: &Server, ground: &Ground, takes: Duration, each: usize) -> u
     // Connections, scripts and generations are there.
     let known = Callers { surface, keys: vec![KEYS], each: 1, work: Work::Takes(Duration::ZERO) };
     team.ask(team.processes(), &known);
+    // And each process knows for how long those live: until it does, each save asks once more.
+    for process in team.processes() {
+        let own = KEYS + 1 + u64::try_from(process).unwrap();
+        team.ask([process], &Callers { keys: vec![own], ..known.clone() });
+    }
     let waited_before: u64 = team.processes().map(|process| team.counted(process).waited).sum();
     let callers = Callers { surface, keys: (0..KEYS).collect(), each, work: Work::Takes(takes) };
     let gates = team.gather(team.processes(), &callers);

@@ -90,9 +90,11 @@ impl GetOrSet {
             };
             let found: Option<T> = match call.begin().await {
                 Begin::Lead(leader) => {
-                    let body = Box::pin(compute());
-                    let value = LeadingBody::new(leader.flight_id(), body).await;
-                    finish(leader, &call, &at, noted, &value).await;
+                    let flight = leader.flight_id();
+                    let value = LeadingBody::new(flight, Box::pin(compute())).await;
+                    // Writing and copying the value are the user's code as the body is.
+                    let finish = Box::pin(finish(leader, &call, &at, noted, &value));
+                    LeadingBody::new(flight, finish).await;
                     return value;
                 }
                 Begin::Answer { value, until } => {

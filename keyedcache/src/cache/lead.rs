@@ -1,6 +1,9 @@
 //! The right to compute one key: what holds it while the body runs, and what becomes of the answer.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use crate::clock::Moment;
@@ -13,6 +16,7 @@ use crate::record::{Generation, Header, Record, Stamp};
 use crate::runtime;
 use crate::store::{Guard, LeaseToken, Release};
 
+use super::Boxed;
 use super::look::Look;
 use super::patience::Patience;
 use super::plan::Call;
@@ -188,30 +192,26 @@ impl Leader {
         }
     }
 
-    /// Saves the record under the lease; until when it is fresh, if the store took it.
+    /// Saves the record under the lease; until when it is fresh, if the store took it and the answer
+    /// may be kept near.
     ///
-    /// A store that takes its time takes it without the caller: the save goes on in the background.
+    /// A store that takes its time takes it without the caller: the save goes on in the background. So
+    /// it does if this is dropped.
     pub(crate) async fn save(&mut self, header: &Header, record: Record) -> Option<Moment> {
         let save = self.claim.take()?.save(record, header.ttl());
-        let mut save = Box::pin(save);
-        let Some(saved) = self.patience.wait_for(&mut save).await else {
-            near::drop_key(self.call.key.digest());
-            let call = self.call.clone();
-            let core = &call.plan.core;
-            core.count_failure(&core.no_answer("save", core.store_timeout), &call.key);
-            runtime::background().spawn(async move {
-                call.count_save(&save.await);
-                // This process is not told of it, and may have read the older record meanwhile.
-                near::drop_key(call.key.digest());
-            });
+        let mut saving = Saving { call: &self.call, under_way: Some(Box::pin(save)) };
+        let Some(saved) = self.patience.wait_for(&mut saving).await else {
+            let core = &self.call.plan.core;
+            core.count_failure(&core.no_answer("save", core.store_timeout), &self.call.key);
             return None;
         };
         self.call.count_save(&saved);
         match saved {
-            Ok(true) => Some(self.call.fresh_until(header)),
+            Ok(true) if !self.replaces_fresh => Some(self.call.fresh_until(header)),
             Ok(false) => None,
-            Err(_) => {
-                // It may have taken place all the same.
+            Ok(true) | Err(_) => {
+                // Whoever has read the older record since this began may still want to keep that near;
+                // and a save that failed may have taken place all the same.
                 near::drop_key(self.call.key.digest());
                 None
             }
@@ -270,6 +270,36 @@ impl Leader {
         if let Some(claim) = &mut self.claim {
             claim.release = Some(release);
         }
+    }
+}
+
+/// A save that goes on in the background if it is dropped before it has ended.
+struct Saving<'a> {
+    call: &'a Call,
+    under_way: Option<Boxed<'static, Result<bool, Error>>>,
+}
+
+impl Future for Saving<'_> {
+    type Output = Result<bool, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let save = self.under_way.as_mut().expect("it is not polled when it has ended");
+        let saved = ready!(save.as_mut().poll(context));
+        self.under_way = None;
+        Poll::Ready(saved)
+    }
+}
+
+impl Drop for Saving<'_> {
+    fn drop(&mut self) {
+        let Some(save) = self.under_way.take() else { return };
+        let call = self.call.clone();
+        near::drop_key(call.key.digest());
+        runtime::background().spawn(async move {
+            call.count_save(&save.await);
+            // This process is not told of it, and may have read the older record meanwhile.
+            near::drop_key(call.key.digest());
+        });
     }
 }
 

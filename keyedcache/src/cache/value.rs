@@ -13,7 +13,7 @@ use crate::error::{Error, NotCachedError, NotCachedReason};
 use crate::flight::Shared;
 use crate::generation;
 use crate::key::Key;
-use crate::near::{self, NotedValue, Vouch};
+use crate::near::{self, Asks, NotedValue, Vouch};
 use crate::policy::{Freshness, MissingBecause, Standing, Timeout, judge};
 use crate::record::Life;
 use crate::record::{Generation, Header, Record, RecordId, Scope, Stamp};
@@ -90,7 +90,9 @@ impl Value {
         if !core.is_enabled() {
             return None;
         }
-        let value = core.values.get(&self.stored, |now, deadline| core.vouch(now, deadline))?;
+        let value = core
+            .values
+            .get(&self.stored, |now, deadline| core.vouch(Asks::Trust, now, deadline))?;
         let value = value.downcast_ref().cloned()?;
         core.counters.near_hits.count();
         Some(value)

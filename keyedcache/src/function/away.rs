@@ -224,7 +224,7 @@ fn refresh_blocking<S: Shape>(
 /// Runs what blocks on a thread of the crate's own, which outlives the caller's runtime; the body
 /// finds itself within that all the same.
 fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    let here = Handle::try_current().ok();
+    let here = runtime::around();
     runtime::background().spawn_blocking(move || {
         let _here = here.as_ref().map(Handle::enter);
         work()
@@ -232,9 +232,9 @@ fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 }
 
 fn go_on(work: impl Future<Output = ()> + Send + 'static) {
-    match Handle::try_current() {
-        Ok(runtime) => drop(runtime.spawn(work)),
+    match runtime::around() {
+        Some(runtime) => drop(runtime.spawn(work)),
         // Not on the background thread itself, which must never run a body.
-        Err(_) => drop(runtime::background().spawn_blocking(move || runtime::wait(work))),
+        None => drop(runtime::background().spawn_blocking(move || runtime::wait(work))),
     }
 }

@@ -194,9 +194,12 @@ impl<S: Shape> Called<S::Answer> for Missed<S> {
     }
 
     fn begin_anew(self: Box<Self>, key: StoredKey) -> Boxed<'static, Lease<S::Answer>> {
-        let finish = self.finish;
+        let mut finish = self.finish;
         let call = finish.call(key, decode::<S>);
         Box::pin(async move {
+            if S::LOCAL {
+                finish.void_near(&call.key);
+            }
             let leader =
                 if S::LOCAL { call.begin_anew_locally().await } else { call.begin_anew().await };
             leader.map(|leader| Box::new(Lead::new(leader, finish)) as _)

@@ -126,8 +126,9 @@ impl<S: Shape> Lead<S> {
 
     /// Runs the body, saves its answer, returns it.
     pub(super) async fn lead<F: Future<Output = S::Answer>>(self, body: Pin<Box<F>>) -> S::Answer {
-        let answer = LeadingBody::new(self.leader.flight_id(), body).await;
-        self.finish(answer).await
+        let flight = self.leader.flight_id();
+        let answer = LeadingBody::new(flight, body).await;
+        LeadingBody::new(flight, self.finish(answer)).await
     }
 
     /// Boxed, and in a frame of its own, since what calls it is on the stack while the body runs.
@@ -172,8 +173,8 @@ impl<S: Shape> Leading<S> {
     /// Saves the answer and returns it.
     #[inline(never)]
     pub(super) fn finish(self, answer: S::Answer) -> S::Answer {
-        drop(self.led);
-        let Lead { leader, finish } = self.lead;
+        // What is asked of the answer, and its copies, are the user's code as the body is.
+        let Self { led: _within, lead: Lead { leader, finish } } = self;
         finish.finish_and_wait(leader, answer)
     }
 }

@@ -7,7 +7,7 @@ use crate::cache::{Boxed, Call, Core, Decode, Leader, Value, take};
 use crate::codec::Codec;
 use crate::error::Error;
 use crate::flight::Shared;
-use crate::near::Kept;
+use crate::near::{self, Kept};
 use crate::observe::Counters;
 use crate::policy::Timeout;
 use crate::record::{Header, Record};
@@ -67,6 +67,13 @@ impl<S: Shape> Finish<S> {
         if let Some(keeping) = self.keeping.take() {
             self.notes.put_near(until, keeping(stored.clone()));
         }
+    }
+
+    /// Voids what is kept near of this key, or will be by whoever computes it now; but for what comes
+    /// of this call.
+    pub(super) fn void_near(&mut self, key: &StoredKey) {
+        near::drop_key(key.digest());
+        self.notes.note_anew();
     }
 
     /// How long this answer is fresh; `None` if it is not to be stored.
@@ -158,7 +165,8 @@ impl<S: Shape> Finish<S> {
         if S::LOCAL {
             value.changed_here();
             if self.notes.core().is_enabled() {
-                self.notes.note_at_save();
+                // A new write: what was forgotten before it is no matter.
+                self.notes.note_anew();
                 let until = self.notes.core().fresh_from_now(timeout);
                 self.put_near(stored, until);
             }

@@ -64,13 +64,21 @@ impl Notes {
         let Some(Place { near, hash, noted }) = self.near.take() else { return };
         let deadline = self.core().near_deadline(until);
         let epoch = &self.site.state().epoch;
-        near.put(hash, kept, deadline, (noted, epoch), self.function.voucher.as_ref());
+        near.put(hash, kept, deadline, (noted, epoch), self.function.voucher());
     }
 
     /// As [`Noted::at_save`].
     pub(super) fn note_at_save(&mut self) {
         if let Some(near) = &mut self.near {
             near.noted = near.noted.at_save();
+        }
+    }
+
+    /// As [`Noted::anew`].
+    pub(super) fn note_anew(&mut self) {
+        let epoch = self.site.state().epoch.note();
+        if let Some(near) = &mut self.near {
+            near.noted = near.noted.anew(epoch);
         }
     }
 

@@ -30,7 +30,8 @@ enum Stage<A> {
     /// Others may have to end first.
     Beginning(Boxed<'static, Lease<A>>),
     Computing(Lease<A>),
-    Ending(Boxed<'static, Ended>, Box<dyn Ends<A>>, A),
+    /// Of this flight.
+    Ending(u64, Boxed<'static, Ended>, Box<dyn Ends<A>>, A),
     Over,
 }
 
@@ -52,19 +53,21 @@ impl<A, F> Future for Refreshing<A, F> {
             *stage = match stage {
                 Stage::Beginning(begun) => Stage::Computing(ready!(begun.as_mut().poll(context))),
                 Stage::Computing(lease) => {
-                    let within = lease.as_ref().map(|leads| lead_in_sync(leads.flight_id()));
+                    let _within = lease.as_ref().map(|leads| lead_in_sync(leads.flight_id()));
                     let answer = ready!(poll(body.as_mut(), context));
-                    drop(within);
                     let Some(leads) = lease.take() else {
                         *stage = Stage::Over;
                         return Poll::Ready(answer);
                     };
+                    // What is asked of the answer, and its copies, are the user's code as the body is.
+                    let flight = leads.flight_id();
                     let (ended, ends) = leads.end(&answer);
-                    Stage::Ending(ended, ends, answer)
+                    Stage::Ending(flight, ended, ends, answer)
                 }
-                Stage::Ending(ended, ..) => {
+                Stage::Ending(flight, ended, ..) => {
+                    let _within = lead_in_sync(*flight);
                     let ended = ready!(ended.as_mut().poll(context));
-                    if let Stage::Ending(_, ends, answer) = mem::replace(stage, Stage::Over) {
+                    if let Stage::Ending(_, _, ends, answer) = mem::replace(stage, Stage::Over) {
                         return Poll::Ready(ends.ended(ended, answer));
                     }
                     Stage::Over

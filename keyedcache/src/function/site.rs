@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 
 use crate::cache::{Cache, Core, Plan, Watcher, named_or_broken, watch_registry};
 use crate::key::{Key, Owner, Segments};
-use crate::near::{Epoch, Near, Vouch};
+use crate::near::{Asks, Epoch, Near, Vouch};
 use crate::observe::Counter;
 use crate::record::Scope;
 
@@ -118,10 +118,12 @@ impl Site {
             core.epochs.watch_others(&state.epoch);
         }
         core.watch_near_hits(&state.near_hits);
+        if let Some(near) = state.near.get() {
+            near.hold(function.near);
+        }
         state.resolved.store(Some(Arc::clone(&function)));
         if state.replaced.load(Ordering::Acquire) != replaced {
-            state.resolved.store(None); // the next call finds the newer one
-            state.epoch.bump(); // and none what a call with this one has kept
+            state.void(); // the next call finds the newer one, and none what this one has kept
         }
         function
     }
@@ -139,15 +141,22 @@ impl Site {
     }
 }
 
-impl Watcher for State {
-    fn reset(&self) {
-        self.replaced.fetch_add(1, Ordering::AcqRel);
+impl State {
+    /// The cache is found anew by the next call, and what was kept near goes.
+    fn void(&self) {
         self.resolved.store(None);
         self.epoch.bump();
         // After what they hold is void: an entry that still comes would not be taken.
         if let Some(near) = self.near.get() {
             near.forget_voucher();
         }
+    }
+}
+
+impl Watcher for State {
+    fn reset(&self) {
+        self.replaced.fetch_add(1, Ordering::AcqRel);
+        self.void();
     }
 }
 
@@ -165,8 +174,8 @@ pub(crate) struct Function {
     pub(crate) scope: Scope,
     /// How many answers the near cache holds; zero is none.
     pub(super) near: usize,
-    /// Whom a near hit must ask beside the system's clock.
-    pub(super) voucher: Option<Arc<dyn Vouch>>,
+    /// Whom a near hit must ask beside the system's clock, and what.
+    voucher: Option<(Arc<dyn Vouch>, Asks)>,
     namespace: Box<str>,
     /// The namespace of all instances.
     whole: Box<str>,
@@ -184,7 +193,10 @@ impl Function {
         let has_near = spec.local || core.has_near();
         Self {
             near: if has_near { policy.near } else { 0 },
-            voucher: core.near_asks().then(|| Arc::clone(core) as Arc<dyn Vouch>),
+            voucher: core.near_asks().then(|| {
+                let asks = if spec.local { Asks::Time } else { Asks::Trust };
+                (Arc::clone(core) as Arc<dyn Vouch>, asks)
+            }),
             plan: Arc::new(Plan {
                 core: Arc::clone(core),
                 policy,
@@ -198,6 +210,11 @@ impl Function {
             version: spec.version,
             stored_head: core.stored_head(spec.version).into(),
         }
+    }
+
+    /// Whom a near hit must ask, and what.
+    pub(super) fn voucher(&self) -> Option<(&Arc<dyn Vouch>, Asks)> {
+        self.voucher.as_ref().map(|(voucher, asks)| (voucher, *asks))
     }
 
     pub(super) fn key(&self, arguments: &dyn Segments) -> Key {

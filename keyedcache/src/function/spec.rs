@@ -152,7 +152,7 @@ impl Spec {
                 Given::Seconds(seconds) => policy.timeout = Duration::from_secs(seconds).into(),
                 Given::Stale(stale) => policy.stale = stale,
                 Given::StaleIfError(stale) => policy.stale_if_error = stale,
-                Given::Early(beta) => policy.early = Some(beta),
+                Given::Early(beta) => policy.early = (beta > 0.0).then_some(beta),
                 Given::Jitter(fraction) => policy.jitter = fraction,
                 Given::TimeoutErr(timeout) => policy.timeout_err = Some(timeout),
                 Given::TimeoutNone(timeout) => policy.timeout_none = Some(timeout),

@@ -1,7 +1,8 @@
 //! A bounded map that is read far more often than written, and by every thread at once.
 //!
 //! Readers take no lock and wait for nobody: the map is [`papaya`]'s, and what it gives up is freed
-//! when no reader can hold it any more ([`seize`]), some dozens of evictions later. A lock a shard,
+//! when no reader can hold it any more ([`seize`]): at once what is replaced, and of a large map what is
+//! evicted, some dozens of evictions of the same thread later. A lock a shard,
 //! as concurrent caches have it, was a quarter of a hit on one thread and more on two. Writers take
 //! the lock of [`Order`], which says what has to go; they have just come back from a store.
 
@@ -102,12 +103,30 @@ impl<E> Entries<E> {
         let uses_of = |hash| self.map.get(&hash, &guard).map(|slot| &slot.uses);
         // Made anew, an answer is as useful as it was.
         let uses = uses_of(hash).cloned().unwrap_or_default();
-        if self.map.insert(hash, Slot { entry, uses }, &guard).is_none() {
-            let evicted = self.order.lock().enter(hash, uses_of);
-            // After the lock is given back: what is dropped is the user's, and may ask for more.
-            if let Some(hash) = evicted {
-                self.map.remove(&hash, &guard);
+        if self.map.insert(hash, Slot { entry, uses }, &guard).is_some() {
+            // Where few answers are made again and again, those before shall not add up.
+            return guard.flush();
+        }
+        let (evicted, capacity) = {
+            let mut order = self.order.lock();
+            (order.enter(hash, uses_of), order.capacity())
+        };
+        // After the lock is given back: what is dropped is the user's, and may ask for more.
+        if let Some(hash) = evicted {
+            self.map.remove(&hash, &guard);
+            if capacity <= FEW {
+                guard.flush();
             }
+        }
+    }
+
+    /// Holds at most so many from now on; one at least.
+    pub(crate) fn hold(&self, capacity: usize) {
+        let Some(guard) = guard(&self.map) else { return };
+        let uses_of = |hash| self.map.get(&hash, &guard).map(|slot| &slot.uses);
+        let excess = || self.order.lock().hold(capacity, uses_of);
+        while let Some(hash) = excess() {
+            self.map.remove(&hash, &guard);
         }
     }
 }
@@ -147,6 +166,9 @@ pub(crate) struct Collecting(Arc<Collector>);
 
 /// So much is given up before a thread tries to free any of it.
 pub(super) const BATCH: usize = 32;
+
+/// Of so few entries what a thread gives up is freed at once: a batch would be as much again.
+const FEW: usize = 8 * BATCH;
 
 impl Collecting {
     /// One of its own: what its maps have given up is freed with the last of them.

@@ -22,7 +22,7 @@ pub(crate) use values::{NotedValue, Values, drop_scope};
 use std::any::Any;
 use std::hash::Hasher as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use papaya::LocalGuard;
 use smallbox::{SmallBox, smallbox};
@@ -100,6 +100,12 @@ impl Noted {
         Self { stood, ..self }
     }
 
+    /// The same of a key, with all counters as they stand now: for what is made now, and not when
+    /// this was noted.
+    pub(crate) fn anew(self, epoch: NotedEpoch) -> Self {
+        Self { epoch, ..self }.at_save()
+    }
+
     #[inline]
     fn still_stand(&self, epoch: &Epoch) -> bool {
         self.epoch == epoch.note()
@@ -131,20 +137,31 @@ struct Entry {
     kept: Kept,
     deadline: Moment,
     noted: Noted,
-    asks: bool,
+    asks: Asks,
+}
+
+/// What a near entry asks at each hit besides the system's clock.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Asks {
+    Nothing,
+    /// What has changed, and a clock that may be another.
+    Time,
+    /// The same, and whether the store is to be trusted, whose answer it is.
+    Trust,
 }
 
 /// Whom near entries ask that the system's clock alone cannot vouch for.
 pub(crate) trait Vouch: Send + Sync {
-    /// Whether what is said to be fresh until `deadline` may be trusted `now`, which is the system's
+    /// Whether what is said to be fresh until `deadline` may be served `now`, which is the system's
     /// coarse time. Costs nanoseconds.
-    fn vouch(&self, now: Moment, deadline: Moment) -> bool;
+    fn vouch(&self, asks: Asks, now: Moment, deadline: Moment) -> bool;
 }
 
 /// Values under argument lists, of any types, bounded by their number, the least useful evicted.
 ///
 /// A hit costs one hash, one lookup, three loads, and the clone of the value; no lock, no
-/// allocation. What was evicted is dropped some dozens of evictions later.
+/// allocation. What was replaced is dropped as soon as nobody reads it; what was evicted, where there
+/// is room for hundreds, some dozens of evictions of the same thread later.
 ///
 /// Types stay outside: with them the map would be compiled once more for every list of arguments, and
 /// that is a tenth of a second each. They are found again at each hit, by a comparison.
@@ -198,31 +215,36 @@ impl Near {
     fn serves(&self, entry: &Entry, epoch: &Epoch, reading: &LocalGuard<'_>) -> bool {
         let now = Clock::system().coarse_now();
         // Asked before the counters are compared, which it may bump.
-        let in_time = if entry.asks {
-            let voucher = self.voucher.get(reading);
-            voucher.is_some_and(|voucher| voucher.vouch(now, entry.deadline))
-        } else {
+        let in_time = if entry.asks == Asks::Nothing {
             now < entry.deadline
+        } else {
+            let voucher = self.voucher.get(reading);
+            voucher.is_some_and(|voucher| voucher.vouch(entry.asks, now, entry.deadline))
         };
         in_time && entry.noted.still_stand(epoch)
     }
 
     /// Keeps this for the arguments of this hash until `deadline`, as long as what was noted stands.
-    /// With a voucher, it must vouch for the entry at each hit. What does not stand any more takes
-    /// nobody's place.
+    /// A voucher is asked so at each hit. What does not stand any more takes nobody's place.
     pub(crate) fn put(
         &self,
         hash: u64,
         kept: Kept,
         deadline: Moment,
         noted: (Noted, &Epoch),
-        voucher: Option<&Arc<dyn Vouch>>,
+        voucher: Option<(&Arc<dyn Vouch>, Asks)>,
     ) {
         let (noted, epoch) = noted;
         let stands = || noted.still_stand(epoch);
-        if stands() && voucher.is_none_or(|voucher| self.vouched_by(voucher, stands)) {
-            self.entries.insert(hash, Entry { kept, deadline, noted, asks: voucher.is_some() });
+        let asks = voucher.map_or(Asks::Nothing, |(_, asks)| asks);
+        if stands() && voucher.is_none_or(|(voucher, _)| self.vouched_by(voucher, stands)) {
+            self.entries.insert(hash, Entry { kept, deadline, noted, asks });
         }
+    }
+
+    /// Holds at most so many from now on.
+    pub(crate) fn hold(&self, capacity: usize) {
+        self.entries.hold(capacity);
     }
 
     /// Whether this is the voucher now, for what `stands`.
@@ -231,7 +253,9 @@ impl Near {
         if !self.voucher.offer(Arc::clone(voucher), is_this) {
             return false;
         }
-        // It may have come after it was forgotten; nobody would forget it again.
+        // It may have come after it was forgotten; nobody would forget it again. Of this and of who
+        // forgets, one at least sees the other's doing.
+        fence(Ordering::SeqCst);
         let still = stands();
         if !still {
             self.voucher.clear(is_this);
@@ -241,6 +265,7 @@ impl Near {
 
     /// Keeps nobody alive any more who vouches. What was put before must not stand any more.
     pub(crate) fn forget_voucher(&self) {
+        fence(Ordering::SeqCst);
         self.voucher.clear(|_| true);
     }
 }

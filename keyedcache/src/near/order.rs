@@ -81,6 +81,23 @@ impl Order {
         evicted
     }
 
+    /// How many entries there are at most.
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Holds at most `capacity` from now on, and one at least; answers one that has to go for that,
+    /// until there is none.
+    pub(super) fn hold<'a>(
+        &mut self,
+        capacity: usize,
+        uses: impl Fn(u64) -> Option<&'a Uses>,
+    ) -> Option<u64> {
+        self.capacity = capacity.max(1);
+        let too_many = self.small.len() + self.main.len() > self.capacity;
+        if too_many { self.evict(uses) } else { None }
+    }
+
     fn evict<'a>(&mut self, uses: impl Fn(u64) -> Option<&'a Uses>) -> Option<u64> {
         // Readers who use all of it meanwhile shall not keep a writer here.
         let mut rounds = (usize::from(MOST) + 1) * self.capacity;

@@ -129,15 +129,44 @@ fn entries_that_are_not_to_be_served_are_not_in_use() {
 struct Alive(#[allow(dead_code)] Arc<()>); // it is counted
 
 #[test]
-fn what_was_evicted_is_dropped_some_dozens_later() {
-    let entries = entries(10);
-    let alive = Arc::new(());
-    for key in 0..10_000 {
-        insert(&entries, key, Alive(Arc::clone(&alive)));
-        assert!(Arc::strong_count(&alive) <= 1 + 10 + 2 * BATCH);
+fn what_was_evicted_is_dropped_at_once_if_there_are_few_and_some_dozens_later_if_there_are_many() {
+    for (capacity, later) in [(10, 1), (1_000, 2 * BATCH)] {
+        let entries = entries(capacity);
+        let alive = Arc::new(());
+        for key in 0..10_000 {
+            insert(&entries, key, Alive(Arc::clone(&alive)));
+            assert!(Arc::strong_count(&alive) <= 1 + capacity + later);
+        }
+        drop(entries);
+        assert_eq!(Arc::strong_count(&alive), 1);
     }
-    drop(entries);
-    assert_eq!(Arc::strong_count(&alive), 1);
+}
+
+#[test]
+fn what_was_replaced_is_dropped_at_once_and_of_few_what_was_evicted() {
+    let entries = entries(2);
+    let mut weak = Vec::new();
+    for key in [1, 1, 2, 3] {
+        let value = Arc::new(());
+        weak.push(Arc::downgrade(&value));
+        insert(&entries, key, value);
+    }
+    let kept = weak.iter().filter(|value| value.strong_count() > 0).count();
+    assert_eq!(kept, 2, "no more than there is room for");
+    assert_eq!(weak[0].strong_count(), 0, "replaced");
+}
+
+#[test]
+fn fewer_are_held_from_then_on_if_so_told() {
+    let entries = entries(100);
+    (0..100).for_each(|key| insert(&entries, key, key));
+    entries.hold(10);
+    assert_eq!(held(&entries, 0..100), 10);
+    (100..200).for_each(|key| insert(&entries, key, key));
+    assert_eq!(held(&entries, 0..200), 10);
+    entries.hold(50);
+    (200..300).for_each(|key| insert(&entries, key, key));
+    assert_eq!(held(&entries, 0..300), 50);
 }
 
 #[test]
@@ -198,7 +227,7 @@ fn threads_that_read_and_write_at_once_see_whole_entries() {
 struct Certain;
 
 impl Vouch for Certain {
-    fn vouch(&self, _: Moment, _: Moment) -> bool {
+    fn vouch(&self, _: Asks, _: Moment, _: Moment) -> bool {
         true
     }
 }
@@ -210,6 +239,7 @@ fn noted(epoch: &Epoch) -> (Noted, &Epoch) {
 fn put(near: &Near, key: u64, noted: (Noted, &Epoch), voucher: Option<&Arc<dyn Vouch>>) {
     let arguments = (key, ());
     let hash = near.hash(&arguments);
+    let voucher = voucher.map(|voucher| (voucher, Asks::Trust));
     near.put(hash, kept(arguments, key), Moment::NEVER, noted, voucher);
 }
 

@@ -53,7 +53,7 @@ impl Stamp {
     /// How many scopes there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len() / ENTRY
+        self.in_place().len()
     }
 
     /// Whether there are none.
@@ -77,6 +77,11 @@ impl<'a> StampInPlace<'a> {
     /// As [`Stamp::get`].
     pub(crate) fn get(self, scope: &ScopeId) -> Option<Generation> {
         self.iter().find(|(id, _)| id == scope).map(|(_, generation)| generation)
+    }
+
+    /// As [`Stamp::len`].
+    pub(crate) fn len(self) -> usize {
+        self.0.len() / ENTRY
     }
 
     fn iter(self) -> impl ExactSizeIterator<Item = (ScopeId, Generation)> + 'a {

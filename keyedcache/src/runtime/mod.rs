@@ -13,7 +13,7 @@ mod wait;
 pub(crate) use sockets::{drives_sockets, may_drive_sockets};
 #[cfg(feature = "redis")]
 pub(crate) use wait::host;
-pub(crate) use wait::{Place, wait};
+pub(crate) use wait::{Place, around, wait};
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
@@ -127,6 +127,14 @@ mod tests {
         }));
         drop(runtime);
         assert_eq!(wait(waiting), None);
+    }
+
+    #[test]
+    fn only_runtimes_of_others_are_around() {
+        let own = Builder::new_current_thread().build().unwrap();
+        assert_eq!(own.block_on(async { around().map(|it| it.id()) }), Some(own.handle().id()));
+        assert!(around().is_none());
+        assert!(wait(background().spawn(async { around().is_none() })).unwrap());
     }
 
     #[test]

@@ -101,16 +101,19 @@ fn on_worker() -> bool {
             .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread)
 }
 
+/// The runtime that whoever runs on this thread is within; `None` outside of all runtimes, and on the
+/// crate's own, which is nobody else's.
+pub(crate) fn around() -> Option<Handle> {
+    Handle::try_current().ok().filter(|handle| handle.id() != super::background().id())
+}
+
 /// The runtime that whoever is polled on this thread can have work for it while it waits.
 ///
-/// `None` within a [`wait`], during which that runtime may have no thread left, outside of all
-/// runtimes, and on the crate's own.
+/// `None` within a [`wait`], during which that runtime may have no thread left, and where there is
+/// none [`around`].
 #[cfg(feature = "redis")]
 pub(crate) fn host() -> Option<Handle> {
-    if !WAITING.get().is_null() {
-        return None;
-    }
-    Handle::try_current().ok().filter(|handle| handle.id() != super::background().id())
+    if WAITING.get().is_null() { around() } else { None }
 }
 
 /// Where a computation is led from, to tell who would wait for itself by waiting for it.

@@ -91,7 +91,8 @@ pub trait Harness: Send + Sync {
     }
 
     /// Whether what other handles change is told only as fast as a network is: the cases about pushes
-    /// then load something, which comes after all that was told before; `false` by default.
+    /// then load something, which comes after all that was told before. Such a store may tell a holder
+    /// of its own saves, too. `false` by default.
     fn pushes_travel(&self) -> bool {
         false
     }

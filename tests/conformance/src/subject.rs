@@ -108,6 +108,11 @@ impl<'a> Subject<'a> {
         self.handle(0).catch_up();
     }
 
+    /// Whether changes are told by way of a network.
+    pub(crate) fn pushes_travel(&self) -> bool {
+        self.harness.pushes_travel()
+    }
+
     pub(crate) fn plant_foreign(&self) -> Result<Box<dyn FnOnce() -> bool + '_>, Skipped> {
         self.harness.plant_foreign().ok_or(Skipped("the harness plants no foreign data"))
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use keyedcache::record::{Scope, ScopeId};
 use keyedcache::store::{Guard, HolderId, KeyDigest, LeaseToken, RedisStore, Sink, Store};
 use keyedcache_tests::drive::wait;
+use keyedcache_tests::redis::Options;
 use keyedcache_tests::stored::{HOUR, key, record, save, slot};
 use keyedcache_tests::watchdog::wait_until;
 
@@ -21,6 +22,50 @@ fn delete_by_anybody_is_told() {
     wait_until("the push", || listener.knows(&key("k")));
 }
 
+/// The server handles a command of this store whenever it makes room.
+#[test]
+fn what_a_store_has_evicted_by_its_own_saves_is_told_to_it() {
+    let server = Options::new().max_memory("4mb", "volatile-ttl").start();
+    let store = open(&server.url());
+    // Only what has an end is evicted; the generation, too, though a script has made it.
+    let scope = Scope::new("s");
+    wait(store.generations(std::slice::from_ref(&scope))).unwrap();
+    wait(store.save(&key("k"), record(1, 50), Some(HOUR), Guard::Always, &[])).unwrap();
+    slot(&store, "k").unwrap();
+    let listener = Listener::on(&store);
+    let is_there = |name| server.command(&["EXISTS", name]).number() == 1;
+    for n in 0.. {
+        if !is_there("k") && !is_there("{s}:generation") {
+            break;
+        }
+        // Refused when there is nothing left to evict.
+        let _ = save(&store, &format!("large{n}"), record(n, 100_000));
+    }
+    slot(&store, "other").unwrap();
+    assert!(listener.knows(&key("k")) && listener.knows_scope(&scope));
+}
+
+/// What the server forgets that it has told, it says has changed; so it does when it is this store
+/// that has read too much.
+#[test]
+fn what_the_server_forgets_that_a_store_has_read_is_told_to_it() {
+    const MOST: usize = 100;
+    const KEYS: usize = 1000;
+
+    let server = Options::new().directive(&format!("tracking-table-max-keys {MOST}")).start();
+    let store = open(&server.url());
+    let listener = Listener::on(&store);
+    let keys: Vec<_> = (0..KEYS).map(|n| format!("k{n}")).collect();
+    for key in &keys {
+        slot(&store, key).unwrap();
+    }
+    slot(&store, "other").unwrap();
+    let is_told = |name: &&String| listener.knows(&key(name));
+    // Each stands in the table twice, by its record and by its lease.
+    let told = keys.iter().filter(is_told).count();
+    assert!(told >= KEYS - MOST, "only {told} of {KEYS} were told, and {MOST} may be remembered");
+}
+
 /// A write ends the writer's own registration; the script renews it.
 #[test]
 fn what_was_saved_under_a_lease_is_told_of_without_having_been_read() {
@@ -28,6 +73,7 @@ fn what_was_saved_under_a_lease_is_told_of_without_having_been_read() {
     let token = LeaseToken::random(HolderId::random());
     wait(store.lease(&key("k"), token, HOUR, None)).unwrap();
     assert!(wait(store.save(&key("k"), record(1, 50), None, Guard::Lease(token), &[])).unwrap());
+    slot(&store, "other").unwrap(); // what the save itself has pushed comes before
     let listener = Listener::on(&store);
     server.command(&["DEL", "k"]);
     wait_until("the push", || listener.knows(&key("k")));
@@ -38,6 +84,7 @@ fn generation_that_was_just_made_is_told_of() {
     let (server, store) = ground();
     let scope = Scope::new("s");
     wait(store.generations(std::slice::from_ref(&scope))).unwrap();
+    slot(&store, "other").unwrap(); // what that itself has pushed comes before
     let listener = Listener::on(&store);
     server.command(&["DEL", "{s}:generation"]);
     wait_until("the push", || listener.knows_scope(&scope));
@@ -51,6 +98,7 @@ fn generation_that_was_extended_is_told_of() {
     let week = Some(Duration::from_hours(7 * 24));
     let scopes = [scope.clone()];
     assert!(wait(store.save(&key("k"), record(1, 50), week, Guard::Always, &scopes)).unwrap());
+    slot(&store, "other").unwrap(); // what the save itself has pushed comes before
     let listener = Listener::on(&store);
     server.command(&["DEL", "{s}:generation"]);
     wait_until("the push", || listener.knows_scope(&scope));

@@ -101,6 +101,22 @@ fn every_end_of_a_lease_is_heard() {
     drop(server);
 }
 
+/// What goes with the lease is put there anew by who begins to wait, who is not to be told of that.
+#[test]
+fn who_begins_to_wait_does_not_wake_itself() {
+    let (server, holder) = ground();
+    let waiter = open(&server.url());
+    let (k, token) = (key("k"), LeaseToken::random(HolderId::random()));
+    wait(holder.lease(&k, token, HOUR, None)).unwrap();
+    server.command(&["DEL", "{k}:held"]);
+    let own = LeaseToken::random(HolderId::random());
+    wait(waiter.lease(&k, own, HOUR, None)).unwrap();
+    wait(waiter.load(std::slice::from_ref(&k), &[])).unwrap(); // after all pushes
+    let (start, at_most) = (Instant::now(), Duration::from_millis(200));
+    wait(waiter.changed(&k, token, at_most)).unwrap();
+    assert!(start.elapsed() >= at_most, "it waited for {:?} only", start.elapsed());
+}
+
 #[test]
 fn lost_connection_wakes_those_who_wait() {
     let (server, store) = ground();

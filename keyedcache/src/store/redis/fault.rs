@@ -36,6 +36,11 @@ pub(super) fn words(error: &RedisError) -> String {
     }
 }
 
+/// What a line says by which a server refuses, without what was sent.
+pub(super) fn line(line: &[u8]) -> String {
+    told(&String::from_utf8_lossy(line), None)
+}
+
 /// No server can be asked; nothing was sent.
 pub(super) fn unavailable(operation: &'static str, store: &str, because: &str) -> Error {
     Error::new(ErrorKind::Unavailable, operation, because.to_owned()).with("store", store)
@@ -59,10 +64,10 @@ fn kind(code: &str) -> ErrorKind {
 }
 
 fn told(code: &str, details: Option<&str>) -> String {
-    let details = details.unwrap_or_default();
+    let words = format!("{code} {}", details.unwrap_or_default());
     // What follows is what was sent, values and all.
-    let details = details.split(", with args beginning").next().unwrap_or_default();
-    cut(format!("{code} {details}").trim_end())
+    let words = words.split(", with args beginning").next().unwrap_or_default();
+    cut(words.trim_end())
 }
 
 fn cut(text: &str) -> String {

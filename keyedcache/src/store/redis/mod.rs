@@ -24,8 +24,8 @@
 //!   is absent, and is overwritten.
 //! - Whoever will keep near what a script wrote has the script read it last: on Redis, a write ends
 //!   the writer's own registration for pushes.
-//! - Servers do not tell a process of its own changes; the store does, before a request resolves or
-//!   is given up.
+//! - Servers tell a process of its own changes, too, but after the reply; the store does so before a
+//!   request resolves or is given up.
 
 mod address;
 mod asking;
@@ -85,7 +85,8 @@ const MAX_RECORD: usize = 64 << 20;
 /// Changes are pushed by [client tracking](https://redis.io/docs/latest/develop/reference/client-side-caching/)
 /// over the connection that all requests of a process share. The server remembers who has read
 /// what: `tracking-table-max-keys` (a million by default) should exceed twice the number of keys
-/// that are read, or near caches lose entries early.
+/// that are read, or near caches lose entries early. A process is told of its own changes as well:
+/// an answer that it has just saved is kept near only once it has been read.
 ///
 /// # Connections
 ///

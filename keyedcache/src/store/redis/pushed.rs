@@ -52,8 +52,8 @@ impl Pushed {
     }
 
     /// What is returned tells, when it is dropped, that this process may have changed a key: servers
-    /// do not tell the one who made a change. Made before the request is sent, so that a caller who
-    /// gives up tells too.
+    /// tell the one who made a change only after they have answered. Made before the request is sent,
+    /// so that a caller who gives up tells too.
     pub(super) fn writing<'a>(&'a self, key: &'a StoredKey) -> Writing<'a> {
         Writing { pushed: self, key, told: Told::Everyone }
     }
@@ -86,7 +86,8 @@ pub(super) struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    /// It was a save under a lease of this holder, whose near cache keeps what it saved.
+    /// It was a save under a lease of this holder, whose near cache keeps what it saved, until the
+    /// server tells of it.
     pub(super) fn has_saved_for(mut self, holder: HolderId) {
         self.told = Told::EveryoneBut(holder);
     }

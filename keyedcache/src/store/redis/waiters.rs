@@ -163,14 +163,16 @@ pub(super) struct Watching<'a> {
 }
 
 impl Watching<'_> {
-    /// Leaves it in the table, for whoever waits for this lease; instead of what was kept before.
+    /// Leaves it in the table, for whoever waits for this lease; instead of all that were kept before,
+    /// of whichever lease: two on one key never both stand.
     pub(super) fn keep(mut self, lease: LeaseToken, remaining: Duration) {
         self.watch.stands(lease, remaining);
         let mut table = self.waiters.table.lock();
         if let Some(watches) = table.watches.get_mut(&self.key) {
+            // Who has not heard of a lease yet has still to be told what stands.
             watches.retain(|other| {
-                let is_older = other.is_of(lease) && !other.is_claimed.load(Ordering::Acquire);
-                Arc::ptr_eq(other, &self.watch) || !is_older
+                let is_kept = other.end().is_some() && !other.is_claimed.load(Ordering::Acquire);
+                Arc::ptr_eq(other, &self.watch) || !is_kept
             });
         }
         drop(table);
@@ -191,5 +193,48 @@ impl Drop for Watching<'_> {
         if !self.is_kept {
             self.waiters.table.lock().remove(&self.key, &self.watch);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::HolderId;
+
+    const LONG: Duration = Duration::from_hours(1);
+
+    fn token() -> LeaseToken {
+        LeaseToken::random(HolderId::random())
+    }
+
+    impl Waiters {
+        fn count(&self, key: &StoredKey) -> usize {
+            self.table.lock().watches.get(key).map_or(0, Vec::len)
+        }
+    }
+
+    #[test]
+    fn one_watch_is_kept_for_a_key_however_many_leases_come_and_go() {
+        let (waiters, key) = (Waiters::default(), StoredKey::new("a:1:k"));
+        for _ in 0..100 {
+            waiters.prepare(&key).keep(token(), LONG);
+        }
+        assert_eq!(waiters.count(&key), 1);
+    }
+
+    #[test]
+    fn keeping_one_leaves_those_who_wait_and_those_who_are_about_to_ask() {
+        let (waiters, key) = (Waiters::default(), StoredKey::new("a:1:k"));
+        let (earlier, later) = (token(), token());
+        waiters.prepare(&key).keep(earlier, LONG);
+        let claimed = waiters.claim(&key, earlier).unwrap();
+        let asking = waiters.prepare(&key);
+        waiters.prepare(&key).keep(later, LONG);
+        assert_eq!(waiters.count(&key), 3);
+        waiters.hear(&key);
+        assert!(claimed.has_heard() && asking.has_heard());
+        assert!(waiters.claim(&key, later).is_some_and(|watching| watching.has_heard()));
+        drop((claimed, asking));
+        assert_eq!(waiters.count(&key), 0);
     }
 }

@@ -8,7 +8,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use redis::{Pipeline, RedisResult, Value, cmd};
@@ -34,7 +34,8 @@ struct Asked {
 struct Answering {
     replica: Arc<Replica>,
     at: Vec<Vec<usize>>,
-    answer: JoinHandle<RedisResult<Vec<Value>>>,
+    /// `None` if it did not come in time.
+    answer: JoinHandle<Option<RedisResult<Vec<Value>>>>,
 }
 
 impl Topology {
@@ -62,7 +63,8 @@ impl Topology {
             Request::new(slot, head)
         });
         let requests = whole(rest.into_iter().chain(alone)).into_iter().chain(heads).collect();
-        let answering: Vec<_> = asked.into_iter().map(Asked::ask).collect();
+        let ask = |asked: Asked| asked.ask(self.settings.timeout);
+        let answering: Vec<_> = asked.into_iter().map(ask).collect();
         self.ask_into(requests, found).await?;
 
         let heads = std::mem::take(&mut found.heads);
@@ -120,12 +122,14 @@ fn choose(
 }
 
 impl Asked {
-    fn ask(self) -> Answering {
+    /// Within a time, since a connection that is cut without a word keeps a question for very long.
+    fn ask(self, at_most: Duration) -> Answering {
         let Self { replica, questions, at } = self;
         let connection = replica.connection();
         let answer = runtime::background().spawn(async move {
-            let Some(mut connection) = connection else { return Ok(Vec::new()) };
-            connection.send_packed_commands(&questions, 0, questions.len()).await
+            let Some(mut connection) = connection else { return Some(Ok(Vec::new())) };
+            let asking = connection.send_packed_commands(&questions, 0, questions.len());
+            runtime::timeout(at_most, asking).await
         });
         Answering { replica, at, answer }
     }
@@ -137,7 +141,7 @@ impl Answering {
         let Self { replica, at, answer } = self;
         at.iter().flatten().for_each(|&at| shown[at] = Some(Bytes::new()));
         let at_most = until.saturating_duration_since(Instant::now());
-        let Some(Ok(Ok(replies))) = runtime::timeout(at_most, answer).await else {
+        let Some(Ok(Some(Ok(replies)))) = runtime::timeout(at_most, answer).await else {
             replica.is_in_doubt();
             return;
         };

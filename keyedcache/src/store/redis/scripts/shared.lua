@@ -14,11 +14,10 @@ local function holder(lease)
 end
 
 -- Has this process told of the lease's end, and of a record that comes. What goes with the lease is put
--- there anew if it was evicted; without it only the record tells.
+-- there anew if it was evicted; without it only the record tells. Put there before this process is to be
+-- told of it: it would be told of that.
 local function watch()
-  if redis.call('EXISTS', KEYS[4]) == 0 then
-    redis.pcall('SET', KEYS[4], '', 'PX', 3600000)
-  end
+  redis.pcall('SET', KEYS[4], '', 'PX', 3600000, 'NX')
   redis.call('EXISTS', KEYS[1], KEYS[4])
 end
 

@@ -86,8 +86,11 @@ impl Shared {
             return self.read(names, self.settings.timeout).await;
         };
         let question = mget(records.iter().map(|&at| &names[at]).collect::<Vec<_>>());
-        let shown = runtime::background()
-            .spawn(async move { connection.send_packed_command(&question).await });
+        let at_most = self.settings.timeout;
+        // Within a time, since a connection that is cut without a word keeps it for very long.
+        let shown = runtime::background().spawn(async move {
+            runtime::timeout(at_most, connection.send_packed_command(&question)).await
+        });
         let (mut found, heads) = self.ask_heads(names, &records, &rest).await?;
         let mut again = Vec::new();
         if heads.iter().all(|head| is_whole(head.as_ref())) {
@@ -95,7 +98,7 @@ impl Shared {
             return Ok(found);
         }
         let shown = match runtime::timeout(self.settings.timeout / 4, shown).await {
-            Some(Ok(Ok(reply))) => texts(reply).filter(|texts| texts.len() == records.len()),
+            Some(Ok(Some(Ok(reply)))) => texts(reply).filter(|texts| texts.len() == records.len()),
             _ => None,
         };
         let shown = shown.unwrap_or_else(|| {

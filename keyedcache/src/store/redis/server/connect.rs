@@ -101,7 +101,9 @@ async fn one(shared: &Arc<Shared>, number: u64, info: ConnectionInfo) -> Result<
         .map_err(|error| fault::words(&error))?;
     let mut setup = Pipeline::new();
     setup.cmd("CLIENT").arg("SETNAME").arg("keyedcache");
-    setup.cmd("CLIENT").arg("TRACKING").arg("ON").arg("NOLOOP");
+    // Told of its own changes too (no NOLOOP): what is evicted, or goes from the table of who has read
+    // what, while this connection's command is handled counts as its own, and would be told to nobody.
+    setup.cmd("CLIENT").arg("TRACKING").arg("ON");
     setup.cmd("INFO").arg("server");
     let count = setup.len();
     // So that no first call needs a second round trip. Who may not load scripts sends them.

@@ -82,6 +82,9 @@ impl Sentinels {
                 None => break,
             }
         }
+        // Whoever is silent goes on, until its time is over: then its connection is given up, which else
+        // would keep every question that was sent over it; or it was slow, and is connected next time.
+        asked.detach_all();
         newest.ok_or_else(|| {
             reasons.sort_unstable();
             format!("no sentinel tells where `{service}` is: {}", reasons.join("; "))

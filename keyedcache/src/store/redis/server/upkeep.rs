@@ -7,7 +7,7 @@
 //! - A server that may lack what was acknowledged is told again before anybody may ask it anything.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::{ServerErrorKind, Value};
@@ -26,6 +26,10 @@ use crate::store::redis::{fault, names};
 
 /// How often a sign of life is asked for, unless trust is to end sooner.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How soon it is asked for again at most, however often somebody wants it: a server that refuses much
+/// is not to be asked as often.
+const REST: Duration = Duration::from_millis(50);
 
 /// The first pause between attempts, and the longest: things are to be right again within two
 /// seconds of a server's return.
@@ -165,11 +169,16 @@ async fn stay(shared: &Arc<Shared>, number: u64, ready: Ready, identity: &mut Op
     beat.vouch(shared, number);
     let mut epoch = beat.epoch;
     let interval = INTERVAL.min(shared.settings.near_trust / 2);
+    let mut asked = Instant::now();
     loop {
-        runtime::timeout(interval, shared.poked.notified()).await;
+        if runtime::timeout(interval, shared.poked.notified()).await.is_some() {
+            let rest = REST.saturating_sub(asked.elapsed());
+            runtime::timeout(rest, shared.is_left(number)).await;
+        }
         if !shared.is_current(number) {
             return;
         }
+        asked = Instant::now();
         let sent = shared.unsettled.sending();
         let beat = runtime::timeout(
             shared.settings.near_trust,
@@ -218,6 +227,13 @@ impl Shared {
         self.has_answered();
         tracing::debug!(target: "keyedcache", store = &*self.common.name, "connected");
         self.state.send_replace(State::Up { number, connection });
+    }
+
+    /// Returns when this connection is the one that callers use no more.
+    async fn is_left(&self, number: u64) {
+        let is_another =
+            |state: &State| !matches!(state, State::Up { number: now, .. } if *now == number);
+        drop(self.state.subscribe().wait_for(is_another).await);
     }
 
     /// Callers are to be told so at once.

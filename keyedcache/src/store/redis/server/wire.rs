@@ -25,6 +25,7 @@ use tokio::sync::oneshot;
 
 use super::connect::field;
 use super::reply::{self, Reply};
+use crate::store::redis::fault;
 
 /// What drives a connection until it ends.
 pub(super) type Driving = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -314,7 +315,7 @@ async fn greet(
             filled.await.map_err(|error| error.to_string())?;
         };
         match reply {
-            Reply::Refused(words) => return Err(String::from_utf8_lossy(&words).into_owned()),
+            Reply::Refused(words) => return Err(fault::line(&words)),
             Reply::Text(text) => server = text,
             Reply::Done | Reply::Texts(_) => {}
         }

@@ -18,8 +18,12 @@ const INTERVAL: (Duration, Duration) = (Duration::from_secs(10), Duration::from_
 /// How long they are left alone whatever happens.
 const REST: Duration = Duration::from_millis(5);
 
-/// How many calls are handed over at once.
+/// How many calls are handed over, or paid, at once.
 const AT_ONCE: usize = 2000;
+
+/// How often what is struck while slots get another owner is sent there before they are asked for
+/// there: as long as there is more.
+const CAUGHT_UP: usize = 3;
 
 /// Runs until it is dropped.
 pub(in super::super) async fn run(topology: Arc<Topology>) {
@@ -84,20 +88,54 @@ impl Topology {
         let map = found.clone().after(&old.map, |_| false);
         let is_same = |slot| old.map.place_of(slot) == map.place_of(slot);
         let moved: HashSet<u16> = (0..SLOTS).filter(|slot| !is_same(*slot)).collect();
-        if !moved.is_empty() {
-            let table = self.table_of(map, Some(old));
-            let kept = self.hand_over(&table, &moved).await;
-            let map = table.map.clone().after(&old.map, |slot| kept.contains(&slot));
-            let new = self.table_of(map, Some(&table));
-            // So that what counts in eras is found again at once by the new table.
-            self.settle(&new).await;
-            self.part(old, &new);
-            self.publish(Arc::new(new), moved.len() - kept.len());
-            // Those that were sent by the old map meanwhile.
-            let since = self.common.sent.again_since(Some(began));
-            let since = since.into_iter().filter(|call| moved.contains(&slot(call.key())));
-            self.owed.lock().extend(since);
+        if moved.is_empty() {
+            return;
         }
+        let table = self.table_of(map, Some(old));
+        let kept = self.hand_over(&table, &moved).await;
+        if kept.len() == moved.len() {
+            return; // until the new owners can be reached
+        }
+        let moved: HashSet<u16> = moved.difference(&kept).copied().collect();
+        let map = table.map.clone().after(&old.map, |slot| kept.contains(&slot));
+        let new = self.table_of(map, Some(&table));
+        // So that what counts in eras is found again at once by the new table.
+        self.settle(&new).await;
+        self.part(old, &new);
+        let mut owed = Vec::new();
+        let since = self.catch_up(&new, &moved, began, &mut owed).await;
+        self.publish(Arc::new(new), moved.len());
+        // Those that were sent by the old map meanwhile.
+        owed.extend(self.struck_since(since, &moved));
+        self.owed.lock().extend(owed);
+    }
+
+    /// Sends what was struck of these slots by the old map since they were handed over, and may have
+    /// been acknowledged by who is to serve them no more, before anybody asks for it by this table.
+    /// Says from when on there may be more; what was not done is owed.
+    async fn catch_up(
+        &self,
+        table: &Table,
+        moved: &HashSet<u16>,
+        mut since: Instant,
+        owed: &mut Vec<Call>,
+    ) -> Instant {
+        for _ in 0..CAUGHT_UP {
+            let now = Instant::now();
+            let calls = self.struck_since(since, moved);
+            if calls.is_empty() || !owed.is_empty() {
+                break;
+            }
+            owed.extend(self.send_in_parts(table, calls).await);
+            since = now;
+        }
+        since
+    }
+
+    /// What sends again what this process struck of these slots since then.
+    fn struck_since(&self, since: Instant, slots: &HashSet<u16>) -> Vec<Call> {
+        let calls = self.common.sent.again_since(Some(since)).into_iter();
+        calls.filter(|call| slots.contains(&slot(call.key()))).collect()
     }
 
     fn publish(&self, table: Arc<Table>, moved: usize) {
@@ -128,21 +166,26 @@ impl Topology {
     /// Sends what was struck of these slots in the last minute to those who serve them now: they may
     /// be replicas that had not heard of it. Says which slots' new owners cannot be reached.
     async fn hand_over(&self, table: &Table, moved: &HashSet<u16>) -> HashSet<u16> {
-        let mut kept = HashSet::new();
         let calls = self.common.sent.again().into_iter();
-        let mut calls: Vec<_> = calls.filter(|call| moved.contains(&slot(call.key()))).collect();
-        while !calls.is_empty() {
-            let some = calls.split_off(calls.len().saturating_sub(AT_ONCE));
-            for call in self.send_by(table, some).await {
-                kept.insert(slot(call.key()));
-            }
-        }
+        let calls = calls.filter(|call| moved.contains(&slot(call.key()))).collect();
+        let refused = self.send_in_parts(table, calls).await;
+        let kept: HashSet<_> = refused.iter().map(|call| slot(call.key())).collect();
         if kept.is_empty() {
             return kept;
         }
         // All or none of what one node takes over: others of its slots are as unreachable.
         let owners: HashSet<_> = kept.iter().map(|slot| table.map.owner(*slot)).collect();
         moved.iter().copied().filter(|slot| owners.contains(&table.map.owner(*slot))).collect()
+    }
+
+    /// The same of any number of calls: so many at once as can be answered in time.
+    async fn send_in_parts(&self, table: &Table, mut calls: Vec<Call>) -> Vec<Call> {
+        let mut refused = Vec::new();
+        while !calls.is_empty() {
+            let some = calls.split_off(calls.len().saturating_sub(AT_ONCE));
+            refused.extend(self.send_by(table, some).await);
+        }
+        refused
     }
 
     /// Sends calls to whom this table says; answers those that were not done.
@@ -166,7 +209,7 @@ impl Topology {
         if owed.is_empty() {
             return true;
         }
-        let refused = self.send_by(&table, owed).await;
+        let refused = self.send_in_parts(&table, owed).await;
         let is_paid = refused.is_empty();
         self.owed.lock().extend(refused);
         is_paid

@@ -1,6 +1,6 @@
 use keyedcache::cached;
 
-#[cached(timeout = 5, early = 0)]
+#[cached(timeout = 5, early = 1e999)]
 fn f(x: u8) -> u8 {
     x
 }
