@@ -185,7 +185,7 @@ fn asks_here(x: u64) -> u64 {
 
 /// Polled in no runtime, and so within any.
 fn driven<T>(future: impl Future<Output = T>) -> T {
-    Driven::new(future).finish_within(Duration::from_secs(60))
+    Driven::new(future).finish_within(Duration::from_mins(1))
 }
 
 /// Asks for what is under a key when it is written under that.
@@ -202,12 +202,14 @@ impl Serialize for Echo {
     }
 }
 
+type Asking = fn(&Cache) -> u64;
+
 #[test]
 fn what_is_asked_of_an_answer_is_within_the_body() {
     let _alone = alone();
     for place in [Place::memory(), Place::disk()] {
         let cache = place.register("recursion");
-        let calls: [(&str, fn(&Cache) -> u64); 8] = [
+        let calls: [(&str, Asking); 8] = [
             ("sync", |_| asks_again(7)),
             ("async", |_| block_on(asks_again_async(7))),
             ("limited in time", |_| block_on(asks_away(7)).expect("an hour is enough")),
