@@ -57,17 +57,17 @@ fn what_goes_with_a_replaced_cache_may_ask_for_caches() {
 
 #[test]
 fn what_a_near_cache_gave_up_may_call_functions_when_a_cache_is_replaced() {
-    /// Keeps one answer near.
-    #[cached(cache = "d_near", timeout = 60, near = 1)]
-    fn asks(x: u8) -> Asks {
-        Asks(x)
+    /// Keeps so many answers near that those given up are freed some dozens at a time.
+    #[cached(cache = "d_near", timeout = 60, near = 300)]
+    fn asks(x: u16) -> Asks {
+        Asks(x.to_le_bytes()[0])
     }
     let _alone = alone();
     ASK.store(false, Ordering::Relaxed);
     Place::memory().register("d_other");
     within(PATIENCE, || {
         let _first = timed("d_near");
-        for x in 0..8 {
+        for x in 0..308 {
             asks(x);
         }
         ask();
