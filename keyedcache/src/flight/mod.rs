@@ -195,6 +195,14 @@ impl Flights {
         Seat::new(Arc::clone(self), key.clone(), flight)
     }
 
+    /// The flight of this key can be joined, unless there is another one.
+    fn attach(&self, key: &StoredKey, flight: &Arc<Flight>) {
+        let mut flights = self.by_key.lock();
+        if !flights.contains_key(key) {
+            flights.insert(key.clone(), Arc::clone(flight));
+        }
+    }
+
     /// Nobody joins the flight of this key any more.
     pub(crate) fn detach_key(&self, key: &StoredKey) {
         self.by_key.lock().remove(key);

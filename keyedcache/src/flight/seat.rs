@@ -44,13 +44,20 @@ impl Seat {
     }
 
     /// The body runs from now on.
+    ///
+    /// Under a lease the flight can be joined again if it was detached meanwhile, as it is where a
+    /// store tells who makes a generation of that too: who comes compares what it has read itself.
     pub(crate) fn computing(
         &self,
         lease: Option<LeaseToken>,
         generations: Arc<[Option<Generation>]>,
     ) {
         let since = self.flights.tick();
+        let is_leased = lease.is_some();
         self.flight.phase.send_replace(Phase::Computing { since, lease, generations });
+        if is_leased {
+            self.flights.attach(&self.key, &self.flight);
+        }
     }
 
     /// Hands the followers what the body returned.
