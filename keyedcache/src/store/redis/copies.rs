@@ -5,7 +5,8 @@
 //!   among these: a record and its generations are on one node, but where the shares of two nodes meet.
 //! - A copy is a scope of its own, with tokens of its own. All that concerns one record asks for the
 //!   same copy, so copies need not agree. An invalidation strikes the scope itself and all copies.
-//! - Scopes of arguments and longer prefixes have none: there are too many of them, and nobody asks for all.
+//! - Scopes of arguments and longer prefixes have none: there are too many of them, and nobody asks
+//!   for all.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
