@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use keyedcache::{Cache, CacheTtl, CachedObject, Error, cache_get, cache_set};
+use keyedcache::{
+    Cache, CacheTtl, CachedObject, Error, NotCachedReason, cache_get, cache_key, cache_set,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +90,9 @@ fn several_fields_are_an_id_and_options_are_kept() -> Result<(), Error> {
     assert_eq!(Review::cache_get((1, "ann".to_owned())).wait().ok(), Some(review(1)));
     assert_eq!(review(1).cache_key().text(), "macros_objects.Review::1::ann");
     assert_eq!(cache.get(review(1).cache_key()).wait().ok(), Some(review(1)), "of its version");
+    let by_hand = cache.get::<Review>(cache_key!("macros_objects.Review", 1, "ann")).wait();
+    let other = by_hand.expect_err("of the cache's version there is none");
+    assert_eq!(other.reason, NotCachedReason::Absent);
     Review::cache_delete_of((1, "ann".to_owned())).wait()?;
     assert!(cache.get::<Review>(review(1).cache_key()).wait().is_err());
     assert!(Review::is_cached((2, "ann".to_owned())).wait());
