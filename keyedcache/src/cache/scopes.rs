@@ -6,7 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::key::{Key, Owner};
-use crate::near::{Collecting, Entries};
+use crate::near::{Entries, Used, Uses};
 use crate::record::Scope;
 
 /// How many lists of scopes are remembered, and of texts of how many bytes.
@@ -14,7 +14,17 @@ const REMEMBERED: usize = 1024;
 const REMEMBERED_TEXT: usize = Key::MAX_TEXT;
 
 /// A text, and the scopes of the keys below it.
-struct Known(Box<str>, Arc<[Scope]>);
+struct Known {
+    above: Box<str>,
+    scopes: Arc<[Scope]>,
+    uses: Uses,
+}
+
+impl Used for Known {
+    fn uses(&self) -> &Uses {
+        &self.uses
+    }
+}
 
 /// The scopes of one cache.
 pub(crate) struct Scopes {
@@ -65,13 +75,14 @@ impl Scopes {
         }
         let above = key.above().filter(|above| above.len() <= REMEMBERED_TEXT);
         let Some(above) = above else { return self.made(key) };
-        let known = self.known.get_or_init(|| Entries::new(REMEMBERED, &Collecting::own()));
+        let known = self.known.get_or_init(|| Entries::new(REMEMBERED));
         let hash = known.hash_of(above);
-        let is_this = |known: &Known| *known.0 == *above;
-        known.get(hash, |known| is_this(known), |known| Arc::clone(&known.1)).unwrap_or_else(|| {
-            let made = self.made(key);
-            known.insert(hash, Known(above.into(), Arc::clone(&made)));
-            made
+        let is_this = |known: &Known| *known.above == *above;
+        known.get(hash, is_this, |known| Arc::clone(&known.scopes)).unwrap_or_else(|| {
+            let scopes = self.made(key);
+            let (above, uses) = (above.into(), Uses::default());
+            known.insert(hash, Known { above, scopes: Arc::clone(&scopes), uses });
+            scopes
         })
     }
 

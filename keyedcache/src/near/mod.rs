@@ -14,24 +14,26 @@
 
 mod entries;
 mod order;
+mod readers;
+mod table;
 mod values;
 
-pub(crate) use entries::{Collecting, Entries};
+pub(crate) use entries::{Entries, Used};
+pub(crate) use order::Uses;
 pub(crate) use values::{NotedValue, Values, drop_scope};
 
 use std::any::Any;
 use std::hash::Hasher as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU32, Ordering, fence};
 
-use papaya::LocalGuard;
 use smallbox::{SmallBox, smallbox};
 
 use crate::clock::{Clock, Moment};
 use crate::key::KeyParts;
 use crate::store::KeyDigest;
 
-use entries::Beside;
+use readers::{Place, Reading, retire};
 
 const STRIPES: usize = 4096;
 
@@ -52,11 +54,11 @@ pub(crate) fn drop_key(digest: KeyDigest) {
 
 /// Counts the events after which all entries of one owner are void.
 #[derive(Debug, Default)]
-pub(crate) struct Epoch(AtomicU64);
+pub(crate) struct Epoch(AtomicU32);
 
 impl Epoch {
     pub(crate) const fn new() -> Self {
-        Self(AtomicU64::new(0))
+        Self(AtomicU32::new(0))
     }
 
     /// Voids all that was noted before.
@@ -64,8 +66,8 @@ impl Epoch {
         self.0.fetch_add(1, Ordering::Release);
     }
 
-    #[inline]
     /// Notes it now.
+    #[inline]
     pub(crate) fn note(&self) -> NotedEpoch {
         NotedEpoch(self.0.load(Ordering::Acquire))
     }
@@ -73,7 +75,7 @@ impl Epoch {
 
 /// An [`Epoch`] as it stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotedEpoch(u64);
+pub(crate) struct NotedEpoch(u32);
 
 /// The counters as they stood when an answer's making began.
 #[derive(Clone, Copy, Debug)]
@@ -106,18 +108,23 @@ impl Noted {
         Self { epoch, ..self }.at_save()
     }
 
-    #[inline]
     fn still_stand(&self, epoch: &Epoch) -> bool {
         self.epoch == epoch.note()
             && self.stood == STRIPE[usize::from(self.stripe)].load(Ordering::Acquire)
     }
 }
 
+/// The sum of both counters: they only grow, so it is the same only while both are.
+#[inline]
+fn sum(epoch: NotedEpoch, stripe: u32) -> u32 {
+    epoch.0.wrapping_add(stripe)
+}
+
 /// The identities of a call's arguments and a value, of types that only its function knows.
 ///
-/// Up to six words stand in the map's own entry, which is a text and a number as arguments and a text as
-/// the value; of what is larger a hit follows one more pointer.
-pub(crate) type Kept = SmallBox<dyn Any + Send + Sync, [usize; 6]>;
+/// Up to four words stand in the entry itself, which is two numbers as arguments and a shared text as the
+/// value; of what is larger a hit follows one more pointer.
+pub(crate) type Kept = SmallBox<dyn Any + Send + Sync, [usize; 4]>;
 
 /// Puts the two together, as [`Near::get`] looks for them.
 pub(crate) fn kept<I, V>(identities: I, value: V) -> Kept
@@ -133,11 +140,25 @@ struct Pair<I, V> {
     value: V,
 }
 
+/// All that a hit reads of it is on one cache line.
 struct Entry {
     kept: Kept,
     deadline: Moment,
-    noted: Noted,
+    /// The [`sum`] of the counters as they were noted.
+    stood: u32,
+    stripe: u16,
     asks: Asks,
+    uses: Uses,
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Entry>() == 64);
+
+impl Used for Entry {
+    #[inline]
+    fn uses(&self) -> &Uses {
+        &self.uses
+    }
 }
 
 /// What a near entry asks at each hit besides the system's clock.
@@ -160,7 +181,7 @@ pub(crate) trait Vouch: Send + Sync {
 /// Values under argument lists, of any types, bounded by their number, the least useful evicted.
 ///
 /// A hit costs one hash, one lookup, three loads, and the clone of the value; no lock, no
-/// allocation. What was replaced is dropped as soon as nobody reads it; what was evicted, where there
+/// allocation, and of its own no atomic operation but loads and stores. What was replaced is dropped as soon as nobody reads it; what was evicted, where there
 /// is room for hundreds, some dozens of evictions of the same thread later.
 ///
 /// Types stay outside: with them the map would be compiled once more for every list of arguments, and
@@ -170,14 +191,13 @@ pub(crate) trait Vouch: Send + Sync {
 /// none. A voucher is only put where none is, and it goes after the epoch of its entries was bumped.
 pub(crate) struct Near {
     entries: Entries<Entry>,
-    voucher: Beside<Arc<dyn Vouch>>,
+    voucher: Place<Arc<dyn Vouch>>,
 }
 
 impl Near {
     /// A near cache of at most `capacity` entries.
     pub(crate) fn new(capacity: usize) -> Self {
-        let collecting = Collecting::shared();
-        Self { entries: Entries::new(capacity, collecting), voucher: Beside::new(collecting) }
+        Self { entries: Entries::new(capacity), voucher: Place::empty() }
     }
 
     /// What a call with these arguments is looked up by.
@@ -198,21 +218,22 @@ impl Near {
         count: impl FnOnce(),
     ) -> Option<V> {
         let hash = self.hash(arguments);
-        let reading = self.entries.read()?;
-        let slot = self.entries.find(hash, &reading)?;
-        let entry = &slot.entry;
+        let reading = Reading::begin()?;
+        let entry = self.entries.find(hash, &reading)?;
         let pair = entry.kept.downcast_ref::<Pair<A::Identities, V>>()?;
         if !arguments.are_identities(&pair.identities) || !self.serves(entry, epoch, &reading) {
             return None;
         }
-        slot.count_use();
+        // Before the value is cloned: while threads hit one entry, the count of references to its value
+        // travels from core to core, and should be given back before it goes on.
+        entry.uses.count();
         count();
         Some(pair.value.clone())
     }
 
     /// Whether the entry is in time, and nothing it depends on has changed.
     #[inline]
-    fn serves(&self, entry: &Entry, epoch: &Epoch, reading: &LocalGuard<'_>) -> bool {
+    fn serves(&self, entry: &Entry, epoch: &Epoch, reading: &Reading) -> bool {
         let now = Clock::system().coarse_now();
         // Asked before the counters are compared, which it may bump.
         let in_time = if entry.asks == Asks::Nothing {
@@ -221,7 +242,8 @@ impl Near {
             let voucher = self.voucher.get(reading);
             voucher.is_some_and(|voucher| voucher.vouch(entry.asks, now, entry.deadline))
         };
-        in_time && entry.noted.still_stand(epoch)
+        let stripe = STRIPE[usize::from(entry.stripe)].load(Ordering::Acquire);
+        in_time && entry.stood == sum(epoch.note(), stripe)
     }
 
     /// Keeps this for the arguments of this hash until `deadline`, as long as what was noted stands.
@@ -238,7 +260,10 @@ impl Near {
         let stands = || noted.still_stand(epoch);
         let asks = voucher.map_or(Asks::Nothing, |(_, asks)| asks);
         if stands() && voucher.is_none_or(|(voucher, _)| self.vouched_by(voucher, stands)) {
-            self.entries.insert(hash, Entry { kept, deadline, noted, asks });
+            let stood = sum(noted.epoch, noted.stood);
+            let uses = Uses::default();
+            let entry = Entry { kept, deadline, stood, stripe: noted.stripe, asks, uses };
+            self.entries.insert(hash, entry);
         }
     }
 
@@ -249,8 +274,7 @@ impl Near {
 
     /// Whether this is the voucher now, for what `stands`.
     fn vouched_by(&self, voucher: &Arc<dyn Vouch>, stands: impl Fn() -> bool) -> bool {
-        let is_this = |other: &Arc<dyn Vouch>| Arc::ptr_eq(other, voucher);
-        if !self.voucher.offer(Arc::clone(voucher), is_this) {
+        if !self.offer(voucher) {
             return false;
         }
         // It may have come after it was forgotten; nobody would forget it again. Of this and of who
@@ -258,15 +282,41 @@ impl Near {
         fence(Ordering::SeqCst);
         let still = stands();
         if !still {
-            self.voucher.clear(is_this);
+            self.clear_voucher(|other| Arc::ptr_eq(other, voucher));
         }
         still
+    }
+
+    /// Puts this voucher there if there is none; whether it is the one that is there now.
+    fn offer(&self, voucher: &Arc<dyn Vouch>) -> bool {
+        let Some(reading) = Reading::begin() else { return false };
+        let is_this = |there: &Arc<dyn Vouch>| Arc::ptr_eq(there, voucher);
+        let there = || self.voucher.get(&reading);
+        if there().is_none() && self.voucher.offer(Box::new(Arc::clone(voucher))) {
+            return true;
+        }
+        there().is_some_and(is_this)
     }
 
     /// Keeps nobody alive any more who vouches. What was put before must not stand any more.
     pub(crate) fn forget_voucher(&self) {
         fence(Ordering::SeqCst);
-        self.voucher.clear(|_| true);
+        self.clear_voucher(|_| true);
+    }
+
+    /// Takes away the voucher that is `meant`, and has it dropped as soon as nobody reads it.
+    fn clear_voucher(&self, meant: impl Fn(&Arc<dyn Vouch>) -> bool) {
+        let taken = Reading::begin().and_then(|reading| {
+            let there = self.voucher.get(&reading).filter(|there| meant(there))?;
+            self.voucher.take_this(there)
+        });
+        retire(taken, true);
+    }
+}
+
+impl Drop for Near {
+    fn drop(&mut self) {
+        self.forget_voucher();
     }
 }
 

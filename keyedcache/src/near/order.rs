@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 /// How often an entry was used lately, up to three times.
 #[derive(Debug, Default)]
-pub(super) struct Uses(AtomicU8);
+pub(crate) struct Uses(AtomicU8);
 
 /// More than so many uses in the small queue are worth a place in the main one.
 const WORTH_KEEPING: u8 = 1;
@@ -30,11 +30,11 @@ impl Uses {
         }
     }
 
-    fn get(&self) -> u8 {
+    pub(super) fn get(&self) -> u8 {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn set(&self, uses: u8) {
+    pub(super) fn set(&self, uses: u8) {
         self.0.store(uses, Ordering::Relaxed);
     }
 }

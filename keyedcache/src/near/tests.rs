@@ -4,22 +4,34 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::entries::BATCH;
+use super::readers::BATCH;
 use super::*;
 
-fn entries<E: Send + 'static>(capacity: usize) -> Entries<E> {
-    Entries::new(capacity, &Collecting::own())
+/// An entry that counts its uses.
+struct Counted<E>(E, Uses);
+
+impl<E> Used for Counted<E> {
+    fn uses(&self) -> &Uses {
+        &self.1
+    }
 }
 
-fn get<E: Clone>(entries: &Entries<E>, key: u64) -> Option<E> {
-    entries.get(entries.hash_of(&key), |_| true, E::clone)
+fn entries<E: Send + Sync + 'static>(capacity: usize) -> Entries<Counted<E>> {
+    Entries::new(capacity)
 }
 
-fn insert<E: 'static>(entries: &Entries<E>, key: u64, entry: E) {
-    entries.insert(entries.hash_of(&key), entry);
+fn get<E: Clone + Send + Sync + 'static>(entries: &Entries<Counted<E>>, key: u64) -> Option<E> {
+    entries.get(entries.hash_of(&key), |_| true, |Counted(entry, _)| entry.clone())
 }
 
-fn held<E: Clone>(entries: &Entries<E>, keys: impl IntoIterator<Item = u64>) -> usize {
+fn insert<E: Send + Sync + 'static>(entries: &Entries<Counted<E>>, key: u64, entry: E) {
+    entries.insert(entries.hash_of(&key), Counted(entry, Uses::default()));
+}
+
+fn held<E>(entries: &Entries<Counted<E>>, keys: impl IntoIterator<Item = u64>) -> usize
+where
+    E: Send + Sync + 'static,
+{
     let is_held = |key: &u64| entries.get(entries.hash_of(key), |_| true, |_| ()).is_some();
     keys.into_iter().filter(is_held).count()
 }
@@ -89,7 +101,9 @@ fn what_is_used_makes_room_whichever_bits_tell_the_hashes_apart() {
         let hashes = || (1..=90).map(|number: u64| number << shift);
         let is_held = |hash: &u64| entries.get(*hash, |_| true, |_| ()).is_some();
         for _ in 0..40 {
-            hashes().filter(|hash| !is_held(hash)).for_each(|hash| entries.insert(hash, hash));
+            hashes().filter(|hash| !is_held(hash)).for_each(|hash| {
+                entries.insert(hash, Counted(hash, Uses::default()));
+            });
         }
         assert!(hashes().filter(is_held).count() >= 40, "from bit {shift} on");
     }
@@ -124,6 +138,15 @@ fn entries_that_are_not_to_be_served_are_not_in_use() {
     assert_eq!(held(&entries, 0..100), 0);
 }
 
+/// Whether it comes true: what others read at this moment is freed when they have ended.
+fn comes_true(is_true: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !is_true() && Instant::now() < deadline {
+        thread::yield_now();
+    }
+    is_true()
+}
+
 /// Counts itself while it lives.
 #[derive(Clone)]
 struct Alive(#[allow(dead_code)] Arc<()>); // it is counted
@@ -135,10 +158,10 @@ fn what_was_evicted_is_dropped_at_once_if_there_are_few_and_some_dozens_later_if
         let alive = Arc::new(());
         for key in 0..10_000 {
             insert(&entries, key, Alive(Arc::clone(&alive)));
-            assert!(Arc::strong_count(&alive) <= 1 + capacity + later);
+            assert!(comes_true(|| Arc::strong_count(&alive) <= 1 + capacity + later));
         }
         drop(entries);
-        assert_eq!(Arc::strong_count(&alive), 1);
+        assert!(comes_true(|| Arc::strong_count(&alive) == 1));
     }
 }
 
@@ -151,8 +174,8 @@ fn what_was_replaced_is_dropped_at_once_and_of_few_what_was_evicted() {
         weak.push(Arc::downgrade(&value));
         insert(&entries, key, value);
     }
-    let kept = weak.iter().filter(|value| value.strong_count() > 0).count();
-    assert_eq!(kept, 2, "no more than there is room for");
+    let kept = || weak.iter().filter(|value| value.strong_count() > 0).count();
+    assert!(comes_true(|| kept() == 2), "no more than there is room for");
     assert_eq!(weak[0].strong_count(), 0, "replaced");
 }
 
@@ -171,7 +194,7 @@ fn fewer_are_held_from_then_on_if_so_told() {
 
 #[test]
 fn a_value_may_ask_for_more_while_it_is_dropped() {
-    struct Asks(Arc<Entries<Asks>>, Arc<AtomicUsize>);
+    struct Asks(Arc<Entries<Counted<Asks>>>, Arc<AtomicUsize>);
     impl Drop for Asks {
         fn drop(&mut self) {
             let key = 1_000 + self.1.fetch_add(1, Ordering::Relaxed) as u64;
@@ -200,8 +223,9 @@ fn threads_that_read_and_write_at_once_see_whole_entries() {
                     while !over.load(Ordering::Relaxed) {
                         for key in 0..4 * CAPACITY {
                             if let Some(entry) = get::<Arc<[u64]>>(&entries, key) {
-                                assert!(entry.iter().all(|number| *number == key));
-                                seen.insert(key);
+                                assert!(entry.iter().all(|number| *number == entry[0]));
+                                // It may be another's that has just taken its place.
+                                seen.extend((entry[0] == key).then_some(key));
                             }
                         }
                     }
@@ -328,12 +352,8 @@ fn a_voucher_that_is_forgotten_is_dropped_while_others_read() {
             assert!(alive.upgrade().is_some());
             epoch.bump();
             near.forget_voucher();
-            let deadline = Instant::now() + Duration::from_secs(10);
-            while alive.strong_count() > 0 && Instant::now() < deadline {
-                thread::yield_now();
-            }
-            left_alive = alive.strong_count();
-            if left_alive > 0 {
+            if !comes_true(|| alive.strong_count() == 0) {
+                left_alive = alive.strong_count();
                 break;
             }
         }
@@ -359,15 +379,14 @@ fn a_voucher_that_comes_after_it_was_forgotten_does_not_stay() {
             near.forget_voucher();
         });
         let next: Arc<dyn Vouch> = Arc::new(Certain);
-        let is_next = |there: &Arc<dyn Vouch>| Arc::ptr_eq(there, &next);
-        assert!(near.voucher.offer(Arc::clone(&next), is_next), "another one stayed");
+        assert!(near.offer(&next), "another one stayed");
         near.forget_voucher();
     }
 }
 
 #[test]
 fn threads_hit_while_they_end() {
-    static ENTRIES: std::sync::OnceLock<Entries<u64>> = std::sync::OnceLock::new();
+    static ENTRIES: std::sync::OnceLock<Entries<Counted<u64>>> = std::sync::OnceLock::new();
     static HITS: AtomicUsize = AtomicUsize::new(0);
     struct Last;
     impl Drop for Last {

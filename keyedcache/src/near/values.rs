@@ -11,8 +11,8 @@ use crate::flight::Shared;
 use crate::record::{Scope, ScopeId};
 use crate::store::StoredKey;
 
-use super::entries::{Collecting, Entries};
-use super::{Epoch, Noted};
+use super::entries::Entries;
+use super::{Epoch, Noted, Used, Uses};
 
 const STRIPES: usize = 1024;
 
@@ -62,6 +62,13 @@ struct Entry {
     deadline: Moment,
     noted: NotedValue,
     asks: bool,
+    uses: Uses,
+}
+
+impl Used for Entry {
+    fn uses(&self) -> &Uses {
+        &self.uses
+    }
 }
 
 impl Values {
@@ -115,8 +122,9 @@ impl Values {
         capacity: usize,
     ) {
         if noted.still_stands(&self.epoch) {
-            let entries = self.entries.get_or_init(|| Entries::new(capacity, &Collecting::own()));
-            entries.insert(entries.hash_of(&key), Entry { key, value, deadline, noted, asks });
+            let entries = self.entries.get_or_init(|| Entries::new(capacity));
+            let (hash, uses) = (entries.hash_of(&key), Uses::default());
+            entries.insert(hash, Entry { key, value, deadline, noted, asks, uses });
         }
     }
 }
