@@ -193,3 +193,52 @@ impl<N: Send + Sync + 'static> Table<N> {
 fn start(hash: u64) -> usize {
     hash as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::super::readers::retire;
+    use super::*;
+
+    #[test]
+    fn what_is_inserted_and_not_removed_is_found() {
+        let (map, mut model, mut gone) = (Map::new(), HashMap::new(), Vec::new());
+        let reading = Reading::begin().unwrap();
+        let mut random = 1_u64;
+        // So few that they collide; the first two mark slots, and stand for the two after them.
+        let nth = |number| if number > REMOVED { number + 2 } else { number };
+        for step in 0..20_000_u64 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let hash = nth((random >> 33) % 40);
+            if (random >> 50) % (2 + step / 2_000) == 0 {
+                let replaces = map.insert(hash, Box::new(step), &reading, &mut gone);
+                assert_eq!(replaces, model.insert(hash, step).is_some());
+            } else {
+                map.remove(hash, &reading, &mut gone);
+                model.remove(&hash);
+            }
+            for hash in (0..40).map(nth) {
+                let found = map.find(hash, &reading).copied();
+                let expected = model.get(&hash).copied();
+                assert_eq!(found, expected, "under {hash}");
+            }
+        }
+        drop(reading);
+        retire(gone, true);
+    }
+
+    #[test]
+    fn slots_of_what_was_removed_are_given_up() {
+        let (map, mut gone) = (Map::new(), Vec::new());
+        let reading = Reading::begin().unwrap();
+        for hash in 0..10_000 {
+            map.insert(hash, Box::new(hash), &reading, &mut gone);
+            map.remove(hash, &reading, &mut gone);
+            assert_eq!(*map.in_use.lock(), 0);
+        }
+        drop(reading);
+        assert_eq!(gone.len(), 10_000, "and no second table is made for them");
+        retire(gone, true);
+    }
+}

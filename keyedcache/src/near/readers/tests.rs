@@ -87,3 +87,23 @@ fn seats_of_threads_that_have_ended_are_had_by_others() {
     let seats: std::collections::HashSet<_> = (0..1_000).map(|_| seat()).collect();
     assert!(seats.len() < 100, "{}", seats.len());
 }
+
+#[test]
+fn what_a_destructor_takes_out_is_freed_with_it() {
+    struct Retires(Place<Arc<()>>);
+    impl Drop for Retires {
+        fn drop(&mut self) {
+            retire(self.0.take(), true);
+        }
+    }
+    let (inner, is_alive) = place();
+    let outer = Place::empty();
+    assert!(outer.offer(Box::new(Retires(inner))));
+    retire(outer.take(), true);
+    // Nothing is retired any more.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while is_alive() && Instant::now() < deadline {
+        thread::yield_now();
+    }
+    assert!(!is_alive());
+}
