@@ -12,7 +12,7 @@
 //! Systems 23 (2), 2012. Libraries that free what concurrent maps give up have each reader pass a
 //! barrier or exchange a shared word, which was a sixth of a near hit.
 //!
-//! Beside the disk store's environment, this is the one place of the crate with unsafe code: a
+//! Of all that is near, only this has unsafe code, but for one call of it in [`table`](super::table): a
 //! reference is made of a place's pointer for a reader, and a box again of one that was taken out.
 
 #![allow(unsafe_code)]
@@ -44,9 +44,8 @@ impl<T: Send + Sync + 'static> Place<T> {
     #[inline]
     pub(super) fn get<'r>(&self, _: &'r Reading) -> Option<&'r T> {
         let pointer = self.pointer.load(Ordering::Acquire);
-        // SAFETY: it was a box's, and is again only when everybody has ended who read when it had
-        // been taken out of its place. This reader found it there, so it is one of them or comes
-        // before, and reads until `'r` ends.
+        // SAFETY: it was a box's, and is so again only when everybody has ended who had begun to read
+        // before it was taken out. This reader finds it there, so it has, and reads until `'r` ends.
         unsafe { pointer.as_ref() }
     }
 
@@ -84,7 +83,8 @@ impl<T: Send + Sync + 'static> Place<T> {
     ///
     /// # Safety
     ///
-    /// From now on nothing is taken out of this one, nor put into it.
+    /// From now on nothing is taken out of this one, nor put into it. Once anything is taken out of the
+    /// other, nobody finds this one who has not begun to read before.
     pub(super) unsafe fn moved(&self) -> Self {
         Self { pointer: AtomicPtr::new(self.pointer.load(Ordering::Acquire)), owns: PhantomData }
     }

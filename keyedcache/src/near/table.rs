@@ -178,7 +178,8 @@ impl<N: Send + Sync + 'static> Table<N> {
         for slot in self.slots.iter().filter(is_used) {
             let hash = hash_of(slot);
             let at = table.free(hash);
-            // SAFETY: the map puts the other table in the place of this one, and writes only there.
+            // SAFETY: the map puts the other table in the place of this one before it writes again, and
+            // then only there; who begins to read after that finds only that.
             #[allow(unsafe_code)]
             let node = unsafe { slot.node.moved() };
             table.slots[at] = Slot { hash: AtomicU64::new(hash), node };
