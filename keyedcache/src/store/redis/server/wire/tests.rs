@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
-use redis::IntoConnectionInfo;
 use tokio::io::{DuplexStream, duplex};
 
 use super::*;
@@ -11,7 +10,7 @@ use super::*;
 /// A driver over a stream that takes so many bytes until they are read at the other end.
 fn wire(room: usize) -> (Wire, Driver<DuplexStream>, DuplexStream) {
     let (stream, server) = duplex(room);
-    let (wire, driver) = Wire::with_driver(stream, BytesMut::new(), 10);
+    let (wire, driver) = Wire::with_driver(stream, BytesMut::new(), 10, false);
     (wire, driver, server)
 }
 
@@ -81,19 +80,4 @@ fn end_of_the_driver_is_told_to_who_waits_and_to_who_comes() {
     drop(driver);
     assert!(matches!(reader.poll(&mut context), Poll::Ready(None)));
     assert!(matches!(pin!(asking(&wire)).poll(&mut context), Poll::Ready(None)));
-}
-
-/// As a server does that knows `AUTH` by another name only.
-#[test]
-fn refusal_is_told_without_the_password_that_was_sent() {
-    let (mut stream, mut server) = duplex(1000);
-    let info = "redis://:sesame@localhost".into_connection_info().unwrap();
-    let mut read = BytesMut::new();
-    let mut greeting = pin!(greet(&mut stream, &mut read, &info));
-    let mut context = Context::from_waker(Waker::noop());
-    assert!(greeting.as_mut().poll(&mut context).is_pending());
-    let refusal = b"-ERR unknown command 'AUTH', with args beginning with: 'sesame' \r\n";
-    assert!(pin!(server.write_all(refusal)).poll(&mut context).is_ready());
-    let Poll::Ready(Err(said)) = greeting.poll(&mut context) else { panic!("it was refused") };
-    assert_eq!(said, "ERR unknown command 'AUTH'");
 }
