@@ -52,6 +52,8 @@ pub(super) struct Site {
     pub(super) at_most: Duration,
     /// How many requests may be under way at once over a home's connection.
     pub(super) most: usize,
+    /// For how long an answer is waited for there.
+    pub(super) patience: Duration,
 }
 
 /// The homes beside one shared connection after another.
@@ -84,12 +86,6 @@ enum Standing {
     Refused(Instant),
 }
 
-/// A home's connection.
-struct Way {
-    wire: Arc<Wire>,
-    ticket: u64,
-}
-
 impl Homes {
     /// From now on homes may be made, beside this shared connection.
     pub(super) fn begin(&self, site: Site) {
@@ -110,14 +106,14 @@ impl Homes {
     }
 
     /// The connection of this runtime, if it has one; otherwise it may have one later.
-    fn find(&self, shared: &Arc<Shared>, host: &Handle) -> Option<Way> {
+    fn find(&self, shared: &Arc<Shared>, host: &Handle) -> Option<Arc<Wire>> {
         let of = host.id();
         let is_new = {
             let table = self.table.read();
             table.site.as_ref()?;
             match table.homes.iter().find(|home| home.of == of) {
-                Some(Home { standing: Standing::Open(wire), ticket, .. }) => {
-                    return Some(Way { wire: Arc::clone(wire), ticket: *ticket });
+                Some(Home { standing: Standing::Open(wire), .. }) => {
+                    return Some(Arc::clone(wire));
                 }
                 Some(home) => {
                     home.count();
@@ -219,6 +215,7 @@ impl Drop for Dweller {
 /// Makes a home of the runtime that runs it, once it is wanted, and stays until it is given up.
 async fn dwell(dweller: Dweller, site: Arc<Site>, mut wanted: watch::Receiver<bool>) {
     let Dweller { shared, ticket } = &dweller;
+    let patience = site.patience;
     if wanted.wait_for(|is_wanted| *is_wanted).await.is_err() {
         return;
     }
@@ -240,10 +237,16 @@ async fn dwell(dweller: Dweller, site: Arc<Site>, mut wanted: watch::Receiver<bo
     let opened = tokio::spawn(opening).await;
     match opened.unwrap_or_else(|panic| Err(panic.to_string())) {
         Ok((wire, driving)) => {
+            let (watched_by, ticket) = (Weak::clone(shared), *ticket);
+            runtime::background().spawn(wire.watch(patience, move || {
+                if let Some(shared) = watched_by.upgrade() {
+                    shared.homes.refuse(ticket);
+                }
+            }));
             set(Standing::Open(Arc::new(wire)));
             driving.await;
             if let Some(shared) = shared.upgrade() {
-                shared.homes.has_ended(*ticket);
+                shared.homes.has_ended(ticket);
             }
         }
         Err(because) => {
@@ -262,12 +265,10 @@ impl Shared {
     ) -> Result<Vec<Option<Bytes>>, Error> {
         let timeout = self.settings.timeout;
         let mut left = timeout;
-        if let Some(Way { wire, ticket }) = self.way_home() {
+        if let Some(wire) = self.way_home() {
             let began = Instant::now();
-            match runtime::timeout(timeout / 2, wire.read(names)).await {
-                Some(Some(texts)) => return Ok(texts),
-                Some(None) => {}
-                None => self.homes.refuse(ticket),
+            if let Some(texts) = wire.read(names).await {
+                return Ok(texts);
             }
             left = timeout.saturating_sub(began.elapsed());
         }
@@ -275,7 +276,7 @@ impl Shared {
         Box::pin(self.read(names, left)).await
     }
 
-    fn way_home(self: &Arc<Self>) -> Option<Way> {
+    fn way_home(self: &Arc<Self>) -> Option<Arc<Wire>> {
         if self.is_suspect.load(Ordering::Acquire) || !self.unsettled.is_nothing() {
             return None;
         }

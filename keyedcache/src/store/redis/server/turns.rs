@@ -27,11 +27,15 @@ pub(super) struct Turns {
     waiting: VecDeque<Turn>,
     /// `None` where the server tells of no changes.
     known: Option<Known>,
+    /// How often it was looked who waits.
+    looks: u64,
 }
 
 /// A reader that waits.
 struct Turn {
     told: oneshot::Sender<Answer>,
+    /// After how many looks it came.
+    came: u64,
     /// What is replied to before that which is asked for in any case.
     fetch: Option<Box<Fetch>>,
 }
@@ -57,12 +61,18 @@ pub(super) struct Answer {
 
 impl Turns {
     pub(super) fn new(is_tracking: bool) -> Self {
-        Self { waiting: VecDeque::new(), known: is_tracking.then(Known::default) }
+        Self { waiting: VecDeque::new(), known: is_tracking.then(Known::default), looks: 0 }
     }
 
     /// How many readers wait.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// Looks who waits; how many looks the one has seen that has waited longest, with this one.
+    pub(super) fn look(&mut self) -> Option<u64> {
+        self.looks += 1;
+        self.waiting.front().map(|turn| self.looks - turn.came)
     }
 
     /// What stands under those of the names that are of scopes, if that is known of all.
@@ -78,12 +88,12 @@ impl Turns {
         may_recall: bool,
         told: oneshot::Sender<Answer>,
     ) -> Option<Recalled> {
-        let all = names.iter().map(String::as_str);
+        let (all, came) = (names.iter().map(String::as_str), self.looks);
         // Where only scopes are asked for, nothing would be left to ask.
         let known = self.known.as_ref().filter(|_| all.clone().next().is_some_and(is_content));
         let Some(known) = known else {
             mget(out, all);
-            self.waiting.push_back(Turn { told, fetch: None });
+            self.waiting.push_back(Turn { told, came, fetch: None });
             return None;
         };
         let recalled = if may_recall { known.recall(names) } else { None };
@@ -98,7 +108,7 @@ impl Turns {
             })
         });
         mget(out, all.filter(|name| is_content(name)));
-        self.waiting.push_back(Turn { told, fetch });
+        self.waiting.push_back(Turn { told, came, fetch });
         recalled
     }
 
@@ -123,7 +133,7 @@ impl Turns {
             return Ok(None);
         }
         let changes = self.known.as_ref().map(Known::changes);
-        Ok(self.waiting.pop_front().map(|Turn { told, fetch }| {
+        Ok(self.waiting.pop_front().map(|Turn { told, fetch, .. }| {
             (told, Answer { last: reply, fetched: fetch.and_then(|fetch| fetch.texts), changes })
         }))
     }

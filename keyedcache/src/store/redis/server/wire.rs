@@ -18,19 +18,21 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use parking_lot::Mutex;
 use redis::{ConnectionAddr, ConnectionInfo};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::connect::field;
 use super::greeting::{Greeting, keeps_order};
 use super::known::Recalled;
 use super::reply;
 use super::turns::{Answer, Texts, Turns};
+use crate::runtime;
 
 /// What drives a connection until it ends.
 pub(super) type Driving = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -47,6 +49,8 @@ pub(super) struct Wire {
 
 struct Line {
     state: Mutex<State>,
+    /// There is somebody to be watched again, or it is over.
+    is_asked: Notify,
 }
 
 struct State {
@@ -57,7 +61,22 @@ struct State {
     driver: Option<Waker>,
     /// Whether it has nothing to send, and has to be woken for what is to be sent.
     is_idle: bool,
+    /// Whether somebody will look again who waits.
+    is_watched: bool,
     is_over: bool,
+}
+
+impl Line {
+    /// Tells whoever waits, and whoever comes later at once.
+    fn end(&self) {
+        let mut state = self.state.lock();
+        state.is_over = true;
+        state.wake();
+        let turns = std::mem::replace(&mut state.turns, Turns::new(false));
+        drop(state);
+        drop(turns); // wakes whoever waits
+        self.is_asked.notify_one();
+    }
 }
 
 impl State {
@@ -150,9 +169,10 @@ impl Wire {
             turns: Turns::new(is_tracking),
             driver: None,
             is_idle: false,
+            is_watched: false,
             is_over: false,
         };
-        let line = Arc::new(Line { state: Mutex::new(state) });
+        let line = Arc::new(Line { state: Mutex::new(state), is_asked: Notify::new() });
         let driver = Driver {
             line: Arc::clone(&line),
             stream,
@@ -202,7 +222,45 @@ impl Wire {
         if std::mem::take(&mut state.is_idle) {
             state.wake();
         }
+        let was_watched = std::mem::replace(&mut state.is_watched, true);
+        drop(state);
+        if !was_watched {
+            self.line.is_asked.notify_one();
+        }
         Some((answer, recalled))
+    }
+
+    /// What ends the connection before a reader has waited for it for longer than `at_most`, having
+    /// called `is_silent`: whatever has become of the runtime that is to drive it. A timer for each
+    /// reader would be a good part of what a hit costs.
+    pub(super) fn watch<F: FnOnce() + Send>(
+        &self,
+        at_most: Duration,
+        is_silent: F,
+    ) -> impl Future<Output = ()> + Send + use<F> {
+        /// In how many looks that time passes.
+        const LOOKS: u32 = 4;
+        let line = Arc::clone(&self.line);
+        async move {
+            loop {
+                let seen = {
+                    let mut state = line.state.lock();
+                    if state.is_over {
+                        return;
+                    }
+                    let seen = state.turns.look();
+                    state.is_watched = seen.is_some();
+                    seen
+                };
+                match seen {
+                    None => line.is_asked.notified().await,
+                    Some(looks) if looks < LOOKS.into() => runtime::sleep(at_most / LOOKS).await,
+                    Some(_) => break,
+                }
+            }
+            is_silent();
+            line.end();
+        }
     }
 }
 
@@ -211,6 +269,8 @@ impl Drop for Wire {
         let mut state = self.line.state.lock();
         state.is_over = true;
         state.wake();
+        drop(state);
+        self.line.is_asked.notify_one();
     }
 }
 
@@ -226,11 +286,7 @@ pub(super) struct Driver<S> {
 
 impl<S> Drop for Driver<S> {
     fn drop(&mut self) {
-        let mut state = self.line.state.lock();
-        state.is_over = true;
-        let turns = std::mem::replace(&mut state.turns, Turns::new(false));
-        drop(state);
-        drop(turns); // wakes whoever waits
+        self.line.end();
     }
 }
 
