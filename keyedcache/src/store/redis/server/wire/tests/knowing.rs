@@ -271,6 +271,18 @@ fn where_caching_is_refused_all_is_asked_for_from_then_on() {
 }
 
 #[test]
+fn where_caching_is_refused_who_relied_on_what_was_known_asks_again() {
+    let mut scene = Scene::knowing();
+    let mut readings =
+        [scene.read_all(&[RECORD, "{three}:generation"]), scene.read_all(&[RECORD, ONE])];
+    assert_eq!(scene.sent().len(), 4);
+    scene.says(&["-NOPERM no\r\n", &texts(&["g3"]), &texts(&["r"]), &texts(&["r"])]);
+    assert!(answer(&mut readings[0]).is_some());
+    assert!(is_waiting(&mut readings[1]));
+    assert_eq!(scene.sent(), [format!("MGET k {ONE}")]);
+}
+
+#[test]
 fn refusal_is_told_and_nothing_is_remembered_of_it() {
     const REFUSED: &str = "-LOADING no\r\n";
     for replies in [[REFUSED, "*2\r\n_\r\n_\r\n"], ["*2\r\n$1\r\ng\r\n$1\r\ng\r\n", REFUSED]] {
