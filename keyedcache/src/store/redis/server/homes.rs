@@ -9,8 +9,11 @@
 //!   shared connection, in what is left of the time.
 //! - It leads to the very process that the shared connection leads to, and goes when that one does: who
 //!   has left a server that is primary no more reads nothing from it here either.
-//! - It registers for nothing, so nothing is lost with it but time. What is pushed comes over the shared
-//!   connection, before or after what a home answers: therefore what is kept near is not read here.
+//! - It registers for generations and eras only, and keeps what it is told of them to itself: nothing is
+//!   lost with it but time. A hit asks for the record and its lease, and is judged by generations that
+//!   were current when the server answered; why, [`wire`](super::wire) says.
+//! - Of all else is told over the shared connection, before or after what a home answers: therefore what
+//!   is kept near is not read here.
 //! - While a request over the shared connection has been given up and may still be done, nothing is read
 //!   here: who reads after that reads what it wrote, or what it will never write.
 //! - A runtime that can drive no sockets has no home, nor has another of its kind.
@@ -258,7 +261,7 @@ async fn dwell(dweller: Dweller, site: Arc<Site>, mut wanted: watch::Receiver<bo
 }
 
 impl Shared {
-    /// What stands under each name; registers for none.
+    /// What stands under each name; registers for none that is a record's.
     pub(super) async fn glance(
         self: &Arc<Self>,
         names: &[String],

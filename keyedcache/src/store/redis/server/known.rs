@@ -42,10 +42,8 @@ impl Known {
     pub(super) fn recall(&self, names: &[String]) -> Option<Recalled> {
         let mut texts = Vec::with_capacity(names.len());
         for name in names {
-            texts.push(match names::is_of_scopes(name) {
-                true => Some(self.texts.get(name.as_str())?.clone()),
-                false => None,
-            });
+            let is_asked = names::is_of_scopes(name);
+            texts.push(if is_asked { Some(self.texts.get(name.as_str())?.clone()) } else { None });
         }
         Some(Recalled { texts, changes: self.changes })
     }

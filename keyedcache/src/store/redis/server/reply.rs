@@ -40,6 +40,9 @@ enum Not {
 /// Where a text is, if there is one.
 type Place = Option<Range<usize>>;
 
+/// Where the names are of what has changed; `None`: everything has.
+type Names = Option<Vec<Range<usize>>>;
+
 /// What one reply, or one element of it, is, and where.
 enum Part {
     Array(usize),
@@ -128,7 +131,8 @@ fn take_first(received: &mut BytesMut) -> Result<Reply, Not> {
 
 /// Where so many texts are that begin here, and where they end.
 fn texts(bytes: &[u8], start: usize, count: usize) -> Result<(Vec<Place>, usize), Not> {
-    let (mut places, mut end) = (Vec::new(), start);
+    // No more than are there: each takes three bytes at least.
+    let (mut places, mut end) = (Vec::with_capacity(count.min(bytes.len() / 3)), start);
     for _ in 0..count {
         let (Part::Text(place), next) = part(bytes, end)? else { return Err(Not::Sense) };
         places.push(place);
@@ -137,13 +141,9 @@ fn texts(bytes: &[u8], start: usize, count: usize) -> Result<(Vec<Place>, usize)
     Ok((places, end))
 }
 
-/// Where the names are of what has changed, if this push of so many elements is about that (`None`:
-/// everything has), and where it ends.
-fn pushed(
-    bytes: &[u8],
-    start: usize,
-    count: usize,
-) -> Result<(Option<Vec<Range<usize>>>, usize), Not> {
+/// What this push of so many elements says to have changed, which is nothing if it is about something
+/// else, and where it ends.
+fn pushed(bytes: &[u8], start: usize, count: usize) -> Result<(Names, usize), Not> {
     let (Part::Text(Some(kind)), next) = part(bytes, start)? else { return Err(Not::Sense) };
     if bytes[kind] != *b"invalidate" {
         return Ok((Some(Vec::new()), skip(bytes, start, count, 0)?));

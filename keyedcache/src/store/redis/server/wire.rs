@@ -193,14 +193,14 @@ impl Wire {
             let answer = answer.await.ok()?;
             let known = match recalled {
                 Some(then) if answer.is_as_of(&then) => Some(then.texts),
-                Some(_) => match self.line.state.lock().turns.recall(names) {
-                    // It was current after the reply, which is as good.
-                    Some(now) => Some(now.texts),
-                    None => {
+                Some(_) => {
+                    // What is known now is as good: it was current after the reply.
+                    let Some(now) = self.line.state.lock().turns.recall(names) else {
                         may_recall = false;
                         continue;
-                    }
-                },
+                    };
+                    Some(now.texts)
+                }
                 None => None,
             };
             return answer.texts(names, known);

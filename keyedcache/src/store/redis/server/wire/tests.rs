@@ -103,7 +103,7 @@ fn who_waits_too_long_is_told_though_nobody_drives_the_connection() {
 #[test]
 fn nobody_watches_what_has_ended() {
     let (wire, driver, _server) = wire(1000);
-    let watch = || wire.watch(Duration::from_secs(60), || panic!("nobody waits"));
+    let watch = || wire.watch(Duration::from_mins(1), || panic!("nobody waits"));
     let mut watching = pin!(watch());
     let mut context = Context::from_waker(Waker::noop());
     assert!(watching.as_mut().poll(&mut context).is_pending());

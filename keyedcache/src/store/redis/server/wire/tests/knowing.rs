@@ -33,7 +33,7 @@ impl Scene {
         let mut reading = scene.read();
         scene.is_asked_for_all();
         scene.says(&[OK, &texts(&["g1", "g2"]), &texts(&["r", "-"])]);
-        assert_eq!(answer(&mut reading), found("r", "g1", "g2"));
+        assert_eq!(answer(&mut reading), Some(found("r", "g1", "g2")));
         drop(reading);
         scene
     }
@@ -91,6 +91,7 @@ impl Scene {
 }
 
 const OK: &str = "+OK\r\n";
+const REFUSED: &str = "-NOPERM no\r\n";
 
 /// A reply to `MGET`; `-` is nothing.
 fn texts(texts: &[&str]) -> String {
@@ -105,9 +106,9 @@ fn changed(name: &str) -> String {
     format!(">2\r\n$10\r\ninvalidate\r\n{}", texts(&[name]))
 }
 
-fn found(record: &'static str, one: &'static str, two: &'static str) -> Option<Texts> {
+fn found(record: &'static str, one: &'static str, two: &'static str) -> Texts {
     let text = |text: &'static str| Some(bytes::Bytes::from_static(text.as_bytes()));
-    Some(vec![text(record), None, text(one), text(two)])
+    vec![text(record), None, text(one), text(two)]
 }
 
 fn answer(reading: &mut Reading) -> Option<Texts> {
@@ -128,7 +129,7 @@ fn what_is_known_is_not_asked_for() {
         let mut reading = scene.read();
         scene.is_asked_for_content();
         scene.says(&[&texts(&[record, "-"])]);
-        assert_eq!(answer(&mut reading), found(record, "g1", "g2"));
+        assert_eq!(answer(&mut reading), Some(found(record, "g1", "g2")));
     }
 }
 
@@ -142,7 +143,7 @@ fn change_that_is_told_before_the_reply_is_asked_for() {
         assert!(is_waiting(&mut reading));
         scene.is_asked_for_all();
         scene.says(&[OK, &texts(&["g1", "h2"]), &texts(&["s", "-"])]);
-        assert_eq!(answer(&mut reading), found("s", "g1", "h2"));
+        assert_eq!(answer(&mut reading), Some(found("s", "g1", "h2")));
         let _reading = scene.read();
         scene.is_asked_for_content();
     }
@@ -154,7 +155,7 @@ fn change_that_is_told_after_the_reply_concerns_who_comes_later() {
     let mut reading = scene.read();
     scene.is_asked_for_content();
     scene.says(&[&texts(&["r", "-"]), &changed(ONE)]);
-    assert_eq!(answer(&mut reading), found("r", "g1", "g2"));
+    assert_eq!(answer(&mut reading), Some(found("r", "g1", "g2")));
     let _later = scene.read();
     scene.is_asked_for_all();
 }
@@ -164,7 +165,7 @@ fn changes_of_others_are_no_reason_to_ask_again() {
     let mut scene = Scene::knowing();
     let mut reading = scene.read();
     scene.says(&[&changed("{three}:generation"), &texts(&["r", "-"])]);
-    assert_eq!(answer(&mut reading), found("r", "g1", "g2"));
+    assert_eq!(answer(&mut reading), Some(found("r", "g1", "g2")));
     let _later = scene.read();
     assert_eq!(scene.sent(), ["MGET k {k}:lease"; 2]);
 }
@@ -178,12 +179,12 @@ fn change_within_the_replies_to_one_reader_is_told_to_the_next() {
     scene.says(&[&changed(ONE)]);
     assert!(is_waiting(&mut reading));
     scene.says(&[&texts(&["r", "-"])]);
-    assert_eq!(answer(&mut reading), found("r", "g1", "g2"), "it stood after the read began");
+    assert_eq!(answer(&mut reading), Some(found("r", "g1", "g2")), "it stood after the read began");
     let mut next = scene.read();
     scene.is_asked_for_all();
     // Before what it fetches is known, a change is one of before.
     scene.says(&[&changed(ONE), OK, &changed(TWO), &texts(&["h1", "h2"]), &texts(&["r", "-"])]);
-    assert_eq!(answer(&mut next), found("r", "h1", "h2"));
+    assert_eq!(answer(&mut next), Some(found("r", "h1", "h2")));
     let _later = scene.read();
     scene.is_asked_for_content();
 }
@@ -195,12 +196,12 @@ fn readers_that_fetch_at_once_are_each_told_their_own_and_the_last_is_remembered
     assert_eq!(scene.sent().len(), 6);
     scene.says(&[OK, &texts(&["g1", "g2"]), &texts(&["r", "-"]), &changed(ONE), OK]);
     scene.says(&[&texts(&["h1", "g2"]), &texts(&["s", "-"])]);
-    assert_eq!(answer(&mut readings[0]), found("r", "g1", "g2"));
-    assert_eq!(answer(&mut readings[1]), found("s", "h1", "g2"));
+    assert_eq!(answer(&mut readings[0]), Some(found("r", "g1", "g2")));
+    assert_eq!(answer(&mut readings[1]), Some(found("s", "h1", "g2")));
     let mut next = scene.read();
     scene.is_asked_for_content();
     scene.says(&[&texts(&["t", "-"])]);
-    assert_eq!(answer(&mut next), found("t", "h1", "g2"));
+    assert_eq!(answer(&mut next), Some(found("t", "h1", "g2")));
 }
 
 #[test]
@@ -211,8 +212,8 @@ fn what_is_absent_is_asked_for_each_time() {
         scene.is_asked_for_all();
         scene.says(&[OK, &texts(&["g1", "-"]), &texts(&["r", "-"])]);
         let mut expected = found("r", "g1", "");
-        expected.as_mut().unwrap()[3] = None;
-        assert_eq!(answer(&mut reading), expected);
+        expected[3] = None;
+        assert_eq!(answer(&mut reading), Some(expected));
     }
 }
 
@@ -233,7 +234,7 @@ fn reader_that_gives_up_between_its_replies_takes_nobody_elses() {
         }
         assert!(is_waiting(&mut other));
         scene.says(&[OK, &texts(&["g1", "g2"]), &texts(&["s", "-"])]);
-        assert_eq!(answer(&mut other), found("s", "g1", "g2"));
+        assert_eq!(answer(&mut other), Some(found("s", "g1", "g2")));
     }
 }
 
@@ -259,15 +260,14 @@ fn where_caching_is_refused_all_is_asked_for_from_then_on() {
     scene.says(&[&changed(ONE)]);
     let mut readings = [scene.read(), scene.read()];
     assert_eq!(scene.sent().len(), 6);
-    const REFUSED: &str = "-NOPERM no\r\n";
     scene.says(&[REFUSED, &texts(&["g1", "g2"]), &texts(&["r", "-"])]);
-    assert_eq!(answer(&mut readings[0]), found("r", "g1", "g2"));
+    assert_eq!(answer(&mut readings[0]), Some(found("r", "g1", "g2")));
     scene.says(&[REFUSED, &texts(&["g1", "h2"]), &texts(&["s", "-"])]);
-    assert_eq!(answer(&mut readings[1]), found("s", "g1", "h2"));
+    assert_eq!(answer(&mut readings[1]), Some(found("s", "g1", "h2")));
     let mut next = scene.read();
     assert_eq!(scene.sent(), [format!("MGET k {{k}}:lease {ONE} {TWO}")]);
     scene.says(&[&texts(&["r", "-", "h1", "h2"])]);
-    assert_eq!(answer(&mut next), found("r", "h1", "h2"));
+    assert_eq!(answer(&mut next), Some(found("r", "h1", "h2")));
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn where_caching_is_refused_who_relied_on_what_was_known_asks_again() {
     let mut readings =
         [scene.read_all(&[RECORD, "{three}:generation"]), scene.read_all(&[RECORD, ONE])];
     assert_eq!(scene.sent().len(), 4);
-    scene.says(&["-NOPERM no\r\n", &texts(&["g3"]), &texts(&["r"]), &texts(&["r"])]);
+    scene.says(&[REFUSED, &texts(&["g3"]), &texts(&["r"]), &texts(&["r"])]);
     assert!(answer(&mut readings[0]).is_some());
     assert!(is_waiting(&mut readings[1]));
     assert_eq!(scene.sent(), [format!("MGET k {ONE}")]);
@@ -284,7 +284,6 @@ fn where_caching_is_refused_who_relied_on_what_was_known_asks_again() {
 
 #[test]
 fn refusal_is_told_and_nothing_is_remembered_of_it() {
-    const REFUSED: &str = "-LOADING no\r\n";
     for replies in [[REFUSED, "*2\r\n_\r\n_\r\n"], ["*2\r\n$1\r\ng\r\n$1\r\ng\r\n", REFUSED]] {
         let mut scene = Scene::begin();
         let mut reading = scene.read();
