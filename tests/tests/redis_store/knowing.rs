@@ -57,8 +57,8 @@ fn allowances(server: &Server) -> u64 {
 #[test]
 fn hit_asks_for_the_record_and_its_lease_only() {
     #[cached(cache = "knowing", timeout = 600, near = 0)]
-    async fn f(key: usize) -> usize {
-        key
+    async fn f(key: u64) -> u64 {
+        std::future::ready(key).await
     }
     const HITS: u64 = 100;
     let (server, store) = ground();
@@ -72,7 +72,7 @@ fn hit_asks_for_the_record_and_its_lease_only() {
     }
     server.reset_calls();
     let tracked = number(&server, "tracking_total_keys");
-    for key in 0..HITS as usize {
+    for key in 0..HITS {
         assert_eq!(runtime.block_on(f(key % 2)), key % 2);
     }
     assert_eq!(cache.stats().store_hits, HITS + 1);
