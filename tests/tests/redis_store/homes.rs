@@ -28,11 +28,11 @@ use crate::ground::{connected, ground, open, patient};
 /// How many runtimes have homes at most.
 const MOST: usize = 16;
 
-fn with_workers() -> Runtime {
+pub(crate) fn with_workers() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
-fn on_one_thread() -> Runtime {
+pub(crate) fn on_one_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
@@ -49,7 +49,15 @@ fn connections(server: &Server) -> usize {
     list.lines().filter(|line| line.contains(" name=keyedcache ")).count()
 }
 
-/// Whether what is read here is read over a connection that registers for nothing.
+/// Which connection the only home has: it is made after the shared one.
+fn home(server: &Server) -> String {
+    let list = server.command(&["CLIENT", "LIST"]).text();
+    let ours = list.lines().filter(|line| line.contains(" name=keyedcache "));
+    let id = |line: &str| line.split([' ', '=']).nth(1).unwrap().parse::<u64>().unwrap();
+    ours.map(id).max().unwrap().to_string()
+}
+
+/// Whether what is read here is read over a connection that registers for no record.
 async fn is_at_home(server: &Server, store: &RedisStore) -> bool {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let tracked = || server.info("stats")["tracking_total_keys"].parse::<u64>().unwrap();
@@ -60,7 +68,7 @@ async fn is_at_home(server: &Server, store: &RedisStore) -> bool {
 }
 
 /// Reads until this runtime has a home.
-fn move_in(runtime: &Runtime, server: &Server, store: &RedisStore) {
+pub(crate) fn move_in(runtime: &Runtime, server: &Server, store: &RedisStore) {
     let start = Instant::now();
     while !runtime.block_on(is_at_home(server, store)) {
         assert!(start.elapsed() < PATIENCE, "it gets no home");
@@ -299,12 +307,9 @@ fn what_a_home_soon_fails_to_answer_has_nearly_all_the_time_elsewhere() {
     save(&store, "k", record(1, 50)).unwrap();
     let runtime = on_one_thread();
     move_in(&runtime, &server, &store);
-    let list = server.command(&["CLIENT", "LIST"]).text();
-    let is_home = |line: &&str| line.contains(" name=keyedcache ") && line.contains(" flags=N ");
-    let home = list.lines().find(is_home).unwrap();
-    let id = home.split([' ', '=']).nth(1).unwrap();
+    let id = home(&server);
     // Nobody drives the runtime, so nobody notices until it is read from.
-    server.command(&["CLIENT", "KILL", "ID", id]);
+    server.command(&["CLIENT", "KILL", "ID", &id]);
     server.pause(timeout * 2 / 3);
     assert_eq!(runtime.block_on(glance(&store, "k")).unwrap(), Some(record(1, 50)));
 }
@@ -334,11 +339,7 @@ fn homes_that_are_cut_or_silent_cost_no_answer() {
         });
     }
     move_in(&runtime, &server, &store);
-    let homes = server.command(&["CLIENT", "LIST"]).text();
-    let home =
-        homes.lines().find(|line| line.contains(" name=keyedcache ") && line.contains(" flags=N "));
-    let id = home.unwrap().split([' ', '=']).nth(1).unwrap();
-    server.command(&["CLIENT", "KILL", "ID", id]);
+    server.command(&["CLIENT", "KILL", "ID", &home(&server)]);
     for _ in 0..100 {
         assert_eq!(runtime.block_on(glance(&store, "k")).unwrap(), Some(record(1, 50)));
     }

@@ -5,6 +5,7 @@ mod connections;
 mod generations;
 mod ground;
 mod homes;
+mod knowing;
 mod pushes;
 mod records;
 mod waits;

@@ -76,6 +76,7 @@ const MAX_RECORD: usize = 64 << 20;
 /// | operation | round trips | commands |
 /// |---|---|---|
 /// | [`load`](crate::store::Store::load), a hit | 1 | `MGET` of record, lease and generations; counters one more |
+/// | [`glance`](crate::store::Store::glance), a hit that is not kept near | 1 | the same; over a runtime's own [connection](#connections) of record and lease only, while no generation has changed |
 /// | lease | 1 | a script |
 /// | save: stores, publishes, and ends the lease | 1 | a script, and one a scope unless this process knows that the scope's generation lives as long |
 /// | delete, touch (2), increment, invalidate | 1 | a script for each key or scope, sent together |
@@ -87,14 +88,18 @@ const MAX_RECORD: usize = 64 << 20;
 /// what: `tracking-table-max-keys` (a million by default) should exceed twice the number of keys that
 /// all processes read (a record and its lease are two, and a third is what a counter has beside it, or
 /// what is waited for), or near caches lose entries early. A process is told of its own changes as well:
-/// an answer that it has just saved is kept near only once it has been read.
+/// an answer that it has just saved is kept near only once it has been read. `SWAPDB` is the one change
+/// that Redis tells nobody of: whoever uses it on a cache's database invalidates what is cached there.
 ///
 /// # Connections
 ///
 /// All requests of a process share one connection, which its background thread drives, but for reads
 /// of what is not kept near as well (`near = 0`): a Tokio runtime that has awaited a few of these gets
-/// a connection of its own for them, so that they need no other thread. It ends with the runtime; what
-/// it leaves unanswered is read over the shared connection. At most 16 runtimes have one at a time. Who
+/// a connection of its own for them, so that they need no other thread. Over it the server is asked to
+/// tell when generations change (at most 4,096 are remembered at a time, each of which counts in its
+/// tracking table), so that they are not read with each hit; records are not tracked for it. Where the
+/// server is neither Redis nor Valkey, or does not let its user track, generations are read each time.
+/// The connection ends with the runtime; what it leaves unanswered is read over the shared connection. At most 16 runtimes have one at a time. Who
 /// [waits](crate::Request::wait) instead of awaiting, and whoever is in no runtime, uses the shared
 /// connection. On a cluster, and with replicas that are read from, there is only that.
 /// [`callers_runtimes`](RedisStoreBuilder::callers_runtimes) turns it off.

@@ -64,6 +64,11 @@ pub(super) fn era(tag: &str) -> String {
     ["{", tag, SHARE].concat()
 }
 
+/// Whether this is the name of a generation or an era: of what many records depend on.
+pub(super) fn is_of_scopes(name: &str) -> bool {
+    name.starts_with('{') && (name.ends_with(COPY) || name.ends_with(SHARE))
+}
+
 /// Whether this is the name of an era.
 pub(super) fn is_era(name: &str) -> bool {
     name.starts_with('{') && name.ends_with(SHARE)
@@ -169,7 +174,16 @@ mod tests {
 
     #[test]
     fn names_are_read_back_as_what_they_belong_to() {
-        for text in ["app:1:product::123", "a:1:{tag}", "a:1:{tag", "a:1:}x{", "ключ", ""] {
+        for text in [
+            "app:1:product::123",
+            "a:1:{tag}",
+            "a:1:{tag",
+            "a:1:}x{",
+            "a:generation",
+            "a}:era",
+            "ключ",
+            "",
+        ] {
             let key = key(text);
             assert_eq!(named(record(&key).as_bytes()), Some(Named::Record(key.clone())), "{text}");
             assert_eq!(named(header(&key).as_bytes()), Some(Named::Record(key.clone())));
@@ -183,7 +197,10 @@ mod tests {
                 let copy = copies::of(&scope, slot);
                 let expected = Named::Generation(copy.clone());
                 assert_eq!(named(generation(&copy).as_bytes()), Some(expected));
+                assert!(is_of_scopes(&generation(&copy)));
             }
+            assert!(is_of_scopes(&generation(&scope)));
+            assert!(all(&key).iter().all(|name| !is_of_scopes(name)), "{text}");
             assert_eq!(key_of_record(record(&key).as_bytes()), Some(key.clone()));
             assert_eq!(key_of_record(lease(&key).as_bytes()), None);
         }
@@ -232,7 +249,9 @@ mod tests {
     #[test]
     fn eras_are_read_back() {
         assert_eq!(named(ERA.as_bytes()), Some(Named::Era));
+        assert!(is_of_scopes(ERA));
         for tag in copies::tags() {
+            assert!(is_of_scopes(&era(tag)));
             assert!(is_era(&era(tag)) && named(era(tag).as_bytes()) == Some(Named::Era));
         }
         assert!(!is_era("a:1:}:era") && !is_era("{a}:lease"));

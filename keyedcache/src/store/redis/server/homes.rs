@@ -9,8 +9,11 @@
 //!   shared connection, in what is left of the time.
 //! - It leads to the very process that the shared connection leads to, and goes when that one does: who
 //!   has left a server that is primary no more reads nothing from it here either.
-//! - It registers for nothing, so nothing is lost with it but time. What is pushed comes over the shared
-//!   connection, before or after what a home answers: therefore what is kept near is not read here.
+//! - It registers for generations and eras only, and keeps what it is told of them to itself: nothing is
+//!   lost with it but time. A hit asks for the record and its lease, and is judged by generations that
+//!   were current when the server answered; why, [`wire`](super::wire) says.
+//! - Of all else is told over the shared connection, before or after what a home answers: therefore what
+//!   is kept near is not read here.
 //! - While a request over the shared connection has been given up and may still be done, nothing is read
 //!   here: who reads after that reads what it wrote, or what it will never write.
 //! - A runtime that can drive no sockets has no home, nor has another of its kind.
@@ -52,6 +55,8 @@ pub(super) struct Site {
     pub(super) at_most: Duration,
     /// How many requests may be under way at once over a home's connection.
     pub(super) most: usize,
+    /// For how long an answer is waited for there.
+    pub(super) patience: Duration,
 }
 
 /// The homes beside one shared connection after another.
@@ -84,12 +89,6 @@ enum Standing {
     Refused(Instant),
 }
 
-/// A home's connection.
-struct Way {
-    wire: Arc<Wire>,
-    ticket: u64,
-}
-
 impl Homes {
     /// From now on homes may be made, beside this shared connection.
     pub(super) fn begin(&self, site: Site) {
@@ -110,14 +109,14 @@ impl Homes {
     }
 
     /// The connection of this runtime, if it has one; otherwise it may have one later.
-    fn find(&self, shared: &Arc<Shared>, host: &Handle) -> Option<Way> {
+    fn find(&self, shared: &Arc<Shared>, host: &Handle) -> Option<Arc<Wire>> {
         let of = host.id();
         let is_new = {
             let table = self.table.read();
             table.site.as_ref()?;
             match table.homes.iter().find(|home| home.of == of) {
-                Some(Home { standing: Standing::Open(wire), ticket, .. }) => {
-                    return Some(Way { wire: Arc::clone(wire), ticket: *ticket });
+                Some(Home { standing: Standing::Open(wire), .. }) => {
+                    return Some(Arc::clone(wire));
                 }
                 Some(home) => {
                     home.count();
@@ -219,6 +218,7 @@ impl Drop for Dweller {
 /// Makes a home of the runtime that runs it, once it is wanted, and stays until it is given up.
 async fn dwell(dweller: Dweller, site: Arc<Site>, mut wanted: watch::Receiver<bool>) {
     let Dweller { shared, ticket } = &dweller;
+    let patience = site.patience;
     if wanted.wait_for(|is_wanted| *is_wanted).await.is_err() {
         return;
     }
@@ -240,10 +240,16 @@ async fn dwell(dweller: Dweller, site: Arc<Site>, mut wanted: watch::Receiver<bo
     let opened = tokio::spawn(opening).await;
     match opened.unwrap_or_else(|panic| Err(panic.to_string())) {
         Ok((wire, driving)) => {
+            let (watched_by, ticket) = (Weak::clone(shared), *ticket);
+            runtime::background().spawn(wire.watch(patience, move || {
+                if let Some(shared) = watched_by.upgrade() {
+                    shared.homes.refuse(ticket);
+                }
+            }));
             set(Standing::Open(Arc::new(wire)));
             driving.await;
             if let Some(shared) = shared.upgrade() {
-                shared.homes.has_ended(*ticket);
+                shared.homes.has_ended(ticket);
             }
         }
         Err(because) => {
@@ -255,19 +261,17 @@ async fn dwell(dweller: Dweller, site: Arc<Site>, mut wanted: watch::Receiver<bo
 }
 
 impl Shared {
-    /// What stands under each name; registers for none.
+    /// What stands under each name; registers for none that is a record's.
     pub(super) async fn glance(
         self: &Arc<Self>,
         names: &[String],
     ) -> Result<Vec<Option<Bytes>>, Error> {
         let timeout = self.settings.timeout;
         let mut left = timeout;
-        if let Some(Way { wire, ticket }) = self.way_home() {
+        if let Some(wire) = self.way_home() {
             let began = Instant::now();
-            match runtime::timeout(timeout / 2, wire.read(names)).await {
-                Some(Some(texts)) => return Ok(texts),
-                Some(None) => {}
-                None => self.homes.refuse(ticket),
+            if let Some(texts) = wire.read(names).await {
+                return Ok(texts);
             }
             left = timeout.saturating_sub(began.elapsed());
         }
@@ -275,7 +279,7 @@ impl Shared {
         Box::pin(self.read(names, left)).await
     }
 
-    fn way_home(self: &Arc<Self>) -> Option<Way> {
+    fn way_home(self: &Arc<Self>) -> Option<Arc<Wire>> {
         if self.is_suspect.load(Ordering::Acquire) || !self.unsettled.is_nothing() {
             return None;
         }

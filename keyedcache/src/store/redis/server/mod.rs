@@ -6,7 +6,9 @@
 //! | `connect` | making a connection, and what it is asked before and while it is used |
 //! | `upkeep` | that one stands, and what callers are told while none does |
 //! | `homes` | connections of callers' own runtimes, for reads that nobody keeps |
-//! | `wire` `reply` | such a connection; what of the protocol it needs |
+//! | `wire` `greeting` | such a connection; what is said before it is used |
+//! | `turns` `known` | what is asked over it, and who is told; the generations that it remembers |
+//! | `reply` | what of the protocol it needs |
 //! | `unsettled` | whether what was given up may still be done |
 //! | `sentinels` | where the primary is, if sentinels know |
 //! | `replicas` `apart` | connections to its replicas; reading records from them |
@@ -17,10 +19,13 @@
 mod apart;
 mod asking;
 mod connect;
+mod greeting;
 mod homes;
+mod known;
 mod replicas;
 mod reply;
 mod sentinels;
+mod turns;
 mod unsettled;
 mod upkeep;
 mod wire;

@@ -163,7 +163,9 @@ async fn stay(shared: &Arc<Shared>, number: u64, ready: Ready, identity: &mut Op
     if shared.settings.callers_runtimes && is_alone && Wire::reaches(info.addr()) {
         let at_most = shared.settings.connect_timeout;
         let most = shared.settings.concurrency;
-        shared.homes.begin(Site { number, info, run, at_most, most });
+        // The rest of the time is for asking elsewhere.
+        let patience = shared.settings.timeout / 2;
+        shared.homes.begin(Site { number, info, run, at_most, most, patience });
     }
     shared.is_up(number, connection.clone());
     beat.vouch(shared, number);

@@ -6,35 +6,39 @@
 //!   in the order of the commands. A reader that is given up leaves its turn in the line.
 //! - The end of the driver, whatever ends it, ends the connection: who waits is told, and who comes
 //!   later at once.
-//! - It speaks the second version of the protocol, in which nothing is pushed.
+//! - Where the server [keeps the order](keeps_order), it tells when generations and eras change, and what
+//!   is known of them is not asked for. What is still known when the reply has been taken was current when
+//!   the server gave it: so every invalidation is seen that was acknowledged before the read began. What
+//!   has changed meanwhile is asked for, at the cost of a second round trip, and at most one.
+//! - Nothing is registered for but generations and eras: records and leases are read without that.
+//! - Elsewhere nothing is known, and all is asked for.
 
-use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::iter::once;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use parking_lot::Mutex;
 use redis::{ConnectionAddr, ConnectionInfo};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::connect::field;
-use super::reply::{self, Reply};
-use crate::store::redis::fault;
+use super::greeting::{Greeting, keeps_order};
+use super::known::Recalled;
+use super::reply;
+use super::turns::{Answer, Texts, Turns};
+use crate::runtime;
 
 /// What drives a connection until it ends.
 pub(super) type Driving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How many bytes are read at once, if as many are there.
 const CHUNK: usize = 16 << 10;
-
-/// What stands under each of several names.
-pub(super) type Texts = Vec<Option<Bytes>>;
 
 /// One end of the connection: readers' end. Dropped, it ends the connection.
 pub(super) struct Wire {
@@ -43,22 +47,36 @@ pub(super) struct Wire {
     most: usize,
 }
 
-#[derive(Default)]
 struct Line {
     state: Mutex<State>,
+    /// There is somebody to be watched again, or it is over.
+    is_asked: Notify,
 }
 
-#[derive(Default)]
 struct State {
     /// Commands that are not sent yet.
     out: Vec<u8>,
-    /// Who waits for a reply, in the order of the commands.
-    turns: VecDeque<oneshot::Sender<Reply>>,
+    turns: Turns,
     /// The driver, from when it has first waited for anything.
     driver: Option<Waker>,
     /// Whether it has nothing to send, and has to be woken for what is to be sent.
     is_idle: bool,
+    /// Whether somebody will look again who waits.
+    is_watched: bool,
     is_over: bool,
+}
+
+impl Line {
+    /// Tells whoever waits, and whoever comes later at once.
+    fn end(&self) {
+        let mut state = self.state.lock();
+        state.is_over = true;
+        state.wake();
+        let turns = std::mem::replace(&mut state.turns, Turns::new(false));
+        drop(state);
+        drop(turns); // wakes whoever waits
+        self.is_asked.notify_one();
+    }
 }
 
 impl State {
@@ -125,11 +143,13 @@ impl Wire {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut read = BytesMut::new();
-        let server = greet(&mut stream, &mut read, info).await?;
+        let mut greeting = Greeting { stream: &mut stream, read: &mut read };
+        let server = greeting.log_in(info).await?;
         if field(&server, "run_id") != Some(run) {
             return Err("another server answers".to_owned());
         }
-        let (wire, driver) = Self::with_driver(stream, read, most);
+        let is_tracking = keeps_order(&server) && greeting.track().await?;
+        let (wire, driver) = Self::with_driver(stream, read, most, is_tracking);
         let driving = Box::pin(async move {
             let because = driver.drive().await;
             tracing::debug!(target: "keyedcache", ?because, "a caller's connection has ended");
@@ -138,8 +158,21 @@ impl Wire {
     }
 
     /// Both ends of a connection over which so much has been received already.
-    fn with_driver<S>(stream: S, read: BytesMut, most: usize) -> (Self, Driver<S>) {
-        let line = Arc::<Line>::default();
+    fn with_driver<S>(
+        stream: S,
+        read: BytesMut,
+        most: usize,
+        is_tracking: bool,
+    ) -> (Self, Driver<S>) {
+        let state = State {
+            out: Vec::new(),
+            turns: Turns::new(is_tracking),
+            driver: None,
+            is_idle: false,
+            is_watched: false,
+            is_over: false,
+        };
+        let line = Arc::new(Line { state: Mutex::new(state), is_asked: Notify::new() });
         let driver = Driver {
             line: Arc::clone(&line),
             stream,
@@ -154,25 +187,79 @@ impl Wire {
     /// What stands under each name; `None` if the connection has ended, too much is asked over it
     /// already, or the server refuses.
     pub(super) async fn read(&self, names: &[String]) -> Option<Texts> {
-        let (turn, reply) = oneshot::channel();
-        {
-            let mut state = self.line.state.lock();
-            if state.is_over || state.turns.len() >= self.most {
-                return None;
-            }
-            reply::command(
-                &mut state.out,
-                names.len() + 1,
-                once("MGET").chain(names.iter().map(String::as_str)),
-            );
-            state.turns.push_back(turn);
-            if std::mem::take(&mut state.is_idle) {
-                state.wake();
-            }
+        let mut may_recall = true;
+        loop {
+            let (answer, recalled) = self.ask(names, may_recall)?;
+            let answer = answer.await.ok()?;
+            let known = match recalled {
+                Some(then) if answer.is_as_of(&then) => Some(then.texts),
+                Some(_) => {
+                    // What is known now is as good: it was current after the reply.
+                    let Some(now) = self.line.state.lock().turns.recall(names) else {
+                        may_recall = false;
+                        continue;
+                    };
+                    Some(now.texts)
+                }
+                None => None,
+            };
+            return answer.texts(names, known);
         }
-        match reply.await.ok()? {
-            Reply::Texts(texts) if texts.len() == names.len() => Some(texts),
-            _ => None,
+    }
+
+    fn ask(
+        &self,
+        names: &[String],
+        may_recall: bool,
+    ) -> Option<(oneshot::Receiver<Answer>, Option<Recalled>)> {
+        let (told, answer) = oneshot::channel();
+        let mut state = self.line.state.lock();
+        if state.is_over || state.turns.len() >= self.most {
+            return None;
+        }
+        let State { out, turns, .. } = &mut *state;
+        let recalled = turns.ask(out, names, may_recall, told);
+        if std::mem::take(&mut state.is_idle) {
+            state.wake();
+        }
+        let was_watched = std::mem::replace(&mut state.is_watched, true);
+        drop(state);
+        if !was_watched {
+            self.line.is_asked.notify_one();
+        }
+        Some((answer, recalled))
+    }
+
+    /// What ends the connection before a reader has waited for it for longer than `at_most`, having
+    /// called `is_silent`: whatever has become of the runtime that is to drive it. A timer for each
+    /// reader would be a good part of what a hit costs.
+    pub(super) fn watch<F: FnOnce() + Send>(
+        &self,
+        at_most: Duration,
+        is_silent: F,
+    ) -> impl Future<Output = ()> + Send + use<F> {
+        /// In how many looks that time passes.
+        const LOOKS: u32 = 4;
+        let line = Arc::clone(&self.line);
+        async move {
+            loop {
+                let seen = {
+                    let mut state = line.state.lock();
+                    if state.is_over {
+                        return;
+                    }
+                    let seen = state.turns.look();
+                    state.is_watched = seen.is_some();
+                    seen
+                };
+                match seen {
+                    None => line.is_asked.notified().await,
+                    Some(looks) if looks < LOOKS.into() => runtime::sleep(at_most / LOOKS).await,
+                    Some(_) => break,
+                }
+            }
+            is_silent();
+            line.end();
         }
     }
 }
@@ -182,6 +269,8 @@ impl Drop for Wire {
         let mut state = self.line.state.lock();
         state.is_over = true;
         state.wake();
+        drop(state);
+        self.line.is_asked.notify_one();
     }
 }
 
@@ -197,11 +286,7 @@ pub(super) struct Driver<S> {
 
 impl<S> Drop for Driver<S> {
     fn drop(&mut self) {
-        let mut state = self.line.state.lock();
-        state.is_over = true;
-        let turns = std::mem::take(&mut state.turns);
-        drop(state);
-        drop(turns); // wakes whoever waits
+        self.line.end();
     }
 }
 
@@ -259,17 +344,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return Ok(Poll::Pending);
         }
         while let Some(reply) = reply::take(&mut self.read)? {
-            let turn = self.line.state.lock().turns.pop_front();
-            let turn = turn.ok_or(io::ErrorKind::InvalidData)?;
-            // Who has given up has no use for it.
-            let _ = turn.send(reply);
+            let told = self.line.state.lock().turns.take(reply)?;
+            if let Some((told, answer)) = told {
+                // Who has given up has no use for it.
+                let _ = told.send(answer);
+            }
         }
         Ok(Poll::Ready(()))
     }
 }
 
 /// Reads on into the buffer. The end of the stream is an error.
-fn fill(
+pub(super) fn fill(
     stream: &mut (impl AsyncRead + Unpin),
     read: &mut BytesMut,
     context: &mut Context<'_>,
@@ -281,46 +367,6 @@ fn fill(
         0 => Err(io::ErrorKind::UnexpectedEof.into()),
         _ => Ok(()),
     })
-}
-
-/// Logs in; what the server says of itself.
-async fn greet(
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    read: &mut BytesMut,
-    info: &ConnectionInfo,
-) -> Result<String, String> {
-    let login = info.redis_settings();
-    let database = login.db().to_string();
-    let mut commands: Vec<Vec<&str>> = Vec::new();
-    if let Some(password) = login.password() {
-        commands.push(["AUTH"].into_iter().chain(login.username()).chain([password]).collect());
-    }
-    if login.db() != 0 {
-        commands.push(vec!["SELECT", &database]);
-    }
-    commands.push(vec!["CLIENT", "SETNAME", "keyedcache"]);
-    commands.push(vec!["INFO", "server"]);
-    let mut out = Vec::new();
-    for words in &commands {
-        reply::command(&mut out, words.len(), words.iter().copied());
-    }
-    stream.write_all(&out).await.map_err(|error| error.to_string())?;
-    let mut server = None;
-    for _ in commands {
-        let reply = loop {
-            if let Some(reply) = reply::take(read).map_err(|error| error.to_string())? {
-                break reply;
-            }
-            let filled = poll_fn(|context| fill(stream, read, context));
-            filled.await.map_err(|error| error.to_string())?;
-        };
-        match reply {
-            Reply::Refused(words) => return Err(fault::line(&words)),
-            Reply::Text(text) => server = text,
-            Reply::Done | Reply::Texts(_) => {}
-        }
-    }
-    Ok(String::from_utf8_lossy(&server.unwrap_or_default()).into_owned())
 }
 
 #[cfg(test)]

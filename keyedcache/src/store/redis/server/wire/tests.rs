@@ -2,16 +2,18 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
+use std::time::Instant;
 
-use redis::IntoConnectionInfo;
 use tokio::io::{DuplexStream, duplex};
 
 use super::*;
 
+mod knowing;
+
 /// A driver over a stream that takes so many bytes until they are read at the other end.
 fn wire(room: usize) -> (Wire, Driver<DuplexStream>, DuplexStream) {
     let (stream, server) = duplex(room);
-    let (wire, driver) = Wire::with_driver(stream, BytesMut::new(), 10);
+    let (wire, driver) = Wire::with_driver(stream, BytesMut::new(), 10, false);
     (wire, driver, server)
 }
 
@@ -83,17 +85,29 @@ fn end_of_the_driver_is_told_to_who_waits_and_to_who_comes() {
     assert!(matches!(pin!(asking(&wire)).poll(&mut context), Poll::Ready(None)));
 }
 
-/// As a server does that knows `AUTH` by another name only.
 #[test]
-fn refusal_is_told_without_the_password_that_was_sent() {
-    let (mut stream, mut server) = duplex(1000);
-    let info = "redis://:sesame@localhost".into_connection_info().unwrap();
-    let mut read = BytesMut::new();
-    let mut greeting = pin!(greet(&mut stream, &mut read, &info));
+fn who_waits_too_long_is_told_though_nobody_drives_the_connection() {
+    let (wire, _driver, _server) = wire(1000);
+    let (at_most, start) = (Duration::from_millis(40), Instant::now());
+    let silences = Arc::<Count>::default();
+    let silent = Arc::clone(&silences);
+    runtime::background().spawn(wire.watch(at_most, move || silent.wake()));
+    let mut other = pin!(asking(&wire));
+    assert!(other.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(runtime::wait(asking(&wire)), None);
+    assert_eq!(runtime::wait(other), None);
+    assert!(start.elapsed() >= at_most / 2, "{:?}", start.elapsed());
+    assert_eq!(silences.take(), 1);
+}
+
+#[test]
+fn nobody_watches_what_has_ended() {
+    let (wire, driver, _server) = wire(1000);
+    let watch = || wire.watch(Duration::from_mins(1), || panic!("nobody waits"));
+    let mut watching = pin!(watch());
     let mut context = Context::from_waker(Waker::noop());
-    assert!(greeting.as_mut().poll(&mut context).is_pending());
-    let refusal = b"-ERR unknown command 'AUTH', with args beginning with: 'sesame' \r\n";
-    assert!(pin!(server.write_all(refusal)).poll(&mut context).is_ready());
-    let Poll::Ready(Err(said)) = greeting.poll(&mut context) else { panic!("it was refused") };
-    assert_eq!(said, "ERR unknown command 'AUTH'");
+    assert!(watching.as_mut().poll(&mut context).is_pending());
+    drop(driver);
+    assert!(watching.poll(&mut context).is_ready());
+    assert!(pin!(watch()).poll(&mut context).is_ready());
 }
