@@ -5,8 +5,7 @@
 //! once costs nothing, not even a look at a clock. A store that has shown that it works, by telling a
 //! waiting call of a change, has the whole time again.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
@@ -36,18 +35,10 @@ impl Patience {
     }
 
     /// What the future answers in the time that is left, if it does.
-    pub(crate) async fn wait_for<F: Future + Unpin>(&mut self, mut future: F) -> Option<F::Output> {
-        let mut began = None;
-        let watched = poll_fn(|context| {
-            let polled = Pin::new(&mut future).poll(context);
-            if polled.is_pending() {
-                began.get_or_insert_with(Instant::now);
-            }
-            polled
-        });
-        let answer = runtime::timeout(self.left, watched).await;
-        if let Some(began) = began {
-            self.left = self.left.saturating_sub(began.elapsed());
+    pub(crate) async fn wait_for<F: Future>(&mut self, future: F) -> Option<F::Output> {
+        let (answer, end) = runtime::timed(self.left, future).await;
+        if let Some(end) = end {
+            self.left = end.saturating_duration_since(Instant::now());
         }
         answer
     }

@@ -58,13 +58,13 @@ pub(crate) fn after(duration: Duration) -> Instant {
 
 /// Returns after `duration`; may be polled on any thread, inside any runtime or none.
 pub(crate) async fn sleep(duration: Duration) {
-    timer_of(duration).await;
+    timer_until(after(duration)).await;
 }
 
-fn timer_of(duration: Duration) -> Sleep {
+fn timer_until(end: Instant) -> Sleep {
     let make = move || {
         let _inside = background().enter();
-        tokio::time::sleep(duration)
+        tokio::time::sleep_until(end.into())
     };
     if is_thread_ending() {
         return thread::spawn(make).join().expect("making a timer does not panic");
@@ -80,19 +80,30 @@ fn timer_of(duration: Duration) -> Sleep {
 ///
 /// When time is up the future is dropped.
 pub(crate) async fn timeout<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
+    timed(duration, future).await.0
+}
+
+/// The same, and when its time is or was up; `None` if it was ready at once.
+pub(crate) async fn timed<F: Future>(
+    duration: Duration,
+    future: F,
+) -> (Option<F::Output>, Option<Instant>) {
     let mut future = pin!(future);
     let mut timer = pin!(None);
-    poll_fn(|context| {
+    let mut end = None;
+    let answer = poll_fn(|context| {
         if let Poll::Ready(answer) = future.as_mut().poll(context) {
             return Poll::Ready(Some(answer));
         }
+        let end = *end.get_or_insert_with(|| after(duration));
         if timer.is_none() {
-            timer.set(Some(timer_of(duration)));
+            timer.set(Some(timer_until(end)));
         }
         let timer = timer.as_mut().as_pin_mut().expect("it has just been set");
         timer.poll(context).map(|()| None)
     })
-    .await
+    .await;
+    (answer, end)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 
 use super::reply::Changed;
 use crate::store::redis::names;
@@ -20,7 +21,7 @@ const MOST: usize = 4096;
 
 #[derive(Default)]
 pub(super) struct Known {
-    texts: HashMap<Box<str>, Bytes>,
+    texts: HashMap<Box<str>, Bytes, RandomState>,
     /// How often something was said to have changed.
     changes: u64,
 }
