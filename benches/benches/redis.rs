@@ -3,6 +3,10 @@
 //!
 //! All run in tasks of one Tokio runtime of two workers, and talk to one `redis-server` of the bench's
 //! own over TCP.
+//!
+//! Hits of one task after another are timed in a process of their own, which shares one core with its
+//! server. Where either may run anywhere, the same call takes 20 or 100 µs by which core it was woken on,
+//! and stays so for a run: a ratio of two would tell of that and of nothing else.
 
 #![allow(clippy::cast_precision_loss)] // counts and nanoseconds, told to a few digits
 #![allow(clippy::unused_async)] // the functions that are compared are async, and have nothing to wait for
@@ -10,6 +14,7 @@
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::Pin;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::{Duration, Instant};
@@ -24,6 +29,7 @@ use keyedcache::store::RedisStore;
 use keyedcache::{Cache, cache_key, cached};
 use keyedcache_benches::{Contest, Outcome, RedisServer, median, print_table, print_target, time};
 use redis::aio::MultiplexedConnection;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 
@@ -145,6 +151,15 @@ async fn million(number: usize) -> String {
 }
 
 fn main() -> Result<(), Failure> {
+    let on_one_core = is_named(ON_ONE_CORE);
+    if on_one_core {
+        stay_on_one_core()?;
+    } else if is_wanted("hits") {
+        let mut same = Command::new(std::env::current_exe()?);
+        if !same.args(["--bench", ON_ONE_CORE]).status()?.success() {
+            return Err("the hits of one task have failed".into());
+        }
+    }
     let server = RedisServer::start()?;
     URL.set(server.url()).map_err(|_| "the URL is set once")?;
     for alias in ["one", "other"] {
@@ -155,8 +170,11 @@ fn main() -> Result<(), Failure> {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let connection = runtime
         .block_on(async { redis::Client::open(url())?.get_multiplexed_async_connection().await })?;
+    if on_one_core {
+        return hits(&runtime, &connection, ("1 task, one core", "one task"), one_after_another);
+    }
     if is_wanted("hits") {
-        hits(&runtime, &connection)?;
+        hits(&runtime, &connection, ("64 tasks", "64 tasks"), at_once)?;
     }
     if is_wanted("stampede") {
         stampede(&runtime);
@@ -170,11 +188,29 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Names the part that a process of its own runs.
+const ON_ONE_CORE: &str = "hits-on-one-core";
+
 /// Whether this part is named after `--`, or none is.
 fn is_wanted(part: &str) -> bool {
-    let mut named =
-        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
-    named.peek().is_none() || named.any(|name| name == part)
+    named().next().is_none() || is_named(part)
+}
+
+fn is_named(part: &str) -> bool {
+    named().any(|name| name == part)
+}
+
+fn named() -> impl Iterator<Item = String> {
+    std::env::args().skip(1).filter(|argument| !argument.starts_with('-'))
+}
+
+/// Has this thread, and all threads and processes it starts, run on one core: the first it may run on.
+fn stay_on_one_core() -> Result<(), Failure> {
+    let mine = sched_getaffinity(None)?;
+    let first = (0..CpuSet::MAX_CPU).find(|&core| mine.is_set(core)).ok_or("there is no core")?;
+    let mut one = CpuSet::new();
+    one.set(first);
+    Ok(sched_setaffinity(None, &one)?)
 }
 
 /// A cache with connections of its own, as every process has; by default it keeps 10,000 near.
@@ -183,7 +219,12 @@ fn open(near: usize) -> Result<Cache, Failure> {
     Ok(Cache::builder().store(Arc::new(store)).near(near).build()?)
 }
 
-fn hits(runtime: &Runtime, connection: &MultiplexedConnection) -> Result<(), Failure> {
+fn hits(
+    runtime: &Runtime,
+    connection: &MultiplexedConnection,
+    (column, tasks): (&str, &str),
+    time: impl Fn(&Runtime, &Call) -> f64,
+) -> Result<(), Failure> {
     let cache = open(0)?;
     runtime.block_on(async {
         for number in 0..KEYS {
@@ -196,28 +237,21 @@ fn hits(runtime: &Runtime, connection: &MultiplexedConnection) -> Result<(), Fai
     })?;
     let before = BODIES.load(Ordering::Relaxed);
     let away = driven_away()?;
-    let connections = [connection, &away];
-    let one = race(&cache, connections, |call| one_after_another(runtime, call));
-    let many = race(&cache, connections, |call| at_once(runtime, call));
+    let outcome = race(&cache, [connection, &away], |call| time(runtime, call));
     let title = "hit of 1 kB in Redis, ns a call (medians of interleaved rounds)";
-    print_table(title, &[("1 task", &one), ("64 tasks", &many)]);
+    print_table(title, &[(column, &outcome)]);
     println!();
-    print_target("#[cached] / bare GET, one task", one.ratio(FUNCTION, BARE), 1.15);
-    print_target("Cache::get / bare GET, one task", one.ratio(VALUES, BARE), 1.15);
-    print_target("#[cached] / bare GET, 64 tasks", many.ratio(FUNCTION, BARE), 1.0 / 0.85);
-    print_target("Cache::get / bare GET, 64 tasks", many.ratio(VALUES, BARE), 1.0 / 0.85);
-    let of_away = |outcome: &Outcome| outcome.ratio(FUNCTION, AWAY);
-    println!("  {:<58}{:>8.2}", "#[cached] / driven on another thread, one task", of_away(&one));
-    println!("  {:<58}{:>8.2}", "#[cached] / driven on another thread, 64 tasks", of_away(&many));
-    for (tasks, outcome) in [("one task", &one), ("64 tasks", &many)] {
-        for peer in [CACHED, HITBOX] {
-            print_target(
-                &format!("#[cached] / {peer}, {tasks}"),
-                outcome.ratio(FUNCTION, peer),
-                1.0,
-            );
-        }
+    let bare = if tasks == "one task" { 1.15 } else { 1.0 / 0.85 };
+    for ours in [FUNCTION, VALUES] {
+        let name = ours.trim_start_matches("keyedcache ");
+        print_target(&format!("{name} / bare GET, {tasks}"), outcome.ratio(ours, BARE), bare);
     }
+    for peer in [CACHED, HITBOX] {
+        let ratio = outcome.ratio(FUNCTION, peer);
+        print_target(&format!("#[cached] / {peer}, {tasks}"), ratio, 1.0);
+    }
+    let of_away = outcome.ratio(FUNCTION, AWAY);
+    println!("  {:<58}{of_away:>8.2}", format!("#[cached] / driven on another thread, {tasks}"));
     println!("  bodies run while timed: {}", BODIES.load(Ordering::Relaxed) - before);
     Ok(())
 }

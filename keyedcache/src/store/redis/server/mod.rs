@@ -22,6 +22,7 @@ mod connect;
 mod greeting;
 mod homes;
 mod known;
+mod outlet;
 mod replicas;
 mod reply;
 mod sentinels;

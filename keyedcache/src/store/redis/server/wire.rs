@@ -4,6 +4,7 @@
 //! - Whoever reads writes the command into a buffer that all share and waits for its turn; the *driver*,
 //!   a task of the runtime that is to drive the connection, sends the buffer and hands the replies out,
 //!   in the order of the commands. A reader that is given up leaves its turn in the line.
+//! - A reader that is alone sends what it asks by itself, so that the driver need not run for that.
 //! - The end of the driver, whatever ends it, ends the connection: who waits is told, and who comes
 //!   later at once.
 //! - Where the server [keeps the order](keeps_order), it tells when generations and eras change, and what
@@ -21,7 +22,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use redis::{ConnectionAddr, ConnectionInfo};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
@@ -30,6 +31,7 @@ use tokio::sync::{Notify, oneshot};
 use super::connect::field;
 use super::greeting::{Greeting, keeps_order};
 use super::known::Recalled;
+use super::outlet::{Outlet, Stream};
 use super::reply;
 use super::turns::{Answer, Texts, Turns};
 use crate::runtime;
@@ -49,6 +51,8 @@ pub(super) struct Wire {
 
 struct Line {
     state: Mutex<State>,
+    /// Locked by who sends, and by nobody who holds the state but a reader that is alone.
+    outlet: Mutex<Outlet>,
     /// There is somebody to be watched again, or it is over.
     is_asked: Notify,
 }
@@ -61,6 +65,8 @@ struct State {
     driver: Option<Waker>,
     /// Whether it has nothing to send, and has to be woken for what is to be sent.
     is_idle: bool,
+    /// Whether a reader could not send all that it has put into the outlet.
+    has_left_some: bool,
     /// Whether somebody will look again who waits.
     is_watched: bool,
     is_over: bool,
@@ -140,7 +146,7 @@ impl Wire {
         most: usize,
     ) -> Result<(Self, Driving), String>
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Stream + AsyncRead + AsyncWrite + Unpin + Send,
     {
         let mut read = BytesMut::new();
         let mut greeting = Greeting { stream: &mut stream, read: &mut read };
@@ -158,26 +164,33 @@ impl Wire {
     }
 
     /// Both ends of a connection over which so much has been received already.
-    fn with_driver<S>(
+    fn with_driver<S: Stream>(
         stream: S,
         read: BytesMut,
         most: usize,
         is_tracking: bool,
-    ) -> (Self, Driver<S>) {
+    ) -> (Self, Driver<S::Inlet>) {
         let state = State {
             out: Vec::new(),
             turns: Turns::new(is_tracking),
             driver: None,
             is_idle: false,
+            has_left_some: false,
             is_watched: false,
             is_over: false,
         };
-        let line = Arc::new(Line { state: Mutex::new(state), is_asked: Notify::new() });
+        let (inlet, half) = stream.split();
+        let outlet = Outlet { half: Box::new(half), out: Vec::new(), sent: 0 };
+        let line = Arc::new(Line {
+            state: Mutex::new(state),
+            outlet: Mutex::new(outlet),
+            is_asked: Notify::new(),
+        });
         let driver = Driver {
             line: Arc::clone(&line),
-            stream,
+            inlet,
             out: Vec::new(),
-            sent: 0,
+            is_sending: false,
             read,
             has_let_others_go_first: false,
         };
@@ -217,17 +230,38 @@ impl Wire {
         if state.is_over || state.turns.len() >= self.most {
             return None;
         }
+        let is_alone = state.is_idle && state.turns.len() == 0;
+        let outlet = if is_alone { self.line.outlet.try_lock() } else { None };
         let State { out, turns, .. } = &mut *state;
         let recalled = turns.ask(out, names, may_recall, told);
-        if std::mem::take(&mut state.is_idle) {
-            state.wake();
-        }
         let was_watched = std::mem::replace(&mut state.is_watched, true);
-        drop(state);
+        if let Some(outlet) = outlet {
+            self.send(state, outlet);
+        } else {
+            if std::mem::take(&mut state.is_idle) {
+                state.wake();
+            }
+            drop(state);
+        }
         if !was_watched {
             self.line.is_asked.notify_one();
         }
         Some((answer, recalled))
+    }
+
+    /// Sends what one has asked who is alone; what cannot be sent at once, the driver sends. Until it is
+    /// replied to, nobody else is alone: so all is sent in the order of the turns.
+    fn send(&self, mut state: MutexGuard<'_, State>, mut outlet: MutexGuard<'_, Outlet>) {
+        std::mem::swap(&mut state.out, &mut outlet.out);
+        drop(state);
+        let is_sent = outlet.try_send();
+        drop(outlet);
+        if !is_sent {
+            let mut state = self.line.state.lock();
+            state.has_left_some = true;
+            state.is_idle = false;
+            state.wake();
+        }
     }
 
     /// What ends the connection before a reader has waited for it for longer than `at_most`, having
@@ -275,22 +309,24 @@ impl Drop for Wire {
 }
 
 /// What is polled by the runtime that drives the connection.
-pub(super) struct Driver<S> {
+pub(super) struct Driver<I> {
     line: Arc<Line>,
-    stream: S,
+    inlet: I,
+    /// On its way from the line to the outlet.
     out: Vec<u8>,
-    sent: usize,
+    /// Whether there may be something in the outlet.
+    is_sending: bool,
     read: BytesMut,
     has_let_others_go_first: bool,
 }
 
-impl<S> Drop for Driver<S> {
+impl<I> Drop for Driver<I> {
     fn drop(&mut self) {
         self.line.end();
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+impl<I: AsyncRead + Unpin> Driver<I> {
     /// Until the connection ends.
     pub(super) async fn drive(mut self) -> io::Result<()> {
         poll_fn(|context| self.poll(context)).await
@@ -306,6 +342,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     if state.is_over {
                         return Poll::Ready(Ok(()));
                     }
+                    self.is_sending |= std::mem::take(&mut state.has_left_some);
+                    if self.is_sending && is_sent.is_ready() {
+                        continue; // a reader has left some just now
+                    }
                     if is_sent.is_pending() || state.out.is_empty() {
                         state.wait(context.waker(), is_sent.is_ready());
                         return Poll::Pending;
@@ -318,6 +358,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                         return Poll::Pending;
                     }
                     std::mem::swap(&mut state.out, &mut self.out);
+                    self.is_sending = true;
                     self.has_let_others_go_first = false;
                 }
             }
@@ -326,21 +367,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Ready when all that was taken is sent.
     fn poll_send(&mut self, context: &mut Context<'_>) -> io::Result<Poll<()>> {
-        while self.sent < self.out.len() {
-            match Pin::new(&mut self.stream).poll_write(context, &self.out[self.sent..])? {
-                Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(count) => self.sent += count,
-                Poll::Pending => return Ok(Poll::Pending),
-            }
+        if !self.is_sending {
+            return Ok(Poll::Ready(()));
         }
-        self.out.clear();
-        self.sent = 0;
-        Ok(Poll::Ready(()))
+        let mut outlet = self.line.outlet.lock();
+        outlet.out.append(&mut self.out);
+        let sent = outlet.poll_send(context)?;
+        self.is_sending = sent.is_pending();
+        Ok(sent)
     }
 
     /// Hands out what has come; pending when nothing has.
     fn poll_receive(&mut self, context: &mut Context<'_>) -> io::Result<Poll<()>> {
-        if fill(&mut self.stream, &mut self.read, context)?.is_pending() {
+        if fill(&mut self.inlet, &mut self.read, context)?.is_pending() {
             return Ok(Poll::Pending);
         }
         while let Some(reply) = reply::take(&mut self.read)? {

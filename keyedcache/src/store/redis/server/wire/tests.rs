@@ -4,14 +4,31 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 use std::time::Instant;
 
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::{DuplexStream, ReadHalf, WriteHalf, duplex, split};
 
+use super::super::outlet::Half;
 use super::*;
 
 mod knowing;
 
+impl Stream for DuplexStream {
+    type Inlet = ReadHalf<Self>;
+    type Half = WriteHalf<Self>;
+
+    fn split(self) -> (Self::Inlet, Self::Half) {
+        split(self)
+    }
+}
+
+impl Half for WriteHalf<DuplexStream> {
+    /// All is left to the driver.
+    fn try_write(&self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
 /// A driver over a stream that takes so many bytes until they are read at the other end.
-fn wire(room: usize) -> (Wire, Driver<DuplexStream>, DuplexStream) {
+fn wire(room: usize) -> (Wire, Driver<ReadHalf<DuplexStream>>, DuplexStream) {
     let (stream, server) = duplex(room);
     let (wire, driver) = Wire::with_driver(stream, BytesMut::new(), 10, false);
     (wire, driver, server)
