@@ -33,7 +33,8 @@ pub(super) trait Link: fmt::Debug + Send + Sync {
     /// pushes come by registration, registers for all of them. From primaries.
     fn read(&self, names: Vec<String>) -> Pending<'_, Vec<Option<Bytes>>>;
 
-    /// The same, but registers for no record and need not come in order with what is pushed. It is
+    /// The same, but registers for no record and need not come in order with what is pushed. Names of
+    /// generations and eras come last. It is
     /// [`read`](Self::read) where there is no shorter way.
     fn glance(&self, names: Vec<String>) -> Pending<'_, Vec<Option<Bytes>>> {
         self.read(names)

@@ -14,7 +14,6 @@ use bytes::Bytes;
 use foldhash::fast::RandomState;
 
 use super::reply::Changed;
-use crate::store::redis::names;
 
 /// How many are remembered; with one more, all are forgotten.
 const MOST: usize = 4096;
@@ -28,7 +27,7 @@ pub(super) struct Known {
 
 /// What was known at some time.
 pub(super) struct Recalled {
-    /// In the order of the names asked for; `None` for each that is not of scopes.
+    /// In the order of the names asked for.
     pub(super) texts: Vec<Option<Bytes>>,
     /// Of [`Known::changes`], then.
     pub(super) changes: u64,
@@ -39,13 +38,10 @@ impl Known {
         self.changes
     }
 
-    /// What stands under those of the names that are of scopes, if that is known of all.
+    /// What stands under these names, if that is known of all.
     pub(super) fn recall(&self, names: &[String]) -> Option<Recalled> {
-        let mut texts = Vec::with_capacity(names.len());
-        for name in names {
-            let is_asked = names::is_of_scopes(name);
-            texts.push(if is_asked { Some(self.texts.get(name.as_str())?.clone()) } else { None });
-        }
+        let text = |name: &String| self.texts.get(name.as_str()).cloned().map(Some);
+        let texts = names.iter().map(text).collect::<Option<_>>()?;
         Some(Recalled { texts, changes: self.changes })
     }
 
@@ -83,7 +79,7 @@ mod tests {
     }
 
     fn is_known(known: &Known, number: usize) -> bool {
-        known.recall(&["k".to_owned(), name(number).into()]).is_some()
+        known.recall(&[name(number).into()]).is_some()
     }
 
     #[test]

@@ -31,11 +31,14 @@ pub(super) struct Turns {
     looks: u64,
 }
 
+/// After how many looks a reader came.
+#[derive(Clone, Copy)]
+pub(super) struct Since(u64);
+
 /// A reader that waits.
 struct Turn {
     told: oneshot::Sender<Answer>,
-    /// After how many looks it came.
-    came: u64,
+    came: Since,
     /// What is replied to before that which is asked for in any case.
     fetch: Option<Box<Fetch>>,
 }
@@ -57,6 +60,7 @@ pub(super) struct Answer {
     fetched: Option<Reply>,
     /// Of [`Known`], when the reply was taken.
     changes: Option<u64>,
+    pub(super) came: Since,
 }
 
 impl Turns {
@@ -72,42 +76,40 @@ impl Turns {
     /// Looks who waits; how many looks the one has seen that has waited longest, with this one.
     pub(super) fn look(&mut self) -> Option<u64> {
         self.looks += 1;
-        self.waiting.front().map(|turn| self.looks - turn.came)
+        self.waiting.iter().map(|turn| self.looks - turn.came.0).max()
     }
 
-    /// What stands under those of the names that are of scopes, if that is known of all.
+    /// What stands under those of these names that are of scopes, if that is known of all.
     pub(super) fn recall(&self, names: &[String]) -> Option<Recalled> {
-        self.known.as_ref()?.recall(names)
+        self.known.as_ref()?.recall(apart(names).1)
     }
 
-    /// Writes what is to be asked and takes a turn for it; what is known, if that is not asked for.
+    /// Writes what is to be asked and takes a turn for it; what is known, if that is not asked for. Who asks
+    /// `again` asks for all, and has waited since then.
     pub(super) fn ask(
         &mut self,
         out: &mut Vec<u8>,
         names: &[String],
-        may_recall: bool,
+        again: Option<Since>,
         told: oneshot::Sender<Answer>,
     ) -> Option<Recalled> {
-        let (all, came) = (names.iter().map(String::as_str), self.looks);
+        let came = again.unwrap_or(Since(self.looks));
+        let (content, scopes) = apart(names);
         // Where only scopes are asked for, nothing would be left to ask.
-        let known = self.known.as_ref().filter(|_| all.clone().next().is_some_and(is_content));
+        let known = self.known.as_ref().filter(|_| !content.is_empty());
         let Some(known) = known else {
-            mget(out, all);
+            mget(out, names);
             self.waiting.push_back(Turn { told, came, fetch: None });
             return None;
         };
-        let recalled = if may_recall { known.recall(names) } else { None };
+        let recalled = if again.is_none() { known.recall(scopes) } else { None };
         let fetch = recalled.is_none().then(|| {
-            let scopes = all.clone().filter(|name| is_of_scopes(name));
             reply::command(out, 3, ["CLIENT", "CACHING", "YES"].into_iter());
-            mget(out, scopes.clone());
-            Box::new(Fetch {
-                names: scopes.map(Box::from).collect(),
-                is_promised: None,
-                texts: None,
-            })
+            mget(out, scopes);
+            let names = scopes.iter().map(|name| name.as_str().into()).collect();
+            Box::new(Fetch { names, is_promised: None, texts: None })
         });
-        mget(out, all.filter(|name| is_content(name)));
+        mget(out, content);
         self.waiting.push_back(Turn { told, came, fetch });
         recalled
     }
@@ -133,8 +135,9 @@ impl Turns {
             return Ok(None);
         }
         let changes = self.known.as_ref().map(Known::changes);
-        Ok(self.waiting.pop_front().map(|Turn { told, fetch, .. }| {
-            (told, Answer { last: reply, fetched: fetch.and_then(|fetch| fetch.texts), changes })
+        Ok(self.waiting.pop_front().map(|Turn { told, came, fetch }| {
+            let fetched = fetch.and_then(|fetch| fetch.texts);
+            (told, Answer { last: reply, fetched, changes, came })
         }))
     }
 }
@@ -165,42 +168,25 @@ impl Answer {
         self.changes == Some(then.changes)
     }
 
-    /// What stands under each of the names, where so much was known; `None` if the server refuses.
-    pub(super) fn texts(self, names: &[String], known: Option<Texts>) -> Option<Texts> {
-        let Reply::Texts(last) = self.last else { return None };
-        let mut texts = match (known, self.fetched) {
-            (Some(known), _) => known,
-            (None, None) => return (last.len() == names.len()).then_some(last),
-            (None, Some(Reply::Texts(scopes))) => {
-                let mut texts = vec![None; names.len()];
-                fill_in(&mut texts, names, is_of_scopes, scopes)?;
-                texts
-            }
+    /// What stands under each of so many names, where so much was known of scopes; `None` if the server
+    /// refuses.
+    pub(super) fn texts(self, count: usize, known: Option<Texts>) -> Option<Texts> {
+        let Reply::Texts(mut texts) = self.last else { return None };
+        match (known, self.fetched) {
+            (Some(scopes), _) | (None, Some(Reply::Texts(scopes))) => texts.extend(scopes),
+            (None, None) => {}
             (None, Some(_)) => return None,
-        };
-        fill_in(&mut texts, names, is_content, last)?;
-        Some(texts)
+        }
+        (texts.len() == count).then_some(texts)
     }
 }
 
-/// Puts these in the places of such names; `None` if there are more or fewer.
-fn fill_in(
-    texts: &mut Texts,
-    names: &[String],
-    is_such: fn(&str) -> bool,
-    such: Texts,
-) -> Option<()> {
-    let mut such = such.into_iter();
-    for (text, _) in texts.iter_mut().zip(names).filter(|(_, name)| is_such(name)) {
-        *text = such.next()?;
-    }
-    such.next().is_none().then_some(())
+/// The names of records and leases, and those of scopes, which follow them.
+fn apart(names: &[String]) -> (&[String], &[String]) {
+    let content = names.iter().take_while(|name| !is_of_scopes(name)).count();
+    names.split_at(content)
 }
 
-fn is_content(name: &str) -> bool {
-    !is_of_scopes(name)
-}
-
-fn mget<'a>(out: &mut Vec<u8>, names: impl Iterator<Item = &'a str> + Clone) {
-    reply::command(out, names.clone().count() + 1, once("MGET").chain(names));
+fn mget(out: &mut Vec<u8>, names: &[String]) {
+    reply::command(out, names.len() + 1, once("MGET").chain(names.iter().map(String::as_str)));
 }

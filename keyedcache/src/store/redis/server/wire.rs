@@ -33,7 +33,7 @@ use super::greeting::{Greeting, keeps_order};
 use super::known::Recalled;
 use super::outlet::{Outlet, Stream};
 use super::reply;
-use super::turns::{Answer, Texts, Turns};
+use super::turns::{Answer, Since, Texts, Turns};
 use crate::runtime;
 
 /// What drives a connection until it ends.
@@ -197,33 +197,33 @@ impl Wire {
         (Self { line, most }, driver)
     }
 
-    /// What stands under each name; `None` if the connection has ended, too much is asked over it
-    /// already, or the server refuses.
+    /// What stands under each name, those of scopes after all others; `None` if the connection has ended,
+    /// too much is asked over it already, or the server refuses.
     pub(super) async fn read(&self, names: &[String]) -> Option<Texts> {
-        let mut may_recall = true;
+        let mut again = None;
         loop {
-            let (answer, recalled) = self.ask(names, may_recall)?;
+            let (answer, recalled) = self.ask(names, again)?;
             let answer = answer.await.ok()?;
             let known = match recalled {
                 Some(then) if answer.is_as_of(&then) => Some(then.texts),
                 Some(_) => {
                     // What is known now is as good: it was current after the reply.
                     let Some(now) = self.line.state.lock().turns.recall(names) else {
-                        may_recall = false;
+                        again = Some(answer.came);
                         continue;
                     };
                     Some(now.texts)
                 }
                 None => None,
             };
-            return answer.texts(names, known);
+            return answer.texts(names.len(), known);
         }
     }
 
     fn ask(
         &self,
         names: &[String],
-        may_recall: bool,
+        again: Option<Since>,
     ) -> Option<(oneshot::Receiver<Answer>, Option<Recalled>)> {
         let (told, answer) = oneshot::channel();
         let mut state = self.line.state.lock();
@@ -233,7 +233,7 @@ impl Wire {
         let is_alone = state.is_idle && state.turns.len() == 0;
         let outlet = if is_alone { self.line.outlet.try_lock() } else { None };
         let State { out, turns, .. } = &mut *state;
-        let recalled = turns.ask(out, names, may_recall, told);
+        let recalled = turns.ask(out, names, again, told);
         let was_watched = std::mem::replace(&mut state.is_watched, true);
         if let Some(outlet) = outlet {
             self.send(state, outlet);

@@ -27,6 +27,93 @@ impl Half for WriteHalf<DuplexStream> {
     }
 }
 
+/// A stream of whose writer so many bytes are taken at once, and never more without its driver.
+struct Eager(DuplexStream, usize);
+
+struct EagerHalf(std::sync::Mutex<WriteHalf<DuplexStream>>, usize);
+
+impl Stream for Eager {
+    type Inlet = ReadHalf<DuplexStream>;
+    type Half = EagerHalf;
+
+    fn split(self) -> (Self::Inlet, Self::Half) {
+        let (inlet, half) = split(self.0);
+        (inlet, EagerHalf(std::sync::Mutex::new(half), self.1))
+    }
+}
+
+impl Half for EagerHalf {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let at_once = &bytes[..self.1.min(bytes.len())];
+        let mut context = Context::from_waker(Waker::noop());
+        match Pin::new(&mut *self.0.lock().unwrap()).poll_write(&mut context, at_once) {
+            Poll::Ready(written) => written,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl AsyncWrite for EagerHalf {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(self.0.get_mut().unwrap()).poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// What has come out at the other end.
+fn come_out(server: &mut DuplexStream) -> String {
+    let mut out = [0; 1000];
+    let mut read = tokio::io::ReadBuf::new(&mut out);
+    let _ = Pin::new(server).poll_read(&mut Context::from_waker(Waker::noop()), &mut read);
+    String::from_utf8(read.filled().to_vec()).unwrap()
+}
+
+#[test]
+fn reader_that_is_alone_sends_what_it_can_and_the_driver_the_rest_before_all_others() {
+    const FIRST: &str = "*2\r\n$4\r\nMGET\r\n$1\r\na\r\n";
+    const SECOND: &str = "*2\r\n$4\r\nMGET\r\n$1\r\nb\r\n";
+    for at_once in [0, 1, 7, FIRST.len(), 1000] {
+        let (stream, mut server) = duplex(1000);
+        let stream = Eager(stream, at_once);
+        let (wire, driver) = Wire::with_driver(stream, BytesMut::new(), 10, false);
+        let count = Arc::<Count>::default();
+        let waker = Waker::from(Arc::clone(&count));
+        let mut context = Context::from_waker(&waker);
+        let mut driving = pin!(driver.drive());
+        assert!(driving.as_mut().poll(&mut context).is_pending());
+        let asked = ["a", "b"].map(|name| [name.to_owned()]);
+        let [mut first, mut second] = asked.each_ref().map(|names| Box::pin(wire.read(names)));
+        let mut reader = Context::from_waker(Waker::noop());
+        assert!(first.as_mut().poll(&mut reader).is_pending());
+        let sent = at_once.min(FIRST.len());
+        assert_eq!(come_out(&mut server), FIRST[..sent], "{at_once}");
+        assert_eq!(count.take() == 0, sent == FIRST.len(), "woken for what is left: {at_once}");
+        assert!(second.as_mut().poll(&mut reader).is_pending());
+        assert_eq!(come_out(&mut server), "", "it is not alone");
+        assert!(driving.as_mut().poll(&mut context).is_pending());
+        assert!(driving.as_mut().poll(&mut context).is_pending());
+        assert_eq!(come_out(&mut server), [&FIRST[sent..], SECOND].concat());
+        let replies = b"*1\r\n$1\r\nA\r\n*1\r\n$1\r\nB\r\n";
+        assert!(Pin::new(&mut server).poll_write(&mut reader, replies).is_ready());
+        assert!(driving.as_mut().poll(&mut context).is_pending());
+        for (reading, expected) in [(&mut first, "A"), (&mut second, "B")] {
+            let Poll::Ready(texts) = reading.as_mut().poll(&mut reader) else { panic!("told") };
+            assert_eq!(texts.unwrap(), [Some(bytes::Bytes::from_static(expected.as_bytes()))]);
+        }
+    }
+}
+
 /// A driver over a stream that takes so many bytes until they are read at the other end.
 fn wire(room: usize) -> (Wire, Driver<ReadHalf<DuplexStream>>, DuplexStream) {
     let (stream, server) = duplex(room);
