@@ -38,10 +38,12 @@ impl Known {
         self.changes
     }
 
-    /// What stands under these names, if that is known of all.
-    pub(super) fn recall(&self, names: &[String]) -> Option<Recalled> {
-        let text = |name: &String| self.texts.get(name.as_str()).cloned().map(Some);
-        let texts = names.iter().map(text).collect::<Option<_>>()?;
+    /// What stands under these names, if that is known of all, with room for so many other texts.
+    pub(super) fn recall(&self, names: &[String], room: usize) -> Option<Recalled> {
+        let mut texts = Vec::with_capacity(names.len() + room);
+        for name in names {
+            texts.push(Some(self.texts.get(name.as_str())?.clone()));
+        }
         Some(Recalled { texts, changes: self.changes })
     }
 
@@ -79,7 +81,7 @@ mod tests {
     }
 
     fn is_known(known: &Known, number: usize) -> bool {
-        known.recall(&[name(number).into()]).is_some()
+        known.recall(&[name(number).into()], 0).is_some()
     }
 
     #[test]

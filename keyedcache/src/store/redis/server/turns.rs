@@ -81,7 +81,8 @@ impl Turns {
 
     /// What stands under those of these names that are of scopes, if that is known of all.
     pub(super) fn recall(&self, names: &[String]) -> Option<Recalled> {
-        self.known.as_ref()?.recall(apart(names).1)
+        let (content, scopes) = apart(names);
+        self.known.as_ref()?.recall(scopes, content.len())
     }
 
     /// Writes what is to be asked and takes a turn for it; what is known, if that is not asked for. Who asks
@@ -102,7 +103,7 @@ impl Turns {
             self.waiting.push_back(Turn { told, came, fetch: None });
             return None;
         };
-        let recalled = if again.is_none() { known.recall(scopes) } else { None };
+        let recalled = if again.is_none() { known.recall(scopes, content.len()) } else { None };
         let fetch = recalled.is_none().then(|| {
             reply::command(out, 3, ["CLIENT", "CACHING", "YES"].into_iter());
             mget(out, scopes);
@@ -171,12 +172,13 @@ impl Answer {
     /// What stands under each of so many names, where so much was known of scopes; `None` if the server
     /// refuses.
     pub(super) fn texts(self, count: usize, known: Option<Texts>) -> Option<Texts> {
-        let Reply::Texts(mut texts) = self.last else { return None };
-        match (known, self.fetched) {
-            (Some(scopes), _) | (None, Some(Reply::Texts(scopes))) => texts.extend(scopes),
-            (None, None) => {}
+        let Reply::Texts(content) = self.last else { return None };
+        let mut texts = match (known, self.fetched) {
+            (Some(scopes), _) | (None, Some(Reply::Texts(scopes))) => scopes,
+            (None, None) => Texts::new(),
             (None, Some(_)) => return None,
-        }
+        };
+        texts.splice(..0, content);
         (texts.len() == count).then_some(texts)
     }
 }
