@@ -7,7 +7,7 @@
 //!   when the former have ended, by the last of them at the latest.
 //! - Where the system has no such barrier, readers pass one of their own.
 //!
-//! This is read-copy-update as programs can have it: Desnoyers, McKenney, Stern, Dagenais and Walpole,
+//! This is read-copy-update as programs can have it: Desnoyers, `McKenney`, Stern, Dagenais and Walpole,
 //! "User-Level Implementations of Read-Copy Update", IEEE Transactions on Parallel and Distributed
 //! Systems 23 (2), 2012. Libraries that free what concurrent maps give up have each reader pass a
 //! barrier or exchange a shared word, which was a sixth of a near hit.
@@ -287,19 +287,21 @@ enum Freeing {
 
 thread_local!(static FREEING: Cell<Freeing> = const { Cell::new(Freeing::No) });
 
+/// Ends it, though a destructor panic.
+struct Ends;
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        FREEING.set(Freeing::No);
+    }
+}
+
 /// Frees what nobody reads any more.
 #[cold]
 fn free_unread() {
     // A destructor that takes out is not run within another one, and so on until the stack ends.
     if FREEING.get() != Freeing::No {
         return FREEING.set(Freeing::OnceMore);
-    }
-    /// Ends it, though a destructor panic.
-    struct Ends;
-    impl Drop for Ends {
-        fn drop(&mut self) {
-            FREEING.set(Freeing::No);
-        }
     }
     let _ends = Ends;
     loop {
@@ -345,7 +347,9 @@ fn turns() -> Vec<(&'static Seat, u64)> {
         }
         spin_loop();
     }
-    turns.iter().for_each(|(seat, _)| seat.is_awaited.store(true, Ordering::Relaxed));
+    for (seat, _) in &turns {
+        seat.is_awaited.store(true, Ordering::Relaxed);
+    }
     // Who ends after it sees that it is awaited; of who has ended before, it is seen here.
     barrier::pass();
     turns.retain(still_reads);

@@ -212,7 +212,7 @@ mod tests {
         for step in 0..20_000_u64 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let hash = nth((random >> 33) % 40);
-            if (random >> 50) % (2 + step / 2_000) == 0 {
+            if (random >> 50).is_multiple_of(2 + step / 2_000) {
                 let replaces = map.insert(hash, Box::new(step), &reading, &mut gone);
                 assert_eq!(replaces, model.insert(hash, step).is_some());
             } else {

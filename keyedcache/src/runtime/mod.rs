@@ -80,7 +80,7 @@ fn timer_until(end: Instant) -> Sleep {
 ///
 /// When time is up the future is dropped.
 pub(crate) async fn timeout<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
-    timed(duration, future).await.0
+    timed(duration, pin!(future)).await.0
 }
 
 /// The same, and when its time is or was up; `None` if it was ready at once.

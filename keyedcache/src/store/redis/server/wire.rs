@@ -57,6 +57,7 @@ struct Line {
     is_asked: Notify,
 }
 
+#[allow(clippy::struct_excessive_bools)] // as many independent questions
 struct State {
     /// Commands that are not sent yet.
     out: Vec<u8>,
