@@ -6,7 +6,7 @@
 //!
 //! - A home is of use to nobody but the runtime that drives it, and ends with it: a caller elsewhere
 //!   never waits for a runtime that is gone. What a home does not answer is asked for once more over the
-//!   shared connection, in half of the time.
+//!   shared connection, in what is left of the time.
 //! - It leads to the very process that the shared connection leads to, and goes when that one does: who
 //!   has left a server that is primary no more reads nothing from it here either.
 //! - It registers for generations and eras only, and keeps what it is told of them to itself: nothing is
@@ -268,11 +268,11 @@ impl Shared {
     ) -> Result<Vec<Option<Bytes>>, Error> {
         let mut left = self.settings.timeout;
         if let Some(wire) = self.way_home() {
+            let began = Instant::now();
             if let Some(texts) = wire.read(names).await {
                 return Ok(texts);
             }
-            // At home nobody waits for longer than the other half.
-            left /= 2;
+            left = left.saturating_sub(began.elapsed());
         }
         // Boxed, so that the future of what is answered at home is small.
         Box::pin(self.read(names, left)).await
